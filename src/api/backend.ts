@@ -1,0 +1,63 @@
+import type { Duplex } from 'node:stream';
+import type { Node } from '../model/types.js';
+import type { Commit, Proposer, View } from '../store/view.js';
+
+/** What the API needs of the daemon it runs in: implemented once in src/daemon, and over an in-memory store in unit tests. */
+export interface Backend {
+  readonly version: string; // of Shoal
+  local(): LocalNode;
+  /** `docker swarm init`: makes this node the first manager of a new cluster. Resolves with its node id. */
+  init(request: InitRequest): Promise<string>;
+  /** `docker swarm join`: the token says as what. Resolves once the node is a member. */
+  join(request: JoinRequest): Promise<void>;
+  leave(force: boolean): Promise<void>;
+  /** Set while this node is a manager; else the API answers 503 "This node is not a swarm manager…". */
+  manager(): ManagerBackend | undefined;
+  /** A fresh byte stream to this node's own Docker Engine API. */
+  connectEngine(): Promise<Duplex>;
+}
+
+export interface LocalNode {
+  state: 'inactive' | 'pending' | 'active' | 'error' | 'locked';
+  nodeID: string;
+  nodeAddress: string;
+  error: string;
+  /** Managers this node knows: what `info` shows as RemoteManagers. */
+  remoteManagers: readonly { NodeID: string; Addr: string }[];
+}
+
+/** Body of POST /swarm/init, already checked. */
+export interface InitRequest {
+  listenAddress: string; // host:port
+  advertiseAddress: string; // host:port, or '' to detect
+  dataPathAddress: string;
+  dataPathPort: number;
+  defaultAddressPool: readonly string[];
+  subnetSize: number;
+  forceNewCluster: boolean;
+  availability: 'active' | 'pause' | 'drain';
+  spec: import('../model/types.js').SwarmSpec;
+}
+export interface JoinRequest {
+  listenAddress: string;
+  advertiseAddress: string;
+  dataPathAddress: string;
+  remoteAddresses: readonly string[]; // host:port, tried in turn
+  token: string;
+  availability: 'active' | 'pause' | 'drain';
+}
+
+export interface ManagerBackend extends Proposer {
+  /** The store once everything acknowledged before the call is in it. Throws ShoalError `no-leader` at once when there is none. */
+  read(): Promise<View>;
+  /** Every commit from now on, in order; the result stops it. */
+  watch(call: (commit: Commit) => void): () => void;
+  /** Raft's view of the managers, by node id. */
+  managers(): ReadonlyMap<string, { leader: boolean; reachable: boolean; address: string }>;
+  /** A byte stream to the Docker Engine API of any node of the cluster. Throws `unavailable` when it cannot be reached. */
+  connectEngineOf(node: Node): Promise<Duplex>;
+  /** Removes a node for good: its membership, its certificate's rights, its object. Refused as Docker refuses unless `force`. */
+  removeNode(node: Node, force: boolean): Promise<void>;
+  /** New join token for the role; the old one is refused from then on. */
+  rotateJoinToken(role: 'worker' | 'manager'): Promise<void>;
+}

@@ -1,0 +1,56 @@
+/** What the rest of the product sees of Raft: bytes in, in one order on every member; verdicts out. */
+export interface RaftNode {
+  /**
+   * Replicates `data` and resolves with what the state machine's `apply` returned for it here, once it was applied here.
+   * Any member may propose: a follower's proposal is forwarded to the leader. Throws ShoalError `no-leader`, `overloaded`,
+   * or `unavailable` when the fate of the proposal is not known.
+   */
+  propose(data: Uint8Array): Promise<{ index: number; result: unknown }>;
+
+  /** Resolves once everything acknowledged before the call is applied here (ReadIndex, dissertation 6.4). */
+  readBarrier(): Promise<void>;
+
+  /** Adds a voter (as a learner first, promoted when caught up); on the leader only, else `no-leader`. */
+  addMember(member: Member): Promise<void>;
+  removeMember(id: number): Promise<void>;
+  /** Hands leadership to `id`, or to the most advanced voter; resolves when this node leads no more. */
+  transferLeadership(id?: number): Promise<void>;
+
+  status(): RaftStatus;
+  /** Calls back after every change of leader, term or membership; the result stops it. */
+  onStatus(call: (status: RaftStatus) => void): () => void;
+
+  /** Flushes and stops; nothing calls back afterwards. A leader hands over first when `handOver`. */
+  stop(options?: { handOver?: boolean }): Promise<void>;
+}
+
+export interface Member {
+  /** Raft's id of the member: positive, never used twice in a cluster. */
+  id: number;
+  /** The cluster's node id behind it. */
+  nodeID: string;
+  /** host:port where its peers reach it. */
+  address: string;
+}
+
+export interface RaftStatus {
+  id: number;
+  term: number;
+  role: 'follower' | 'pre-candidate' | 'candidate' | 'leader';
+  /** 0 when none is known. */
+  leader: number;
+  commitIndex: number;
+  appliedIndex: number;
+  members: readonly (Member & { learner: boolean })[];
+  /** On a leader: milliseconds since each other member was last heard of. */
+  silence_ms: ReadonlyMap<number, number>;
+}
+
+/** What the log is applied to. Calls come one at a time, in order of index, each index once between a restore and the next. */
+export interface StateMachine {
+  apply(index: number, data: Uint8Array): unknown;
+  /** The whole state as of the last applied index, as chunks; must not see later writes while it is being read. */
+  snapshot(): AsyncIterable<Uint8Array>;
+  /** Replaces the whole state. */
+  restore(index: number, chunks: AsyncIterable<Uint8Array>): Promise<void>;
+}
