@@ -1,0 +1,32 @@
+/** What `shoal daemon` can be told on its command line. */
+export interface DaemonOptions {
+  /** Everything that outlives the process: node.json, certificates/, raft/. */
+  stateDirectory: string;
+  /** Where the API is served: `unix:///path`, a plain path, or `tcp://host:port` (only when asked for: it is not protected). */
+  apiHosts: readonly string[];
+  /** The local Docker Engine's socket. */
+  engineSocket: string;
+  /** Cluster port for `swarm init` and `swarm join` calls that name none, `host:port`. */
+  listenAddress: string;
+  /** Address (or interface) other nodes reach this one at, for calls that name none; '' finds it out. */
+  advertiseAddress: string;
+  /** Address that published ports listen on; '' is all of the node's. */
+  publishAddress: string;
+  /** Name shown by `node ls`; '' is the machine's host name. */
+  hostname: string;
+  /** Engine labels of this node, as in `node.labels`-free constraints `engine.labels.x==y`; added to those of the engine. */
+  labels: Readonly<Record<string, string>>;
+  logLevel: 'error' | 'warn' | 'info' | 'debug';
+}
+
+export const defaultDaemonOptions: DaemonOptions = {
+  stateDirectory: '/var/lib/shoal',
+  apiHosts: ['unix:///var/run/shoal.sock'],
+  engineSocket: '/var/run/docker.sock',
+  listenAddress: '0.0.0.0:2377',
+  advertiseAddress: '',
+  publishAddress: '',
+  hostname: '',
+  labels: {},
+  logLevel: 'info',
+};

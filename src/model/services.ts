@@ -1,0 +1,74 @@
+import * as grpc from '@grpc/grpc-js';
+import type protobuf from 'protobufjs';
+import { modelRoot } from './codec.js';
+import type * as model from './generated/index.js';
+
+/** The RPC services of proto/*.proto: client and handlers by the service's name. */
+export interface Services {
+  Raft: { client: model.RaftClient; handlers: model.RaftHandlers };
+  Dispatcher: { client: model.DispatcherClient; handlers: model.DispatcherHandlers };
+  ManagerPeers: { client: model.ManagerPeersClient; handlers: model.ManagerPeersHandlers };
+  CertificateAuthority: { client: model.CertificateAuthorityClient; handlers: model.CertificateAuthorityHandlers };
+  Membership: { client: model.MembershipClient; handlers: model.MembershipHandlers };
+  Tunnel: { client: model.TunnelClient; handlers: model.TunnelHandlers };
+}
+export type ServiceName = keyof Services;
+
+const toPlain: protobuf.IConversionOptions = {
+  longs: Number,
+  enums: String,
+  defaults: true,
+  arrays: true,
+  objects: true,
+};
+
+function methodDefinition(service: protobuf.Service, method: protobuf.Method): grpc.MethodDefinition<object, object> {
+  method.resolve();
+  const coder = (type: protobuf.Type | null) => ({
+    serialize: (value: object) => Buffer.from(type!.encode(type!.fromObject(value)).finish()),
+    deserialize: (bytes: Buffer) => type!.toObject(type!.decode(bytes), toPlain),
+  });
+  const request = coder(method.resolvedRequestType);
+  const response = coder(method.resolvedResponseType);
+  return {
+    path: `/${service.fullName.slice(1)}/${method.name}`,
+    requestStream: method.requestStream === true,
+    responseStream: method.responseStream === true,
+    requestSerialize: request.serialize,
+    requestDeserialize: request.deserialize,
+    responseSerialize: response.serialize,
+    responseDeserialize: response.deserialize,
+  };
+}
+
+const definitions = new Map<ServiceName, grpc.ServiceDefinition>();
+
+/** What `grpc.Server.addService` takes. Messages arrive whole: every default filled in, absent sub-messages null; of a `oneof` only the case that was sent is there. */
+export function serviceDefinition(name: ServiceName): grpc.ServiceDefinition {
+  let definition = definitions.get(name);
+  if (definition === undefined) {
+    const service = modelRoot().lookupService(`shoal.${name}`);
+    definition = Object.fromEntries(
+      service.methodsArray.map((method) => [method.name, methodDefinition(service, method)]),
+    );
+    definitions.set(name, definition);
+  }
+  return definition;
+}
+
+const constructors = new Map<ServiceName, grpc.ServiceClientConstructor>();
+
+/** A client of a service at `address` (host:port). The caller closes it. */
+export function serviceClient<N extends ServiceName>(
+  name: N,
+  address: string,
+  credentials: grpc.ChannelCredentials,
+  options: grpc.ClientOptions = {},
+): Services[N]['client'] {
+  let Constructor = constructors.get(name);
+  if (Constructor === undefined) {
+    Constructor = grpc.makeClientConstructor(serviceDefinition(name), name);
+    constructors.set(name, Constructor);
+  }
+  return new Constructor(address, credentials, options) as unknown as Services[N]['client'];
+}
