@@ -1,0 +1,166 @@
+import { chmodSync, existsSync, unlinkSync } from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import type { Logger } from 'winston';
+import { type Clock, systemClock } from '../model/clock.js';
+import { messageOf, ShoalError } from '../model/errors.js';
+import { type Random, systemRandom } from '../model/random.js';
+import type { Backend } from './backend.js';
+import { type Api, answerJSON, type Exchange } from './exchange.js';
+import { Router } from './router.js';
+import { systemRoutes } from './system.js';
+import { apiVersion, splitVersion } from './version.js';
+
+export interface ApiServerOptions {
+  log: Logger;
+  clock?: Clock;
+  random?: Random;
+}
+
+/** Where the API listens: a unix socket, or TCP (port 0: any free one). */
+export type ApiAddress = { path: string; mode?: number } | { host: string; port: number };
+
+export interface ApiServer {
+  /** Listens at one more address; resolves with what it became. A unix socket that nobody answers on any more is replaced. */
+  listen(address: ApiAddress): Promise<ApiAddress>;
+  /** Stops listening, ends every open request and stream, and removes the unix sockets. */
+  close(): Promise<void>;
+}
+
+/** How long request headers may take to arrive, and how long an idle connection is kept. */
+const headersTime_ms = 10_000;
+const idleTime_ms = 75_000;
+/** Room for X-Registry-Config of a client that is logged in to many registries. */
+const headerLimit_bytes = 128 * 1024;
+const connectionsMax = 4096;
+
+/** The Docker Engine API of this node: the cluster's part is answered here, the rest by the node's own engine. */
+export function createApiServer(backend: Backend, options: ApiServerOptions): ApiServer {
+  const api: Api = {
+    backend,
+    log: options.log,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+  };
+  const router = new Router([...systemRoutes]);
+  const servers: http.Server[] = [];
+
+  return {
+    async listen(address) {
+      const server = newServer((request, response) => void serve(api, router, request, response));
+      servers.push(server);
+      return 'path' in address ? listenUnix(server, address) : listenTCP(server, address);
+    },
+    async close() {
+      await Promise.all(
+        servers.splice(0).map((server) => {
+          const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+          server.closeAllConnections();
+          return closed;
+        }),
+      );
+    },
+  };
+}
+
+function newServer(listener: http.RequestListener): http.Server {
+  const server = http.createServer(
+    {
+      maxHeaderSize: headerLimit_bytes,
+      headersTimeout: headersTime_ms,
+      requestTimeout: 0, // an image may be uploaded for hours; readBody bounds what we read ourselves
+      keepAliveTimeout: idleTime_ms,
+      connectionsCheckingInterval: 2_000,
+    },
+    listener,
+  );
+  server.maxConnections = connectionsMax;
+  return server;
+}
+
+async function serve(
+  api: Api,
+  router: Router,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
+  response.setHeader('Api-Version', apiVersion);
+  response.setHeader('Docker-Experimental', 'false');
+  response.setHeader('Ostype', 'linux');
+  response.setHeader('Server', `Shoal/${api.backend.version} (linux)`);
+  const exchange: Exchange = { request, response, minor: 0, path: '', query: new URLSearchParams(), params: {} };
+  try {
+    const target = request.url ?? '/';
+    const mark = target.indexOf('?');
+    const { minor, path } = splitVersion(mark < 0 ? target : target.slice(0, mark));
+    exchange.minor = minor;
+    exchange.path = path;
+    exchange.query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1));
+    const match = router.match(request.method ?? 'GET', path);
+    if (match === undefined) throw new ShoalError('not-found', 'page not found');
+    exchange.params = match.params;
+    await match.handle(api, exchange);
+  } catch (thrown) {
+    answerError(api, exchange, thrown);
+  }
+}
+
+function answerError(api: Api, exchange: Exchange, thrown: unknown): void {
+  const { request, response } = exchange;
+  const status = thrown instanceof ShoalError ? thrown.status : 500;
+  if (status >= 500) api.log.warn('request failed', { method: request.method, path: exchange.path, error: thrown });
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  if (!request.complete) response.setHeader('Connection', 'close'); // the rest of its body is not worth reading
+  answerJSON(exchange, status, { message: messageOf(thrown) });
+}
+
+async function listenTCP(server: http.Server, address: { host: string; port: number }): Promise<ApiAddress> {
+  await bound(server, () => server.listen(address.port, address.host));
+  const { address: host, port } = server.address() as net.AddressInfo;
+  return { host, port };
+}
+
+async function listenUnix(server: http.Server, address: { path: string; mode?: number }): Promise<ApiAddress> {
+  const { path, mode = 0o660 } = address;
+  if (existsSync(path)) {
+    if (await answers(path)) {
+      throw new ShoalError('failed-precondition', `${path}: another daemon is listening on this socket`);
+    }
+    unlinkSync(path);
+  }
+  const before = process.umask(0o177); // nobody else may connect between the bind and the chmod
+  try {
+    await bound(server, () => {
+      server.listen(path);
+    });
+  } finally {
+    process.umask(before);
+  }
+  chmodSync(path, mode);
+  return address;
+}
+
+function bound(server: http.Server, listen: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.once('listening', () => {
+      server.off('error', reject);
+      resolve();
+    });
+    listen();
+  });
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
