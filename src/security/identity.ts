@@ -1,4 +1,8 @@
 import type * as grpc from '@grpc/grpc-js';
+import { ShoalError } from '../model/errors.js';
+import { isID } from '../model/ids.js';
+
+export type NodeRole = 'worker' | 'manager';
 
 /** Who a node is, as its certificate says: CN node id, OU role, O cluster id. */
 export interface Identity {
@@ -6,10 +10,9 @@ export interface Identity {
   role: NodeRole;
   clusterID: string;
 }
-export type NodeRole = 'worker' | 'manager';
 
 /** Who made a call. Every call that reaches a handler was checked: cluster, role for the service, and not removed. */
-export type IdentityOf = (call: { getPeer(): string }) => Identity;
+export type IdentityOf = (call: { metadata: grpc.Metadata }) => Identity;
 
 /** Where a part of the product mounts its services; they answer on the node's one cluster port. */
 export interface ServiceHost {
@@ -18,8 +21,50 @@ export interface ServiceHost {
   readonly identityOf: IdentityOf;
 }
 
-/** How a node calls others: always with its certificate of the moment, and only nodes of its own cluster with the role asked for. */
+/** What the other end of a connection must be. Absent fields are not asked for; the cluster always must be our own. */
+export interface Expected {
+  role?: NodeRole;
+  nodeID?: string;
+}
+
+/** How a node calls others: always with its certificate of the moment, and only nodes of its own cluster that are what is expected. */
 export interface Dialer {
-  /** Fresh credentials for one client. `role`: what the other end must be; absent: any node. `nodeID`: exactly that node. */
-  credentials(expected?: { role?: NodeRole; nodeID?: string }): grpc.ChannelCredentials;
+  /** Fresh credentials for one client: connections made with them are not shared with other clients. */
+  credentials(expected?: Expected): grpc.ChannelCredentials;
+}
+
+/** Docker's names of the roles in certificates. */
+const roleNames: ReadonlyMap<string, NodeRole> = new Map([
+  ['swarm-worker', 'worker'],
+  ['swarm-manager', 'manager'],
+]);
+
+export function certificateRole(role: NodeRole): string {
+  return `swarm-${role}`;
+}
+
+/** A certificate's subject, as Node's TLS gives it: repeated attributes are arrays, absent ones are missing. */
+export interface Subject {
+  CN?: string | string[];
+  OU?: string | string[];
+  O?: string | string[];
+}
+
+/** The identity in a certificate that was already found to be signed by the cluster's root. Throws `unauthorized` when it is not a node's. */
+export function identityFrom(subject: Subject | undefined): Identity {
+  const { CN, OU, O } = subject ?? {};
+  const role = typeof OU === 'string' ? roleNames.get(OU) : undefined;
+  if (typeof CN !== 'string' || !isID(CN)) {
+    throw new ShoalError('unauthorized', 'certificate: the common name is not one node id');
+  }
+  if (role === undefined) {
+    throw new ShoalError(
+      'unauthorized',
+      'certificate: the organisational unit is neither swarm-manager nor swarm-worker',
+    );
+  }
+  if (typeof O !== 'string' || !isID(O)) {
+    throw new ShoalError('unauthorized', 'certificate: the organisation is not one cluster id');
+  }
+  return { nodeID: CN, role, clusterID: O };
 }

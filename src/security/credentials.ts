@@ -1,0 +1,151 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createSecureContext, type PeerCertificate, type SecureContext } from 'node:tls';
+import * as grpc from '@grpc/grpc-js';
+import { messageOf, ShoalError } from '../model/errors.js';
+import { replaceFile } from './files.js';
+import { type Dialer, type Expected, type Identity, identityFrom, type Subject } from './identity.js';
+
+const nodeFile = 'swarm-node.pem'; // key and certificate in one file, so that one never is on disk without the other
+const rootFile = 'swarm-root-ca.crt';
+
+/** A node's key, certificate and root of trust, all PEM. */
+export interface Material {
+  keyPEM: string;
+  certificatePEM: string;
+  rootPEM: string;
+}
+
+/** Subject of a certificate in the shape that TLS gives (X509Certificate gives lines of `KEY=value`). */
+export function subjectOf(certificate: X509Certificate): Subject {
+  const subject: Record<string, string | string[]> = {};
+  for (const line of certificate.subject.split('\n')) {
+    const [key, value] = [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)];
+    const before = subject[key];
+    subject[key] = before === undefined ? value : [before, value].flat();
+  }
+  return subject;
+}
+
+function check(material: Material): { certificate: X509Certificate; identity: Identity } {
+  const certificate = new X509Certificate(material.certificatePEM);
+  const root = new X509Certificate(material.rootPEM);
+  if (!certificate.checkPrivateKey(createPrivateKey(material.keyPEM))) {
+    throw new ShoalError('unauthorized', 'the node certificate belongs to another key');
+  }
+  if (!certificate.verify(root.publicKey)) {
+    throw new ShoalError('unauthorized', "the node certificate is not signed by the cluster's root");
+  }
+  return { certificate, identity: identityFrom(subjectOf(certificate)) };
+}
+
+/** Writes the material to `directory`: 0600, replaced as one. */
+export async function saveMaterial(directory: string, material: Material): Promise<void> {
+  await replaceFile(join(directory, rootFile), material.rootPEM, 0o644);
+  await replaceFile(join(directory, nodeFile), `${material.keyPEM.trim()}\n${material.certificatePEM.trim()}\n`, 0o600);
+}
+
+/** Reads what `saveMaterial` wrote. Throws `internal` naming the file that is missing or damaged. */
+export async function loadMaterial(directory: string): Promise<Material> {
+  const paths = { node: join(directory, nodeFile), root: join(directory, rootFile) };
+  const read = async (path: string) => {
+    try {
+      return await readFile(path, 'utf8');
+    } catch (error) {
+      throw new ShoalError('internal', `${path}: cannot be read: ${messageOf(error)}`, { cause: error });
+    }
+  };
+  const [node, rootPEM] = [await read(paths.node), await read(paths.root)];
+  const split = node.indexOf('-----BEGIN CERTIFICATE-----');
+  const material = { keyPEM: node.slice(0, Math.max(split, 0)), certificatePEM: node.slice(split), rootPEM };
+  try {
+    check(material);
+  } catch (error) {
+    throw new ShoalError('internal', `${paths.node} (with ${paths.root}): damaged: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  return material;
+}
+
+/**
+ * What a node shows to others, and swaps while it runs: connections that are open stay, new ones use the new certificate.
+ * Trusts the cluster's root and nothing else; TLS 1.3 only.
+ */
+export class Credentials implements Dialer {
+  #material!: Material;
+  #certificate!: X509Certificate;
+  #identity!: Identity;
+  #context!: SecureContext;
+  readonly #watchers = new Set<() => void>();
+
+  /** Throws `unauthorized` when key, certificate and root do not belong together. */
+  constructor(material: Material) {
+    this.#take(material);
+  }
+
+  #take(material: Material): void {
+    const { certificate, identity } = check(material);
+    const { keyPEM: key, certificatePEM: cert, rootPEM: ca } = material;
+    this.#context = createSecureContext({ key, cert, ca, minVersion: 'TLSv1.3' });
+    this.#material = material;
+    this.#certificate = certificate;
+    this.#identity = identity;
+  }
+
+  get material(): Material {
+    return this.#material;
+  }
+
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  /** Wall time in milliseconds at which the certificate begins and ends. */
+  get validity(): { from_ms: number; to_ms: number } {
+    return { from_ms: Date.parse(this.#certificate.validFrom), to_ms: Date.parse(this.#certificate.validTo) };
+  }
+
+  /** Uses new material from now on. Throws `unauthorized` when it does not fit together; the old one is then kept. */
+  swap(material: Material): void {
+    this.#take(material);
+    for (const call of this.#watchers) call();
+  }
+
+  /** Calls back after each swap; the result stops it. */
+  onSwap(call: () => void): () => void {
+    this.#watchers.add(call);
+    return () => this.#watchers.delete(call);
+  }
+
+  credentials(expected: Expected = {}): grpc.ChannelCredentials {
+    // grpc-js reads `context` when it connects, so each new connection has the certificate of the moment; an object for each
+    // client keeps grpc-js from sharing connections between clients that expect different things or had different roles.
+    const current = () => this.#context.context;
+    const live = {
+      get context() {
+        return current();
+      },
+    };
+    return grpc.ChannelCredentials.createFromSecureContext(live as SecureContext, {
+      checkServerIdentity: (_host: string, certificate: PeerCertificate) => this.#refusal(expected, certificate),
+    });
+  }
+
+  #refusal(expected: Expected, certificate: PeerCertificate): Error | undefined {
+    try {
+      const peer = identityFrom(certificate.subject as Subject);
+      if (peer.clusterID !== this.#identity.clusterID) throw new ShoalError('unauthorized', 'it is of another cluster');
+      if (expected.role !== undefined && peer.role !== expected.role) {
+        throw new ShoalError('unauthorized', `it is a ${peer.role}, not a ${expected.role}`);
+      }
+      if (expected.nodeID !== undefined && peer.nodeID !== expected.nodeID) {
+        throw new ShoalError('unauthorized', `it is node ${peer.nodeID}, not ${expected.nodeID}`);
+      }
+      return undefined;
+    } catch (error) {
+      return new Error(`the other end is not whom we called: ${messageOf(error)}`);
+    }
+  }
+}
