@@ -96,13 +96,17 @@ export async function get(lab: Lab, address: string, port: number): Promise<stri
 }
 
 /** Waits until `look` is content: it returns undefined then, else what is still wrong, which the error carries when time runs out. */
-export async function eventually(look: () => Promise<string | undefined>, limit_ms = 60_000): Promise<void> {
+export async function eventually(
+  look: () => Promise<string | undefined>,
+  limit_ms = 60_000,
+  pause_ms = 50,
+): Promise<void> {
   const end = performance.now() + limit_ms;
   for (;;) {
     const wrong = await look().catch((error: Error) => error.message);
     if (wrong === undefined) return;
     if (performance.now() > end) throw new Error(`still after ${limit_ms} ms: ${wrong}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, pause_ms));
   }
 }
 

@@ -1,0 +1,169 @@
+import { parseArgs } from 'node:util';
+import Docker from 'dockerode';
+import type { Host } from '../src/lab/host.js';
+import { Lab } from '../src/lab/lab.js';
+import { api, eventually, formCluster } from '../test/helpers/lab.js';
+import { median, printTable } from './figures.js';
+
+const image = 'shoal/web:1';
+const command = ['sh', '-c', "trap 'exit 0' TERM; sleep 100000 & wait"]; // ends at once when told to, so a stop measures us
+const verbs = ['create', 'scale', 'replace', 'remove'] as const;
+type Times = Record<(typeof verbs)[number], number>;
+
+/**
+ * How long a service takes from the request until what was declared runs, against the same containers started straight on the same
+ * engines, all at once: the limit. Both sides in turn, in one run, on three hosts that are all managers.
+ */
+export async function run(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      sizes: { type: 'string', default: '6,12,32,64' },
+      rounds: { type: 'string', default: '3' },
+      hosts: { type: 'string', default: '3' },
+    },
+  });
+  const sizes = values.sizes.split(',').map(Number);
+  const lab = await Lab.up({
+    name: 'bench',
+    hosts: Number(values.hosts),
+    sharedEngine: undefined,
+    engineFlags: [],
+    daemonFlags: [],
+  });
+  try {
+    await formCluster(lab, lab.hosts.length);
+    await nodesReady(lab);
+    const rows: string[][] = [];
+    for (const size of sizes) {
+      const limits: Times[] = [];
+      const ours: Times[] = [];
+      for (let round = 0; round < Number(values.rounds); round++) {
+        limits.push(await measureEngines(lab, size));
+        ours.push(await measureShoal(lab, size));
+      }
+      for (const verb of verbs) {
+        const limit = median(limits.map((times) => times[verb]));
+        const own = median(ours.map((times) => times[verb]));
+        rows.push([`${verb} ${size}`, `${Math.round(limit)} ms`, `${Math.round(own)} ms`, (own / limit).toFixed(2)]);
+      }
+    }
+    printTable(['', 'bare engines', 'Shoal', 'ratio'], rows);
+  } finally {
+    await lab.down();
+  }
+}
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
+}
+
+/** `size` containers in all, scaled up by half as many again, all replaced, all removed; every request sent at once. */
+async function measureEngines(lab: Lab, size: number): Promise<Times> {
+  const engines = lab.hosts.map((host) => new Docker({ socketPath: host.engineSocket }));
+  const start = (count: number) =>
+    Promise.all(
+      Array.from({ length: count }, async (_, at) => {
+        const engine = engines[at % engines.length] as Docker;
+        const container = await engine.createContainer({ Image: image, Cmd: command });
+        await container.start();
+        return container;
+      }),
+    );
+  const end = (containers: readonly Docker.Container[]) =>
+    Promise.all(
+      containers.map(async (container) => {
+        await container.stop({ t: 10 });
+        await container.remove({ v: true });
+      }),
+    );
+  let running: Docker.Container[] = [];
+  const create = await timed(async () => {
+    running = await start(size);
+  });
+  const scale = await timed(async () => {
+    running.push(...(await start(Math.ceil(size / 2))));
+  });
+  const replace = await timed(async () => {
+    const old = running;
+    [running] = await Promise.all([start(old.length), Promise.all(old.map((container) => container.stop({ t: 10 })))]);
+    void Promise.all(old.map((container) => container.remove({ v: true }))).catch(() => {}); // history, as a service keeps it
+  });
+  const remove = await timed(async () => {
+    await end(running);
+  });
+  await eventually(async () => ((await containersIn(engines)) === 0 ? undefined : 'containers are left'));
+  return { create, scale, replace, remove };
+}
+
+async function measureShoal(lab: Lab, size: number): Promise<Times> {
+  const [host] = lab.hosts as [Host];
+  const spec = (replicas: number, force: number) => ({
+    Name: 'bench',
+    TaskTemplate: { ContainerSpec: { Image: image, Command: command }, ForceUpdate: force },
+    Mode: { Replicated: { Replicas: replicas } },
+    UpdateConfig: { Parallelism: 0, Order: 'stop-first' },
+  });
+  const update = async (replicas: number, force: number) => {
+    const { body } = await api<{ Version: { Index: number } }>(host, 'GET', '/services/bench');
+    await expect(api(host, 'POST', `/services/bench/update?version=${body.Version.Index}`, spec(replicas, force)));
+  };
+  const more = size + Math.ceil(size / 2);
+  const create = await timed(async () => {
+    await expect(api(host, 'POST', '/services/create', spec(size, 0)));
+    await running(host, size, 0);
+  });
+  const scale = await timed(async () => {
+    await update(more, 0);
+    await running(host, more, 0);
+  });
+  const replace = await timed(async () => {
+    await update(more, 1);
+    await running(host, more, 1);
+  });
+  const engines = lab.hosts.map((one) => new Docker({ socketPath: one.engineSocket }));
+  const remove = await timed(async () => {
+    await expect(api(host, 'DELETE', '/services/bench'));
+    await eventually(async () => ((await containersIn(engines)) === 0 ? undefined : 'containers are left'));
+  });
+  return { create, scale, replace, remove };
+}
+
+async function expect(call: Promise<{ status: number; body: unknown }>): Promise<void> {
+  const { status, body } = await call;
+  if (status >= 300) throw new Error(`the API answered ${status}: ${JSON.stringify(body)}`);
+}
+
+interface ListedTask {
+  DesiredState: string;
+  Status: { State: string; Err?: string };
+  Spec: { ForceUpdate?: number };
+}
+
+/** Until exactly `count` tasks of this generation run, as the API tells it. */
+async function running(host: Host, count: number, force: number): Promise<void> {
+  const path = `/tasks?filters=${encodeURIComponent(JSON.stringify({ service: { bench: true }, 'desired-state': { running: true } }))}`;
+  await eventually(async () => {
+    const { body } = await api<ListedTask[]>(host, 'GET', path);
+    const ready = body.filter((task) => task.Status.State === 'running' && (task.Spec.ForceUpdate ?? 0) === force);
+    return ready.length === count
+      ? undefined
+      : `${ready.length} of ${count} run: ${body.find((task) => task.Status.Err)?.Status.Err ?? ''}`;
+  }, 120_000);
+}
+
+async function containersIn(engines: readonly Docker[]): Promise<number> {
+  const lists = await Promise.all(engines.map((engine) => engine.listContainers({ all: true })));
+  return lists.reduce((sum, list) => sum + list.length, 0);
+}
+
+async function nodesReady(lab: Lab): Promise<void> {
+  const [host] = lab.hosts as [Host];
+  await eventually(async () => {
+    const { body } = await api<{ Status: { State: string } }[]>(host, 'GET', '/nodes');
+    const ready = body.filter((node) => node.Status.State === 'ready').length;
+    return ready === lab.hosts.length ? undefined : `${ready} nodes are ready`;
+  });
+}
