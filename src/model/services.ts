@@ -3,14 +3,38 @@ import type protobuf from 'protobufjs';
 import { modelRoot } from './codec.js';
 import type * as model from './generated/index.js';
 
-/** The RPC services of proto/*.proto: client and handlers by the service's name. */
+/** The RPC services of proto/*.proto: client, handlers and methods by the service's name. */
 export interface Services {
-  Raft: { client: model.RaftClient; handlers: model.RaftHandlers };
-  Dispatcher: { client: model.DispatcherClient; handlers: model.DispatcherHandlers };
-  ManagerPeers: { client: model.ManagerPeersClient; handlers: model.ManagerPeersHandlers };
-  CertificateAuthority: { client: model.CertificateAuthorityClient; handlers: model.CertificateAuthorityHandlers };
-  Membership: { client: model.MembershipClient; handlers: model.MembershipHandlers };
-  Tunnel: { client: model.TunnelClient; handlers: model.TunnelHandlers };
+  Raft: {
+    client: model.RaftClient;
+    handlers: model.RaftHandlers;
+    definition: model.RaftDefinition;
+  };
+  Dispatcher: {
+    client: model.DispatcherClient;
+    handlers: model.DispatcherHandlers;
+    definition: model.DispatcherDefinition;
+  };
+  ManagerPeers: {
+    client: model.ManagerPeersClient;
+    handlers: model.ManagerPeersHandlers;
+    definition: model.ManagerPeersDefinition;
+  };
+  CertificateAuthority: {
+    client: model.CertificateAuthorityClient;
+    handlers: model.CertificateAuthorityHandlers;
+    definition: model.CertificateAuthorityDefinition;
+  };
+  Membership: {
+    client: model.MembershipClient;
+    handlers: model.MembershipHandlers;
+    definition: model.MembershipDefinition;
+  };
+  Tunnel: {
+    client: model.TunnelClient;
+    handlers: model.TunnelHandlers;
+    definition: model.TunnelDefinition;
+  };
 }
 export type ServiceName = keyof Services;
 

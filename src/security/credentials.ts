@@ -2,10 +2,11 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext, type PeerCertificate, type SecureContext } from 'node:tls';
-import * as grpc from '@grpc/grpc-js';
+import type * as grpc from '@grpc/grpc-js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { replaceFile } from './files.js';
 import { type Dialer, type Expected, type Identity, identityFrom, type Subject } from './identity.js';
+import { LiveCredentials } from './live-credentials.js';
 
 const nodeFile = 'swarm-node.pem'; // key and certificate in one file, so that one never is on disk without the other
 const rootFile = 'swarm-root-ca.crt';
@@ -120,16 +121,10 @@ export class Credentials implements Dialer {
   }
 
   credentials(expected: Expected = {}): grpc.ChannelCredentials {
-    // grpc-js reads `context` when it connects, so each new connection has the certificate of the moment; an object for each
-    // client keeps grpc-js from sharing connections between clients that expect different things or had different roles.
-    const current = () => this.#context.context;
-    const live = {
-      get context() {
-        return current();
-      },
-    };
-    return grpc.ChannelCredentials.createFromSecureContext(live as SecureContext, {
-      checkServerIdentity: (_host: string, certificate: PeerCertificate) => this.#refusal(expected, certificate),
+    return new LiveCredentials({
+      context: () => this.#context,
+      refusal: (certificate) => this.#refusal(expected, certificate),
+      verified: true,
     });
   }
 

@@ -1,5 +1,6 @@
 import * as grpc from '@grpc/grpc-js';
 import { type ErrorCode, errorCodes, messageOf, ShoalError } from '../model/errors.js';
+import { type ServiceName, type Services, serviceDefinition } from '../model/services.js';
 
 const statuses: Partial<Record<ErrorCode, grpc.status>> = {
   'invalid-argument': grpc.status.INVALID_ARGUMENT,
@@ -57,25 +58,34 @@ export function unary<Request, Response>(
   };
 }
 
-type UnaryMethod<Request, Response> = (
-  request: Request,
-  metadata: grpc.Metadata,
-  options: grpc.CallOptions,
-  callback: grpc.requestCallback<Response>,
-) => grpc.ClientUnaryCall;
+type Definition<N extends ServiceName> = Services[N]['definition'];
+type Method<N extends ServiceName> = Exclude<keyof Definition<N>, number> & string;
+type RequestOf<D> = D extends { requestSerialize: (value: infer Request) => Buffer } ? Request : never;
+type ResponseOf<D> = D extends { responseDeserialize: (bytes: Buffer) => infer Response } ? Response : never;
 
-/** Calls a method of one request and one answer. Throws ShoalError: the other side's own, or `unavailable` after `timeout_ms`. */
-export function callUnary<Request, Response>(
-  client: grpc.Client,
-  method: UnaryMethod<Request, Response>,
-  request: Request,
-  timeout_ms: number,
-): Promise<Response> {
-  return new Promise((resolve, reject) => {
-    const options = { deadline: Date.now() + timeout_ms };
-    method.call(client, request, new grpc.Metadata(), options, (failure, response) => {
-      if (failure) reject(errorOf(failure, client.getChannel().getTarget().replace(/^dns:/, '')));
-      else resolve(response as Response);
+export interface CallOptions {
+  credentials: grpc.ChannelCredentials;
+  timeout_ms: number;
+}
+
+/**
+ * One call of a method of one request and one answer, over a connection of its own. Throws ShoalError: the other side's own,
+ * or `unavailable` when it cannot be reached within the time.
+ */
+export function callOnce<N extends ServiceName, M extends Method<N>>(
+  service: N,
+  method: M,
+  address: string,
+  request: RequestOf<Definition<N>[M]>,
+  { credentials, timeout_ms }: CallOptions,
+): Promise<ResponseOf<Definition<N>[M]>> {
+  const { path, requestSerialize, responseDeserialize } = serviceDefinition(service)[method]!;
+  const client = new grpc.Client(address, credentials);
+  const options = { deadline: Date.now() + timeout_ms };
+  return new Promise<ResponseOf<Definition<N>[M]>>((resolve, reject) => {
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, options, (failure, response) => {
+      if (failure) reject(errorOf(failure, address));
+      else resolve(response as ResponseOf<Definition<N>[M]>);
     });
-  });
+  }).finally(() => client.close());
 }

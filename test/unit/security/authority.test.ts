@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createAuthority, createSigningRequest, signNodeCertificate } from '../../../src/security/authority.js';
+import { Credentials, loadMaterial, saveMaterial, subjectOf } from '../../../src/security/credentials.js';
+import { identityFrom } from '../../../src/security/identity.js';
+import { clusterID, materialFor, nodeID } from '../../helpers/certificates.js';
+
+const day_ms = 24 * 3600 * 1000;
+
+describe('node certificates', () => {
+  it('say who the node is, whatever the request said', async () => {
+    const now_ms = Date.now();
+    const authority = await createAuthority(now_ms);
+    const request = await createSigningRequest();
+    const identity = { nodeID: nodeID(1), role: 'manager' as const, clusterID };
+    const pem = await signNodeCertificate(authority, request.requestPEM, identity, { now_ms, expiry_ms: 90 * day_ms });
+    const certificate = new X509Certificate(pem);
+    assert.deepEqual(identityFrom(subjectOf(certificate)), identity);
+    assert.equal(certificate.subjectAltName, `DNS:swarm-manager, DNS:${nodeID(1)}`);
+    assert.ok(certificate.verify(new X509Certificate(authority.certificatePEM).publicKey));
+    assert.equal(certificate.ca, false);
+    const left_ms = Date.parse(certificate.validTo) - now_ms;
+    assert.ok(Math.abs(left_ms - 90 * day_ms) < 2000, `${left_ms}`);
+  });
+
+  it('never outlive the root', async () => {
+    const long_ago_ms = Date.now() - 20 * 365 * day_ms + 5 * day_ms;
+    const authority = await createAuthority(long_ago_ms);
+    const { requestPEM } = await createSigningRequest();
+    const identity = { nodeID: nodeID(1), role: 'worker' as const, clusterID };
+    const pem = await signNodeCertificate(authority, requestPEM, identity, {
+      now_ms: Date.now(),
+      expiry_ms: 90 * day_ms,
+    });
+    assert.equal(new X509Certificate(pem).validTo, new X509Certificate(authority.certificatePEM).validTo);
+  });
+
+  it('are not given for broken requests', async () => {
+    const authority = await createAuthority(Date.now());
+    const { requestPEM } = await createSigningRequest();
+    const identity = { nodeID: nodeID(1), role: 'worker' as const, clusterID };
+    const lines = requestPEM.split('\n');
+    const flipped = [...lines];
+    flipped[5] = flipped[5]!.startsWith('AAAA') ? `BBBB${flipped[5]!.slice(4)}` : `AAAA${flipped[5]!.slice(4)}`;
+    for (const bad of ['', 'x', lines.slice(0, 3).join('\n'), flipped.join('\n'), authority.certificatePEM]) {
+      await assert.rejects(
+        signNodeCertificate(authority, bad, identity, { now_ms: Date.now(), expiry_ms: day_ms }),
+        { code: 'invalid-argument' },
+        JSON.stringify(bad),
+      );
+    }
+  });
+});
+
+describe('credentials on disk', () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'shoal-certificates-'));
+  });
+  afterEach(() => rm(directory, { recursive: true, force: true }));
+
+  it('come back as they were saved, and the key is for its owner only', async () => {
+    const material = await materialFor(await createAuthority(Date.now()), nodeID(1), 'worker');
+    await saveMaterial(directory, material);
+    const loaded = new Credentials(await loadMaterial(directory));
+    assert.equal(loaded.identity.nodeID, nodeID(1));
+    assert.equal((await stat(join(directory, 'swarm-node.pem'))).mode & 0o777, 0o600);
+  });
+
+  it('are refused by name when damaged, foreign or gone', async () => {
+    const authority = await createAuthority(Date.now());
+    await assert.rejects(loadMaterial(directory), /swarm-node\.pem: cannot be read/);
+    await saveMaterial(directory, await materialFor(authority, nodeID(1), 'worker'));
+    const path = join(directory, 'swarm-node.pem');
+    const whole = await readFile(path, 'utf8');
+    await writeFile(path, whole.slice(0, whole.length / 2));
+    await assert.rejects(loadMaterial(directory), /swarm-node\.pem.*damaged/);
+    await writeFile(path, whole);
+    await writeFile(join(directory, 'swarm-root-ca.crt'), (await createAuthority(Date.now())).certificatePEM);
+    await assert.rejects(loadMaterial(directory), /damaged: the node certificate is not signed/);
+  });
+
+  it('keep the old material when the new does not fit together', async () => {
+    const authority = await createAuthority(Date.now());
+    const [one, two] = [
+      await materialFor(authority, nodeID(1), 'worker'),
+      await materialFor(authority, nodeID(1), 'manager'),
+    ];
+    const credentials = new Credentials(one);
+    assert.throws(() => credentials.swap({ ...two, keyPEM: one.keyPEM }), /another key/);
+    assert.equal(credentials.identity.role, 'worker');
+    credentials.swap(two);
+    assert.equal(credentials.identity.role, 'manager');
+  });
+});

@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectTCP } from 'node:net';
+import { connect as connectTLS } from 'node:tls';
+import * as grpc from '@grpc/grpc-js';
+import winston from 'winston';
+import { systemClock } from '../../../src/model/clock.js';
+import { ShoalError } from '../../../src/model/errors.js';
+import { serviceClient, serviceDefinition } from '../../../src/model/services.js';
+import { type Authority, createAuthority } from '../../../src/security/authority.js';
+import { Credentials, type Material } from '../../../src/security/credentials.js';
+import type { NodeRole } from '../../../src/security/identity.js';
+import { ClusterListener } from '../../../src/security/listener.js';
+import { callOnce, unary } from '../../../src/security/rpc.js';
+import { clusterID, materialFor, nodeID } from '../../helpers/certificates.js';
+
+const log = winston.createLogger({ silent: true });
+const host = '127.0.0.1';
+
+describe('the cluster port', function () {
+  this.timeout(20_000);
+  let authority: Authority;
+  let listener: ClusterListener;
+  let port: number;
+  let lastCaller: string;
+  const clients: grpc.Client[] = [];
+
+  before(async () => {
+    authority = await createAuthority(Date.now());
+  });
+
+  beforeEach(async () => {
+    lastCaller = '';
+    const credentials = new Credentials(await materialFor(authority, nodeID(0), 'manager'));
+    listener = new ClusterListener({ credentials, clock: systemClock, log, handshake_ms: 300, strangersMax: 3 });
+    listener.addService(serviceDefinition('CertificateAuthority'), {
+      GetRoot: unary(async () => ({ RootCertificatePEM: authority.certificatePEM })),
+      Join: unary(async () => {
+        throw new ShoalError('invalid-argument', 'invalid join token');
+      }),
+      Renew: unary(async (_request: object, call) => {
+        lastCaller = listener.identityOf(call).nodeID;
+        return { NodeID: lastCaller };
+      }),
+    });
+    listener.addService(serviceDefinition('Membership'), {
+      JoinRaft: unary(async () => ({ RaftID: 7, Peers: [] })),
+      LeaveRaft: unary(async () => ({})),
+    });
+    listener.addService(serviceDefinition('Tunnel'), {
+      Connect: (call: grpc.ServerDuplexStream<object, object>) => {
+        call.write({ Data: Buffer.from('hello') });
+        call.on('error', () => {});
+      },
+    });
+    port = await listener.listen(host, 0);
+  });
+
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.close();
+    await listener.close();
+  });
+
+  const options = (credentials: grpc.ChannelCredentials) => ({ credentials, timeout_ms: 5_000 });
+  const membership = (credentials: grpc.ChannelCredentials) =>
+    callOnce('Membership', 'JoinRaft', `${host}:${port}`, {}, options(credentials));
+  const renew = (credentials: grpc.ChannelCredentials) =>
+    callOnce('CertificateAuthority', 'Renew', `${host}:${port}`, {}, options(credentials));
+  const getRoot = (credentials: grpc.ChannelCredentials) =>
+    callOnce('CertificateAuthority', 'GetRoot', `${host}:${port}`, {}, options(credentials));
+  const node = async (number: number, role: NodeRole, options = {}) =>
+    new Credentials(await materialFor(authority, nodeID(number), role, options));
+  const raw = (material: Material) =>
+    grpc.credentials.createSsl(
+      Buffer.from(authority.certificatePEM),
+      Buffer.from(material.keyPEM),
+      Buffer.from(material.certificatePEM),
+      { checkServerIdentity: () => undefined },
+    );
+  const stranger = () =>
+    grpc.credentials.createSsl(Buffer.from(authority.certificatePEM), null, null, {
+      checkServerIdentity: () => undefined,
+    });
+  const isServing = async () => {
+    const { RaftID } = await membership((await node(9, 'manager')).credentials());
+    assert.equal(RaftID, 7);
+  };
+
+  it("lets a manager call managers' services", async () => {
+    const { RaftID } = await membership((await node(1, 'manager')).credentials({ role: 'manager', nodeID: nodeID(0) }));
+    assert.equal(RaftID, 7);
+  });
+
+  it("keeps a worker out of managers' services, and tells handlers who calls", async () => {
+    const worker = (await node(2, 'worker')).credentials();
+    await assert.rejects(membership(worker), { code: 'forbidden' });
+    await renew(worker);
+    assert.equal(lastCaller, nodeID(2));
+  });
+
+  it('lets callers without a certificate ask to join and nothing else', async () => {
+    const { RootCertificatePEM } = await getRoot(stranger());
+    assert.equal(RootCertificatePEM, authority.certificatePEM);
+    const asked = callOnce('CertificateAuthority', 'Join', `${host}:${port}`, { Token: 'x' }, options(stranger()));
+    await assert.rejects(asked, {
+      code: 'invalid-argument',
+      message: 'invalid join token',
+    });
+    await assert.rejects(renew(stranger()));
+    await assert.rejects(membership(stranger()));
+    assert.equal(lastCaller, '');
+  });
+
+  it('cuts off a forged certificate, an expired one and one of another cluster', async () => {
+    const forger = await createAuthority(Date.now());
+    const forged = await materialFor(forger, nodeID(1), 'manager');
+    await assert.rejects(membership(raw(forged)), { code: 'unavailable' });
+    const year_ms = 365 * 24 * 3600 * 1000;
+    const expired = await materialFor(authority, nodeID(1), 'manager', {
+      now_ms: Date.now() - year_ms,
+      expiry_ms: year_ms / 2,
+    });
+    await assert.rejects(membership(raw(expired)), { code: 'unavailable' });
+    const foreign = await materialFor(authority, nodeID(1), 'manager', { cluster: 'other00000000000000000000' });
+    await assert.rejects(membership(raw(foreign)), { code: 'unavailable' });
+    await isServing();
+  });
+
+  it('takes no certificate that signs itself as another node with a node certificate', async () => {
+    const worker = await materialFor(authority, nodeID(1), 'worker');
+    const signer = { certificatePEM: worker.certificatePEM, keyPEM: worker.keyPEM };
+    const made = await materialFor(signer, nodeID(3), 'manager');
+    const chain = { ...made, certificatePEM: `${made.certificatePEM}\n${worker.certificatePEM}` };
+    await assert.rejects(membership(raw(chain)), { code: 'unavailable' });
+    await isServing();
+  });
+
+  it('speaks nothing below TLS 1.3', async () => {
+    const socket = connectTLS({ host, port, maxVersion: 'TLSv1.2', rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+    await assert.rejects(once(socket, 'secureConnect'));
+    await isServing();
+  });
+
+  it('cuts off what is not TLS, is TLS but not HTTP/2, or says nothing', async () => {
+    for (const bytes of ['GET / HTTP/1.1\r\n\r\n', '\u0000'.repeat(4096), 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', '']) {
+      const socket = connectTCP({ host, port });
+      socket.on('error', () => {});
+      if (bytes !== '') socket.write(bytes);
+      socket.resume();
+      await once(socket, 'close');
+    }
+    const plain = connectTLS({ host, port, rejectUnauthorized: false });
+    plain.on('error', () => {});
+    plain.resume();
+    await once(plain, 'close');
+    const garbled = connectTLS({ host, port, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+    garbled.on('error', () => {});
+    await once(garbled, 'secureConnect');
+    garbled.write('no HTTP/2 preface at all, but enough bytes to be looked at');
+    garbled.resume();
+    await once(garbled, 'close');
+    await isServing();
+  });
+
+  it('serves nodes however many strangers hold connections', async () => {
+    const sockets = [];
+    for (let count = 0; count < 3; count++) {
+      const socket = connectTLS({ host, port, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+      socket.on('error', () => {});
+      await once(socket, 'secureConnect');
+      await once(socket, 'data'); // the server's HTTP/2 settings: it was let in
+      sockets.push(socket);
+    }
+    await assert.rejects(getRoot(stranger()), { code: 'unavailable' });
+    await isServing();
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it('cuts the open connections of a node that is removed, and refuses it from then on', async () => {
+    const credentials = await node(4, 'manager');
+    const client = serviceClient('Tunnel', `${host}:${port}`, credentials.credentials());
+    clients.push(client);
+    const call = client.Connect();
+    await once(call, 'data');
+    const ended = once(call, 'error');
+    listener.setGuard((identity) => (identity.nodeID === nodeID(4) ? 'the node was removed' : undefined));
+    call.once('error', () => {});
+    await assert.rejects(
+      ended.then(([error]) => {
+        throw error;
+      }),
+    );
+    await assert.rejects(membership(credentials.credentials()));
+    await isServing();
+  });
+
+  it('goes on with a new certificate, without cutting what is open', async () => {
+    const caller = await node(5, 'manager');
+    const client = serviceClient('Tunnel', `${host}:${port}`, caller.credentials());
+    clients.push(client);
+    const call = client.Connect();
+    call.on('error', () => {});
+    await once(call, 'data');
+    caller.swap(await materialFor(authority, nodeID(5), 'worker'));
+    assert.equal(call.closed, false);
+    await assert.rejects(membership(caller.credentials()), { code: 'forbidden' }, 'a new connection has the new role');
+    call.cancel();
+  });
+
+  it('is not called when it is not who the caller expects', async () => {
+    const caller = await node(1, 'manager');
+    await assert.rejects(membership(caller.credentials({ nodeID: nodeID(1) })), { code: 'unavailable' });
+    await assert.rejects(membership(caller.credentials({ role: 'worker' })), { code: 'unavailable' });
+    const elsewhere = new Credentials(
+      await materialFor(authority, nodeID(1), 'manager', { cluster: `x${clusterID.slice(1)}` }),
+    );
+    await assert.rejects(membership(elsewhere.credentials()), { code: 'unavailable' });
+  });
+});
