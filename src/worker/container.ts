@@ -1,0 +1,119 @@
+/**
+ * What the engine is asked to create, in the Engine API's own words (POST /containers/create, v1.47). Fields an engine
+ * is too old for are ones that it ignores; what is undefined is not sent.
+ */
+export interface ContainerConfig {
+  Image: string;
+  Hostname?: string;
+  User?: string;
+  Env?: string[];
+  /** What `ContainerSpec.Command` is: replaces the image's entry point. */
+  Entrypoint?: string[];
+  /** What `ContainerSpec.Args` is. */
+  Cmd?: string[];
+  WorkingDir?: string;
+  Labels: Record<string, string>;
+  Tty?: boolean;
+  OpenStdin?: boolean;
+  StopSignal?: string;
+  /** Seconds. */
+  StopTimeout?: number;
+  Healthcheck?: {
+    Test?: string[];
+    Interval?: number;
+    Timeout?: number;
+    StartPeriod?: number;
+    StartInterval?: number;
+    Retries?: number;
+  };
+  ExposedPorts?: Record<string, Record<string, never>>;
+  HostConfig: HostConfig;
+}
+
+export interface HostConfig {
+  Binds?: string[];
+  Mounts?: MountConfig[];
+  /** By `<port>/<protocol>`; an empty HostPort lets the engine choose one. */
+  PortBindings?: Record<string, { HostIp: string; HostPort: string }[]>;
+  NetworkMode?: string;
+  RestartPolicy?: { Name: 'no' };
+  NanoCpus?: number;
+  Memory?: number;
+  MemoryReservation?: number;
+  PidsLimit?: number;
+  Init?: boolean;
+  ReadonlyRootfs?: boolean;
+  Dns?: string[];
+  DnsSearch?: string[];
+  DnsOptions?: string[];
+  ExtraHosts?: string[];
+  GroupAdd?: string[];
+  CapAdd?: string[];
+  CapDrop?: string[];
+  Ulimits?: { Name: string; Soft: number; Hard: number }[];
+  Sysctls?: Record<string, string>;
+  SecurityOpt?: string[];
+  OomScoreAdj?: number;
+  Isolation?: string;
+  LogConfig?: { Type: string; Config: Record<string, string> };
+}
+
+export interface MountConfig {
+  Type: string;
+  Source?: string;
+  Target: string;
+  ReadOnly?: boolean;
+  Consistency?: string;
+  BindOptions?: {
+    Propagation?: string;
+    NonRecursive?: boolean;
+    CreateMountpoint?: boolean;
+    ReadOnlyNonRecursive?: boolean;
+    ReadOnlyForceRecursive?: boolean;
+  };
+  VolumeOptions?: {
+    NoCopy?: boolean;
+    Labels?: Record<string, string>;
+    DriverConfig?: { Name: string; Options: Record<string, string> };
+    Subpath?: string;
+  };
+  TmpfsOptions?: { SizeBytes?: number; Mode?: number };
+}
+
+/** Where a container is in its life. Paused counts as running; a half-removed one as exited. */
+export type ContainerPhase = 'created' | 'running' | 'exited';
+
+/** A container as the engine's list shows it. */
+export interface ContainerSummary {
+  id: string;
+  name: string;
+  labels: Readonly<Record<string, string>>;
+  phase: ContainerPhase;
+}
+
+/** A container as the engine's inspect shows it. */
+export interface Container extends ContainerSummary {
+  /** Whether it was ever started: an exit code means nothing before. */
+  started: boolean;
+  pid: number;
+  exitCode: number;
+  /** The engine's words on why it could not run, or ''. */
+  error: string;
+  /** '' without a health check. */
+  health: '' | 'starting' | 'healthy' | 'unhealthy';
+  bindings: readonly PortBinding[];
+}
+
+export interface PortBinding {
+  protocol: string;
+  targetPort: number;
+  hostAddress: string;
+  hostPort: number;
+}
+
+/** What happened to a container, as the event stream tells it. */
+export type ContainerEvent = { id: string; labels: Readonly<Record<string, string>> } & (
+  | { kind: 'die'; exitCode: number }
+  | { kind: 'health'; health: 'healthy' | 'unhealthy' }
+  | { kind: 'start' | 'destroy' }
+);
