@@ -56,6 +56,8 @@ export interface ManagerBackend extends Proposer {
   managers(): ReadonlyMap<string, { leader: boolean; reachable: boolean; address: string }>;
   /** A byte stream to the Docker Engine API of any node of the cluster. Throws `unavailable` when it cannot be reached. */
   connectEngineOf(node: Node): Promise<Duplex>;
+  /** Throws when giving the node this role must be refused (the last manager, quorum). Called before a node's spec is written. */
+  checkRoleChange(node: Node, role: string): void;
   /** Removes a node for good: its membership, its certificate's rights, its object. Refused as Docker refuses unless `force`. */
   removeNode(node: Node, force: boolean): Promise<void>;
   /** New join token for the role; the old one is refused from then on. */
