@@ -10,10 +10,14 @@ export interface RaftNode {
   /** Resolves once everything acknowledged before the call is applied here (ReadIndex, dissertation 6.4). */
   readBarrier(): Promise<void>;
 
-  /** Adds a voter (as a learner first, promoted when caught up); on the leader only, else `no-leader`. */
+  /**
+   * Adds a voter, on the leader only, else `no-leader`. Resolves once it is committed as a learner, so that it can be told its
+   * id and start; it is promoted by itself when caught up. With an id that is there already: changes its address.
+   */
   addMember(member: Member): Promise<void>;
+  /** Removes a member, on the leader only, else `no-leader`; resolves once that is committed. The leader may remove itself. */
   removeMember(id: number): Promise<void>;
-  /** Hands leadership to `id`, or to the most advanced voter; resolves when this node leads no more. */
+  /** Hands leadership to `id`, or to the most advanced voter; resolves when this node leads no more (at once if it did not). */
   transferLeadership(id?: number): Promise<void>;
 
   status(): RaftStatus;

@@ -1,0 +1,37 @@
+import type { Logger } from 'winston';
+import type { Clock } from '../model/clock.js';
+import type { Random } from '../model/random.js';
+import type { Disk } from './log/disk.js';
+import type { Member, StateMachine } from './node.js';
+import type { Transport } from './transport/transport.js';
+
+/** What one member of a Raft group is made of. */
+export interface RaftOptions {
+  self: Member;
+  /** The member's own directory, see log/node-disk.ts. What is there wins over `bootstrap`. */
+  disk: Disk;
+  transport: Transport;
+  /** Empty; it is restored from the snapshot and the log before `startRaft` resolves (as far as known to be committed). */
+  stateMachine: StateMachine;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  /** Of a brand-new cluster only: its first voters, the same on each of them. A member that joins later has none. */
+  bootstrap?: readonly Member[];
+  /** The survivor of a lost majority becomes the only member; it keeps everything in its log. */
+  forceNewCluster?: boolean;
+  /** Length of a tick in milliseconds; the heartbeat goes out every tick. 100 when absent. */
+  tick_ms?: number;
+  /** An election starts after this many silent ticks, up to twice as many by chance. 10 when absent. */
+  electionTicks?: number;
+  /** A snapshot is taken after this many applied entries. 10,000 when absent (Docker's SnapshotInterval). */
+  snapshotEveryEntries?: number;
+  /** ... or after this many bytes of them. 64 MiB when absent. */
+  snapshotEveryBytes?: number;
+  /** Entries kept behind a snapshot for slow followers. 500 when absent (Docker's LogEntriesForSlowFollowers). */
+  trailingEntries?: number;
+  /** The longest that a proposal or a read waits to learn its fate. 5,000 when absent. */
+  requestTimeout_ms?: number;
+  /** Size of a log segment in bytes. 16 MiB when absent. */
+  segmentBytes?: number;
+}
