@@ -17,6 +17,7 @@ import type { IdentityOf, NodeRole } from '../../security/identity.js';
 import { unary } from '../../security/rpc.js';
 import { sameToken } from '../../security/tokens.js';
 import type { Replicated } from '../reader.js';
+import { retried } from '../retried.js';
 
 export interface AuthorityParts {
   store: Replicated;
@@ -28,7 +29,6 @@ export interface AuthorityParts {
   log: Logger;
 }
 
-const attemptsMax = 5; // of a transaction that met another one; each attempt reads anew
 const availabilities = ['active', 'pause', 'drain'];
 const defaultExpiry_ms = 90 * 24 * 3600 * 1000;
 
@@ -49,17 +49,6 @@ function roleOf(token: string, cluster: Cluster): NodeRole {
 function expiryOf(cluster: Cluster): number {
   const nanoseconds = cluster.Spec?.CAConfig?.NodeCertExpiry ?? 0;
   return nanoseconds > 0 ? nanoseconds / 1e6 : defaultExpiry_ms;
-}
-
-async function retried<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let count = 1; ; count++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      const collided = error instanceof ShoalError && error.code === 'out-of-sequence';
-      if (!collided || count === attemptsMax) throw error;
-    }
-  }
 }
 
 /** The certificate authority's service on every manager: the signing key is part of the replicated state. */
