@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises';
+import type { Readable, Writable } from 'node:stream';
+import { type Clock, systemClock } from '../../model/clock.js';
+import { type Client, createClient } from './client.js';
+
+export interface Output extends Writable {
+  isTTY?: boolean;
+  columns?: number;
+}
+
+/** All that a command may reach of the world around it; a test hands in its own. */
+export interface Context {
+  readonly out: Output;
+  readonly err: Output;
+  readonly input: Readable;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** The daemon's API at the address of `-H`, the environment, or the default. Connects when first used. */
+  readonly client: Client;
+  readFile(path: string): Promise<Buffer>;
+  /** Calls at Ctrl-C instead of ending the program; the result stops that. */
+  onInterrupt(call: () => void): () => void;
+  /** Lets go of the daemon. */
+  close(): void;
+}
+
+/** The address of the daemon when the command line names none. */
+export const defaultHost = 'unix:///var/run/shoal.sock';
+
+/** The real world, with the daemon at `host` (undefined: the environment's, or the default). */
+export function systemContext(host: string | undefined): Context {
+  const address = host ?? (process.env.SHOAL_HOST || process.env.DOCKER_HOST || defaultHost);
+  let client: Client | undefined;
+  return {
+    out: process.stdout,
+    err: process.stderr,
+    input: process.stdin,
+    env: process.env,
+    clock: systemClock,
+    get client() {
+      client ??= createClient(address);
+      return client;
+    },
+    readFile: (path) => readFile(path),
+    onInterrupt(call) {
+      process.on('SIGINT', call);
+      return () => process.off('SIGINT', call);
+    },
+    close: () => client?.close(),
+  };
+}

@@ -1,0 +1,21 @@
+/** Why a command stopped: the text for standard error and the exit code. A command line that cannot be read is 125, as Docker's. */
+export class CliError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, options: { exitCode?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'CliError';
+    this.exitCode = options.exitCode ?? 1;
+  }
+}
+
+/** The daemon's own "no": what it said, and the HTTP status. */
+export class DaemonError extends CliError {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(`Error response from daemon: ${message}`);
+    this.name = 'DaemonError';
+    this.status = status;
+  }
+}

@@ -1,0 +1,55 @@
+import type { Context } from '../base/context.js';
+import { CliError } from '../base/errors.js';
+import type { Node } from '../base/wire.js';
+import type { Info } from '../system/info.js';
+
+/** The node that `self` means: the one the daemon runs on. Throws when the daemon is in no cluster. */
+export async function resolveSelf(context: Context, reference: string): Promise<string> {
+  if (reference !== 'self') return reference;
+  const info = await context.client.get<Info>('/info');
+  const id = info.Swarm?.NodeID;
+  if (!id) {
+    // The daemon's own words for why nothing of the cluster can be read here.
+    await context.client.get('/nodes');
+    throw new CliError('this node is not part of a swarm: use "shoal swarm init" or "shoal swarm join" first');
+  }
+  return id;
+}
+
+export function getNode(context: Context, reference: string): Promise<Node> {
+  return context.client.get<Node>(`/nodes/${encodeURIComponent(reference)}`);
+}
+
+/** Changes the spec of each node in turn and says so. Goes on past those that fail, then fails with their messages. */
+export async function updateNodes(
+  context: Context,
+  references: readonly string[],
+  change: (node: Node) => Node['Spec'] | undefined,
+  done: (reference: string) => string,
+): Promise<void> {
+  await eachInTurn(references, async (reference) => {
+    const node = await getNode(context, reference);
+    const spec = change(node);
+    if (spec === undefined) return;
+    const path = `/nodes/${encodeURIComponent(node.ID ?? reference)}/update`;
+    await context.client.post(path, { query: { version: node.Version?.Index }, body: spec });
+    context.out.write(`${done(reference)}\n`);
+  });
+}
+
+/** Does the same to many; what fails is told together at the end. */
+export async function eachInTurn(
+  references: readonly string[],
+  work: (reference: string) => Promise<void>,
+): Promise<void> {
+  const failures: string[] = [];
+  for (const reference of references) {
+    try {
+      await work(reference);
+    } catch (thrown) {
+      if (!(thrown instanceof CliError)) throw thrown;
+      failures.push(thrown.message);
+    }
+  }
+  if (failures.length > 0) throw new CliError(failures.join('\n'));
+}

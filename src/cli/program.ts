@@ -1,0 +1,93 @@
+import { CommanderError } from 'commander';
+import { commandOf, DockerCommand, LazyCommand } from './base/command.js';
+import { type Context, defaultHost } from './base/context.js';
+import { CliError } from './base/errors.js';
+import { list, onOff } from './base/flag.js';
+import { shoalVersion } from './base/version.js';
+import { type Entry, node, swarm } from './commands.js';
+
+const hostFlag = list('host', 'Daemon socket to connect to', (host) => host, {
+  short: 'H',
+  shown: `"${defaultHost}"`,
+});
+const versionFlag = onOff('version', 'Print version information and quit', { short: 'v' });
+
+/**
+ * The tree of commands. `contextFor` gives the world of a command, with the daemon at the host of `-H` (undefined: not given).
+ */
+export function programOf(contextFor: (host: string | undefined) => Context): DockerCommand {
+  const root = new DockerCommand('shoal');
+  const context = () => contextFor(chosenHost(root));
+  const lazy = (entry: Entry) => new LazyCommand(entry, async () => commandOf(entry, await entry.load(), context));
+  const group = (name: string, summary: string, entries: readonly Entry[]) => {
+    const command = new DockerCommand(name).description(summary).exitOverride() as DockerCommand;
+    command.operandsUsage = 'COMMAND';
+    command.optionsFirst = true;
+    for (const entry of entries) command.addCommand(lazy(entry));
+    return command;
+  };
+
+  root.description('One cluster of many machines that run Docker Engine').exitOverride();
+  root.operandsUsage = '[OPTIONS] COMMAND';
+  root.flags.push(hostFlag, versionFlag);
+  root.optionsFirst = true;
+  root.addCommand(
+    lazy({
+      name: 'info',
+      summary: 'Display system-wide information',
+      load: () => import('./system/info.js').then((m) => m.info),
+    }),
+  );
+  root.addCommand(
+    new LazyCommand({ name: 'lab', summary: 'Make several hosts on this one machine, to try a cluster' }, async () =>
+      (await import('../lab/cli.js')).labCommand(),
+    ),
+  );
+  root.addCommand(group('node', 'Manage Swarm nodes', node));
+  root.addCommand(group('swarm', 'Manage Swarm', swarm));
+  root.addCommand(
+    lazy({
+      name: 'version',
+      summary: 'Show the Shoal version information',
+      load: () => import('./system/version.js').then((m) => m.version),
+    }),
+  );
+  root.action(() => {
+    if (root.values.get(versionFlag)) contextFor(undefined).out.write(`Shoal version ${shoalVersion()}\n`);
+    else root.help();
+  });
+  return root;
+}
+
+function chosenHost(root: DockerCommand): string | undefined {
+  const hosts = root.values.get(hostFlag) ?? [];
+  if (hosts.length > 1) throw new CliError('specify only one -H', { exitCode: 125 });
+  return hosts[0];
+}
+
+/** Runs one command line (without the program's name) and gives its exit code. What goes wrong is told on standard error. */
+export async function run(args: readonly string[], contextFor: (host: string | undefined) => Context): Promise<number> {
+  let context: Context | undefined;
+  const remembered = (host: string | undefined) => {
+    context = contextFor(host);
+    return context;
+  };
+  const fallback = contextFor(undefined);
+  try {
+    const program = programOf(remembered);
+    for (const command of [program, ...program.commands]) {
+      command.configureOutput({
+        writeOut: (text) => fallback.out.write(text),
+        writeErr: (text) => fallback.err.write(text),
+      });
+    }
+    await program.parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode;
+    fallback.err.write(`${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+    return thrown instanceof CliError ? thrown.exitCode : 1;
+  } finally {
+    context?.close();
+  }
+}

@@ -1,0 +1,98 @@
+import type { CommandSpec } from '../base/command.js';
+import { CliError } from '../base/errors.js';
+import { flag, list, onOff } from '../base/flag.js';
+import { parseInteger } from '../base/units.js';
+import {
+  advertiseFlag,
+  autolockFlag,
+  availabilityFlag,
+  checkAvailability,
+  dataPathFlag,
+  defaultListenAddress,
+  listenFlag,
+  mergeSpec,
+  specFlags,
+  withPort,
+} from './flags.js';
+import { printJoinCommand } from './join-token.js';
+import { printUnlockKey } from './unlock.js';
+
+const forceFlag = onOff('force-new-cluster', 'Force create a new cluster from current state');
+const dataPathPortFlag = flag(
+  'data-path-port',
+  'uint32',
+  'Port number to use for data path traffic (1024 - 49151). If no value is set or is set to 0, the default port (4789) is used.',
+  (word) => parseInteger(word, 0, 65535),
+);
+const poolFlag = list(
+  'default-addr-pool',
+  'default address pool in CIDR format',
+  (word) => {
+    if (!/^[0-9a-fA-F.:]+\/\d{1,3}$/.test(word)) throw new Error(`invalid CIDR address: ${word}`);
+    return word;
+  },
+  { kind: 'ipNetSlice', shown: '[]' },
+);
+const maskFlag = flag(
+  'default-addr-pool-mask-length',
+  'uint32',
+  'default address pool subnet mask length',
+  (word) => parseInteger(word, 0, 2 ** 32 - 1),
+  { shown: '24' },
+);
+
+/** `shoal swarm init` */
+export const swarmInit: CommandSpec = {
+  usage: '[OPTIONS]',
+  operands: { min: 0, max: 0 },
+  flags: [
+    listenFlag,
+    advertiseFlag,
+    dataPathFlag,
+    dataPathPortFlag,
+    forceFlag,
+    availabilityFlag,
+    poolFlag,
+    maskFlag,
+    ...specFlags.map((each) =>
+      each === autolockFlag
+        ? { ...each, usage: 'Enable manager autolocking (requiring an unlock key to start a stopped manager)' }
+        : each,
+    ),
+  ],
+  async run(context, values) {
+    const availability = values.get(availabilityFlag);
+    const locks = values.get(autolockFlag) ?? false;
+    const pools = values.get(poolFlag) ?? [];
+    const id = await context.client
+      .post<string>('/swarm/init', {
+        body: {
+          ListenAddr: withPort(values.get(listenFlag) ?? defaultListenAddress),
+          AdvertiseAddr: values.get(advertiseFlag) ?? '',
+          DataPathAddr: values.get(dataPathFlag) ?? '',
+          DataPathPort: values.get(dataPathPortFlag) ?? 0,
+          DefaultAddrPool: pools,
+          SubnetSize: values.get(maskFlag) ?? (pools.length > 0 ? 24 : 0),
+          ForceNewCluster: values.get(forceFlag) ?? false,
+          AutoLockManagers: locks,
+          Spec: mergeSpec({ Labels: {} }, values),
+          Availability: availability === undefined ? 'active' : checkAvailability(availability),
+        },
+      })
+      .catch((thrown: unknown) => {
+        const message = thrown instanceof Error ? thrown.message : '';
+        if (!/could not (choose|find) (an )?.*address/i.test(message) || message.includes('--advertise-addr'))
+          throw thrown;
+        throw new CliError(`${message} - specify one with --advertise-addr`);
+      });
+    context.out.write(`Swarm initialized: current node (${id}) is now a manager.\n\n`);
+    await printJoinCommand(context, 'worker');
+    context.out.write(
+      "To add a manager to this swarm, run 'shoal swarm join-token manager' and follow the instructions.\n\n",
+    );
+    if (locks) {
+      const { UnlockKey } = await context.client.get<{ UnlockKey?: string }>('/swarm/unlockkey');
+      printUnlockKey(context, UnlockKey ?? '');
+    }
+  },
+};

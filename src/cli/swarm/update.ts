@@ -1,0 +1,20 @@
+import type { CommandSpec } from '../base/command.js';
+import type { Swarm } from '../base/wire.js';
+import { autolockFlag, mergeSpec, specFlags } from './flags.js';
+import { printUnlockKey } from './unlock.js';
+
+/** `shoal swarm update` */
+export const swarmUpdate: CommandSpec = {
+  usage: '[OPTIONS]',
+  operands: { min: 0, max: 0 },
+  flags: specFlags,
+  async run(context, values) {
+    const { Spec = {}, Version } = await context.client.get<Swarm>('/swarm');
+    await context.client.post('/swarm/update', { query: { version: Version?.Index }, body: mergeSpec(Spec, values) });
+    context.out.write('Swarm updated.\n');
+    if (values.get(autolockFlag) && !Spec.EncryptionConfig?.AutoLockManagers) {
+      const { UnlockKey } = await context.client.get<{ UnlockKey?: string }>('/swarm/unlockkey');
+      printUnlockKey(context, UnlockKey ?? '');
+    }
+  },
+};
