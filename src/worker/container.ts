@@ -31,12 +31,10 @@ export interface ContainerConfig {
 }
 
 export interface HostConfig {
-  Binds?: string[];
   Mounts?: MountConfig[];
   /** By `<port>/<protocol>`; an empty HostPort lets the engine choose one. */
   PortBindings?: Record<string, { HostIp: string; HostPort: string }[]>;
   NetworkMode?: string;
-  RestartPolicy?: { Name: 'no' };
   NanoCpus?: number;
   Memory?: number;
   MemoryReservation?: number;

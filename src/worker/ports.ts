@@ -1,0 +1,69 @@
+import type { PortConfig, Task, TaskAddress } from '../model/types.js';
+import type { Container, HostConfig } from './container.js';
+
+const protocolOf = (port: PortConfig) => port.Protocol || 'tcp';
+const isHostMode = (port: PortConfig) => port.PublishMode === 'host';
+
+/** Whether the task uses the node's own network stack: its ports are then the node's, nothing is bound for it. */
+export function usesHostNetwork(task: Task): boolean {
+  return task.Spec?.Networks.some((network) => network.Target === 'host') ?? false;
+}
+
+/**
+ * How the engine shall bind a task's ports: a host-mode port on every address of the node (PublishedPort 0: one of the engine's
+ * choice); an ingress port on one of the engine's choice at the node's address, where the balancers of all nodes reach it.
+ */
+export function portBindings(task: Task, nodeAddress: string): NonNullable<HostConfig['PortBindings']> {
+  const bindings: NonNullable<HostConfig['PortBindings']> = {};
+  const ingress = new Set<string>();
+  for (const port of task.Spec?.EndpointPorts ?? []) {
+    const target = `${port.TargetPort}/${protocolOf(port)}`;
+    if (!isHostMode(port)) {
+      if (ingress.has(target)) continue; // published twice: one way in serves both
+      ingress.add(target);
+    }
+    bindings[target] ??= [];
+    bindings[target].push(
+      isHostMode(port)
+        ? { HostIp: '', HostPort: port.PublishedPort === 0 ? '' : String(port.PublishedPort) }
+        : { HostIp: nodeAddress, HostPort: '' },
+    );
+  }
+  return bindings;
+}
+
+/** Where a running task's ports answer: ingress targets as addresses for the balancers, host-mode ports as published. */
+export function portsOf(
+  task: Task,
+  container: Container,
+  nodeAddress: string,
+): { addresses: TaskAddress[]; published: PortConfig[] } {
+  const addresses = new Map<string, TaskAddress>();
+  const published: PortConfig[] = [];
+  const onHost = usesHostNetwork(task);
+  for (const port of task.Spec?.EndpointPorts ?? []) {
+    const protocol = protocolOf(port);
+    const bound = container.bindings.filter(
+      (binding) => binding.targetPort === port.TargetPort && binding.protocol === protocol,
+    );
+    if (isHostMode(port)) {
+      const hostPort = onHost ? port.TargetPort : hostModePort(port, bound, nodeAddress);
+      if (hostPort !== undefined) published.push({ ...port, Protocol: protocol, PublishedPort: hostPort });
+      continue;
+    }
+    const hostPort = onHost ? port.TargetPort : bound.find((one) => one.hostAddress === nodeAddress)?.hostPort;
+    if (hostPort === undefined) continue;
+    addresses.set(`${port.TargetPort}/${protocol}`, {
+      Protocol: protocol,
+      TargetPort: port.TargetPort,
+      Host: nodeAddress,
+      Port: hostPort,
+    });
+  }
+  return { addresses: [...addresses.values()], published };
+}
+
+function hostModePort(port: PortConfig, bound: Container['bindings'], nodeAddress: string): number | undefined {
+  if (port.PublishedPort !== 0) return bound.find((one) => one.hostPort === port.PublishedPort)?.hostPort;
+  return bound.find((one) => one.hostAddress !== nodeAddress)?.hostPort;
+}
