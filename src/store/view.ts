@@ -30,7 +30,7 @@ export interface View {
   get<K extends Kind>(kind: K, id: string): Tables[K] | undefined;
   /** By Spec.Name; of tasks there is none. Service, network, secret and config names are unique. */
   byName<K extends Exclude<Kind, 'Task'>>(kind: K, name: string): Tables[K] | undefined;
-  /** All objects of a kind, in order of id. */
+  /** All objects of a kind, in order of creation: the same on every manager. */
   list<K extends Kind>(kind: K): Iterable<Tables[K]>;
   count(kind: Kind): number;
   /** Tasks by what they belong to, in no particular order. */

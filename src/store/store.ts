@@ -1,0 +1,95 @@
+import type { Logger } from 'winston';
+import { decode } from '../model/codec.js';
+import { messageOf } from '../model/errors.js';
+import type { Transaction } from '../model/types.js';
+import type { StateMachine } from '../raft/node.js';
+import { readSnapshot, writeSnapshot } from './snapshot.js';
+import { ObjectTables } from './tables.js';
+import { applyTransaction } from './transaction.js';
+import type { Commit, Kind, Tables, Verdict, View } from './view.js';
+
+/**
+ * The state machine that Raft replicates. It is its own View: code that runs without awaiting sees one state from start to end, and
+ * objects it keeps stay as they were.
+ */
+export class Store implements View, StateMachine {
+  private tables = new ObjectTables();
+  private readonly watchers = new Set<(commit: Commit) => void>();
+
+  constructor(private readonly log?: Logger) {}
+
+  get index(): number {
+    return this.tables.index;
+  }
+  get<K extends Kind>(kind: K, id: string): Tables[K] | undefined {
+    return this.tables.get(kind, id);
+  }
+  byName<K extends Exclude<Kind, 'Task'>>(kind: K, name: string): Tables[K] | undefined {
+    return this.tables.byName(kind, name);
+  }
+  list<K extends Kind>(kind: K): Iterable<Tables[K]> {
+    return this.tables.list(kind);
+  }
+  count(kind: Kind): number {
+    return this.tables.count(kind);
+  }
+  tasksOfService(serviceID: string) {
+    return this.tables.tasksOfService(serviceID);
+  }
+  tasksOfNode(nodeID: string) {
+    return this.tables.tasksOfNode(nodeID);
+  }
+  cluster() {
+    return this.tables.cluster();
+  }
+
+  /** Applies one entry: the wire bytes of a Transaction. Bytes that are none are refused like any bad transaction, on every manager alike. */
+  apply(index: number, data: Uint8Array): Verdict {
+    let transaction: Transaction;
+    try {
+      transaction = decode('Transaction', data);
+    } catch (error) {
+      this.tables.index = index;
+      return { ok: false, code: 'invalid-argument', message: `not a transaction: ${messageOf(error)}`, operation: 0 };
+    }
+    const { verdict, changes } = applyTransaction(this.tables, index, transaction);
+    this.tables.index = index;
+    if (changes.length > 0) this.tell({ index, changes, origin: transaction.Origin });
+    return verdict;
+  }
+
+  /** Calls back with every commit from now on, in order, right after it was applied; the result stops it. */
+  watch(call: (commit: Commit) => void): () => void {
+    this.watchers.add(call);
+    return () => this.watchers.delete(call);
+  }
+
+  /** Chunks of the state of this moment; later writes do not show, however long the reader takes. */
+  snapshot(): AsyncIterable<Uint8Array> {
+    return writeSnapshot(this.tables);
+  }
+
+  /** Replaces the whole state. Watchers are told the differences as one commit. Nothing changes when the chunks are broken. */
+  async restore(index: number, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const next = await readSnapshot(chunks);
+    next.index = index;
+    const changes = this.tables.differences(next);
+    this.tables = next;
+    if (changes.length > 0) this.tell({ index, changes, origin: 'snapshot' });
+  }
+
+  private tell(commit: Commit): void {
+    for (const watcher of [...this.watchers]) {
+      try {
+        watcher(commit);
+      } catch (error) {
+        // one part's mistake must not keep the entry from being applied, nor other parts from hearing of it
+        this.log?.error('a watcher of the store failed', {
+          index: commit.index,
+          reason: messageOf(error),
+          stack: (error as Error).stack,
+        });
+      }
+    }
+  }
+}

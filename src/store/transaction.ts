@@ -1,0 +1,237 @@
+import { isDeepStrictEqual } from 'node:util';
+import { messageOf } from '../model/errors.js';
+import type { Operation, Service, Transaction } from '../model/types.js';
+import { observeNode, observeTask } from './observe.js';
+import { ingressPorts, type ObjectTables } from './tables.js';
+import { type Change, type Kind, kinds, type Tables, type Verdict } from './view.js';
+
+type Refusal = Omit<Extract<Verdict, { ok: false }>, 'ok' | 'operation'>;
+
+/** A refused operation; never leaves this file. */
+class Refused extends Error {
+  constructor(readonly refusal: Refusal) {
+    super(refusal.message);
+  }
+}
+
+const refuse = (code: Refusal['code'], message: string): never => {
+  throw new Refused({ code, message });
+};
+
+/**
+ * Applies a transaction whole or not at all. Depends on nothing but the tables and the transaction, so every manager comes to the same
+ * verdict. Returns what changed when it was accepted.
+ */
+export function applyTransaction(
+  tables: ObjectTables,
+  index: number,
+  transaction: Transaction,
+): { verdict: Verdict; changes: Change[] } {
+  const done: Change[] = [];
+  for (const [at, operation] of transaction.Operations.entries()) {
+    try {
+      const change = applyOperation(tables, index, transaction.Time, operation);
+      if (change !== undefined) done.push(change);
+    } catch (error) {
+      for (const change of done.reverse()) tables.set(change, change.before);
+      // anything else thrown comes from a transaction nobody of ours would write; every manager throws it alike
+      const refusal: Refusal =
+        error instanceof Refused ? error.refusal : { code: 'invalid-argument', message: messageOf(error) };
+      return { verdict: { ok: false, ...refusal, operation: at }, changes: [] };
+    }
+  }
+  return { verdict: { ok: true, index }, changes: joined(done) };
+}
+
+function applyOperation(tables: ObjectTables, index: number, time: string, operation: Operation): Change | undefined {
+  const subject = subjectOf(operation);
+  switch (operation.Action) {
+    case 'create':
+      return create(tables, index, time, withObject(subject));
+    case 'update':
+      return update(tables, index, time, withObject(subject), operation.ExpectedVersion);
+    case 'remove':
+      return remove(tables, subject, operation.ExpectedVersion);
+    case 'observe':
+      return observe(tables, index, time, withObject(subject));
+    case 'check':
+      checkVersion(tables, subject, operation.ExpectedVersion);
+      return undefined;
+    default:
+      return refuse(
+        'invalid-argument',
+        `Action: ${JSON.stringify(operation.Action)} is none of create, update, remove, observe, check`,
+      );
+  }
+}
+
+interface Subject {
+  kind: Kind;
+  id: string;
+  object: Tables[Kind] | undefined;
+}
+
+function subjectOf(operation: Operation): Subject {
+  for (const kind of kinds) {
+    const object = operation[kind];
+    if (object) return { kind, id: object.ID, object };
+  }
+  const kind = kinds.find((one) => one === operation.Kind);
+  if (kind === undefined)
+    return refuse('invalid-argument', `Kind: ${JSON.stringify(operation.Kind)} is none of ${kinds.join(', ')}`);
+  return { kind, id: operation.ID, object: undefined };
+}
+
+type WithObject = Subject & { object: Tables[Kind] };
+
+function withObject(subject: Subject): WithObject {
+  if (subject.object === undefined)
+    return refuse('invalid-argument', `${subject.kind}: the operation carries no object`);
+  if (subject.id === '') return refuse('invalid-argument', `${subject.kind}.ID: must not be empty`);
+  return subject as WithObject;
+}
+
+function create(tables: ObjectTables, index: number, time: string, { kind, id, object }: WithObject): Change {
+  if (tables.get(kind, id) !== undefined) return refuse('name-conflict', `${kind.toLowerCase()} ${id} already exists`);
+  checkUnique(tables, kind, object);
+  const stamped = { ...object, Version: { Index: index }, CreatedAt: time, UpdatedAt: time };
+  const after =
+    kind === 'Service'
+      ? { ...(stamped as Service), SpecVersion: index }
+      : kind === 'Task'
+        ? bornTask(stamped as Tables['Task'], time)
+        : stamped;
+  tables.put(kind, after);
+  return { kind, id, after };
+}
+
+function bornTask(task: Tables['Task'], time: string): Tables['Task'] {
+  return task.Status === null ? task : { ...task, Status: { ...task.Status, AppliedAt: time } };
+}
+
+function update(
+  tables: ObjectTables,
+  index: number,
+  time: string,
+  { kind, id, object }: WithObject,
+  expected: number | undefined,
+): Change {
+  const before = existing(tables, kind, id);
+  matchVersion(kind, before, expected);
+  checkUnique(tables, kind, object);
+  const after = {
+    ...withObservedOf(kind, object, before, index),
+    Version: { Index: index },
+    CreatedAt: before.CreatedAt,
+    UpdatedAt: time,
+  };
+  tables.put(kind, after);
+  return { kind, id, before, after };
+}
+
+/** The new object with what an update cannot set: the observed fields, and what the store itself derives. */
+function withObservedOf(kind: Kind, object: Tables[Kind], before: Tables[Kind], index: number): Tables[Kind] {
+  if (kind === 'Task') return { ...(object as Tables['Task']), Status: (before as Tables['Task']).Status };
+  if (kind === 'Node') {
+    const { Description, Status } = before as Tables['Node'];
+    return { ...(object as Tables['Node']), Description, Status };
+  }
+  if (kind === 'Service') return withSpecVersion(object as Service, before as Service, index);
+  return object;
+}
+
+/** SpecVersion moves when tasks made from the old spec are no longer what the service asks for. */
+function withSpecVersion(service: Service, before: Service, index: number): Service {
+  const same =
+    isDeepStrictEqual(service.Spec?.TaskTemplate, before.Spec?.TaskTemplate) &&
+    isDeepStrictEqual(service.Spec?.EndpointSpec?.Ports ?? [], before.Spec?.EndpointSpec?.Ports ?? []);
+  return {
+    ...service,
+    SpecVersion: same ? before.SpecVersion : index,
+    PreviousSpecVersion: same ? before.PreviousSpecVersion : before.SpecVersion,
+  };
+}
+
+function remove(tables: ObjectTables, { kind, id }: Subject, expected: number | undefined): Change {
+  const before = existing(tables, kind, id);
+  matchVersion(kind, before, expected);
+  tables.drop(kind, id);
+  return { kind, id, before };
+}
+
+/** A report about something that is gone is dropped: what it says no longer matters to anyone. */
+function observe(
+  tables: ObjectTables,
+  index: number,
+  time: string,
+  { kind, id, object }: WithObject,
+): Change | undefined {
+  const before = tables.get(kind, id);
+  if (before === undefined) return undefined;
+  let after: Tables[Kind] | undefined;
+  if (kind === 'Task') {
+    const seen = (object as Tables['Task']).Status;
+    after = seen === null ? undefined : observeTask(before as Tables['Task'], seen, time);
+  } else if (kind === 'Node') {
+    after = observeNode(before as Tables['Node'], object as Tables['Node'], index);
+  } else {
+    return refuse('invalid-argument', `observe: a ${kind} has no observed fields`);
+  }
+  if (after === undefined) return undefined;
+  tables.put(kind, after);
+  return { kind, id, before, after };
+}
+
+function checkVersion(tables: ObjectTables, { kind, id }: Subject, expected: number | undefined): void {
+  const version = tables.get(kind, id)?.Version?.Index ?? 0;
+  if (version !== (expected ?? 0)) refuse('out-of-sequence', `${kind.toLowerCase()} ${id} changed meanwhile`);
+}
+
+function existing(tables: ObjectTables, kind: Kind, id: string): Tables[Kind] {
+  return tables.get(kind, id) ?? refuse('not-found', `${kind.toLowerCase()} ${id} not found`);
+}
+
+function matchVersion(kind: Kind, before: Tables[Kind], expected: number | undefined): void {
+  if (expected !== undefined && expected !== before.Version?.Index) {
+    refuse(
+      'out-of-sequence',
+      `rpc error: code = Unknown desc = update out of sequence (${kind.toLowerCase()} ${before.ID})`,
+    );
+  }
+}
+
+function checkUnique(tables: ObjectTables, kind: Kind, object: Tables[Kind]): void {
+  if (kind === 'Task' || kind === 'Node') return;
+  const name = (object as Service).Spec?.Name ?? '';
+  const holder = tables.byName(kind, name);
+  if (holder !== undefined && holder.ID !== object.ID) {
+    const noun = kind.toLowerCase();
+    refuse(
+      'name-conflict',
+      `rpc error: code = AlreadyExists desc = name conflicts with an existing object: ${noun} ${name} already exists`,
+    );
+  }
+  if (kind !== 'Service') return;
+  for (const port of ingressPorts(object as Service)) {
+    const owner = tables.serviceOnPort(port);
+    if (owner === undefined || owner === object.ID) continue;
+    const number = port.slice(port.indexOf('/') + 1);
+    const by = tables.get('Service', owner)?.Spec?.Name;
+    refuse(
+      'invalid-argument',
+      `rpc error: code = InvalidArgument desc = port '${number}' is already in use by service '${by}' (${owner}) as an ingress port`,
+    );
+  }
+}
+
+/** One change an object, however often a transaction touched it. */
+function joined(changes: readonly Change[]): Change[] {
+  const byObject = new Map<string, Change>();
+  for (const change of changes) {
+    const key = `${change.kind}/${change.id}`;
+    const before = (byObject.get(key) ?? change).before;
+    const { kind, id, after } = change;
+    byObject.set(key, { kind, id, ...(before && { before }), ...(after && { after }) });
+  }
+  return [...byObject.values()].filter((change) => change.before !== undefined || change.after !== undefined);
+}

@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { encode } from '../../../src/model/codec.js';
+import { taskStates } from '../../../src/model/states.js';
+import type { OperationInit, ServiceInit, TaskInit, TransactionInit } from '../../../src/model/types.js';
+import { Store } from '../../../src/store/store.js';
+import { type Commit, kinds, type View } from '../../../src/store/view.js';
+import { LocalProposer } from '../../helpers/local-proposer.js';
+
+const service = (id: string, over: ServiceInit = {}): ServiceInit => ({
+  ID: id,
+  Spec: { Name: id, TaskTemplate: { ContainerSpec: { Image: 'web' } } },
+  ...over,
+});
+const task = (id: string, over: TaskInit = {}): TaskInit => ({
+  ID: id,
+  ServiceID: 's',
+  NodeID: 'n',
+  Status: { State: 'assigned' },
+  ...over,
+});
+const refusal = (store: Store, Operations: OperationInit[]) => {
+  const verdict = store.apply(store.index + 1, encode('Transaction', { Operations, Time: 't' }));
+  return verdict.ok ? 'accepted' : `${verdict.code}: ${verdict.message}`;
+};
+const all = (view: View) => Object.fromEntries(kinds.map((kind) => [kind, [...view.list(kind)]]));
+
+describe('the store', () => {
+  it('stamps version, times and SpecVersion when a transaction is applied', () => {
+    const store = new Store();
+    const at = (index: number, Operations: OperationInit[], Time: string) =>
+      store.apply(index, encode('Transaction', { Operations, Time }));
+    at(7, [{ Action: 'create', Service: service('web') }], 'one');
+    at(
+      9,
+      [
+        {
+          Action: 'update',
+          Service: service('web', {
+            Spec: { Name: 'web', Labels: { a: 'b' }, TaskTemplate: { ContainerSpec: { Image: 'web' } } },
+          }),
+        },
+      ],
+      'two',
+    );
+    let web = store.get('Service', 'web');
+    assert.deepEqual([web?.Version?.Index, web?.SpecVersion, web?.CreatedAt, web?.UpdatedAt], [9, 7, 'one', 'two']);
+    at(
+      12,
+      [
+        {
+          Action: 'update',
+          Service: service('web', { Spec: { Name: 'web', TaskTemplate: { ContainerSpec: { Image: 'new' } } } }),
+        },
+      ],
+      'three',
+    );
+    web = store.get('Service', 'web');
+    assert.deepEqual([web?.SpecVersion, web?.PreviousSpecVersion], [12, 7]);
+  });
+
+  it('refuses a stale version, and applies nothing of that transaction', () => {
+    const { store } = new LocalProposer();
+    assert.equal(refusal(store, [{ Action: 'create', Service: service('web') }]), 'accepted');
+    const verdict = refusal(store, [
+      { Action: 'create', Service: service('other') },
+      { Action: 'update', ExpectedVersion: 99, Service: service('web') },
+    ]);
+    assert.match(verdict, /^out-of-sequence: .*update out of sequence/);
+    assert.equal(store.get('Service', 'other'), undefined);
+    assert.equal(store.byName('Service', 'other'), undefined);
+  });
+
+  it("refuses a name that is taken and a port that is published, in Docker's words", () => {
+    const { store } = new LocalProposer();
+    const ports = {
+      EndpointSpec: { Ports: [{ Protocol: 'tcp', TargetPort: 80, PublishedPort: 8080, PublishMode: 'ingress' }] },
+    };
+    refusal(store, [{ Action: 'create', Service: service('web', { Spec: { Name: 'web', ...ports } }) }]);
+    assert.match(
+      refusal(store, [{ Action: 'create', Service: service('x', { Spec: { Name: 'web' } }) }]),
+      /name-conflict: .*service web already exists/,
+    );
+    assert.match(
+      refusal(store, [{ Action: 'create', Service: service('x', { Spec: { Name: 'x', ...ports } }) }]),
+      /port '8080' is already in use by service 'web' \(web\) as an ingress port/,
+    );
+    assert.equal(
+      refusal(store, [
+        { Action: 'remove', Kind: 'Service', ID: 'web' },
+        { Action: 'create', Service: service('x', { Spec: { Name: 'web', ...ports } }) },
+      ]),
+      'accepted',
+    );
+  });
+
+  it('checks versions of objects that a plan relied on', () => {
+    const { store } = new LocalProposer();
+    refusal(store, [{ Action: 'create', Service: service('web') }]);
+    assert.equal(refusal(store, [{ Action: 'check', Kind: 'Service', ID: 'web', ExpectedVersion: 1 }]), 'accepted');
+    assert.match(
+      refusal(store, [{ Action: 'check', Kind: 'Service', ID: 'web', ExpectedVersion: 2 }]),
+      /out-of-sequence/,
+    );
+    assert.equal(refusal(store, [{ Action: 'check', Kind: 'Service', ID: 'gone', ExpectedVersion: 0 }]), 'accepted');
+  });
+
+  it('merges task reports forward only, without touching the version', () => {
+    const { store } = new LocalProposer();
+    refusal(store, [{ Action: 'create', Task: task('t') }]);
+    const report = (State: string, Message = '') =>
+      refusal(store, [{ Action: 'observe', Task: { ID: 't', Status: { State, Message } } }]);
+    report('running', 'started');
+    report('preparing', 'late');
+    assert.equal(store.get('Task', 't')?.Status?.Message, 'started');
+    assert.equal(store.get('Task', 't')?.Version?.Index, 1);
+    assert.notEqual(store.get('Task', 't')?.Status?.RunningAt, '');
+    report('failed', 'boom');
+    report('remove', 'later');
+    assert.equal(store.get('Task', 't')?.Status?.Message, 'boom');
+  });
+
+  it('keeps what was observed when the desired fields are updated', () => {
+    const { store } = new LocalProposer();
+    refusal(store, [{ Action: 'create', Task: task('t', { DesiredState: 'running' }) }]);
+    refusal(store, [{ Action: 'observe', Task: { ID: 't', Status: { State: 'running' } } }]);
+    refusal(store, [{ Action: 'update', Task: task('t', { DesiredState: 'shutdown', Status: { State: 'new' } }) }]);
+    assert.deepEqual(
+      [store.get('Task', 't')?.DesiredState, store.get('Task', 't')?.Status?.State],
+      ['shutdown', 'running'],
+    );
+  });
+
+  it('drops what an old session says of a node', () => {
+    const { store } = new LocalProposer();
+    refusal(store, [{ Action: 'create', Node: { ID: 'n', Status: { State: 'unknown' } } }]);
+    const say = (State: string, SessionEpoch: number) =>
+      refusal(store, [{ Action: 'observe', Node: { ID: 'n', Status: { State, SessionEpoch } } }]);
+    say('ready', 0);
+    const first = store.get('Node', 'n')?.Status?.SessionEpoch as number;
+    say('ready', 0);
+    say('down', first);
+    assert.equal(store.get('Node', 'n')?.Status?.State, 'ready');
+    say('down', store.get('Node', 'n')?.Status?.SessionEpoch as number);
+    assert.equal(store.get('Node', 'n')?.Status?.State, 'down');
+  });
+
+  it('finds tasks by service and by node after every change', () => {
+    const { store } = new LocalProposer();
+    refusal(store, [{ Action: 'create', Task: task('t') }]);
+    refusal(store, [{ Action: 'update', Task: task('t', { NodeID: 'm' }) }]);
+    assert.deepEqual(
+      [[...store.tasksOfNode('n')].length, [...store.tasksOfNode('m')].length, [...store.tasksOfService('s')].length],
+      [0, 1, 1],
+    );
+    refusal(store, [{ Action: 'remove', Kind: 'Task', ID: 't' }]);
+    assert.equal([...store.tasksOfService('s')].length, 0);
+  });
+
+  it('answers any bytes with a verdict', () => {
+    const store = new Store();
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        assert.equal(typeof store.apply(store.index + 1, bytes).ok, 'boolean');
+      }),
+    );
+  });
+});
+
+const ids = fc.constantFrom('a', 'b', 'c', 'd');
+const operation: fc.Arbitrary<OperationInit> = fc.oneof(
+  fc.record({
+    Action: fc.constantFrom('create', 'update'),
+    Service: fc.record({ ID: ids, Spec: fc.record({ Name: ids }) }),
+  }),
+  fc.record({
+    Action: fc.constantFrom('create', 'update', 'observe'),
+    Task: fc.record({
+      ID: ids,
+      ServiceID: ids,
+      NodeID: ids,
+      Slot: fc.nat(5),
+      Status: fc.record({ State: fc.constantFrom(...taskStates) }),
+    }),
+  }),
+  fc.record({
+    Action: fc.constantFrom('create', 'observe'),
+    Node: fc.record({ ID: ids, Status: fc.record({ State: ids, SessionEpoch: fc.nat(9) }) }),
+  }),
+  fc.record({
+    Action: fc.constantFrom('remove', 'check', 'nonsense'),
+    Kind: fc.constantFrom(...kinds),
+    ID: ids,
+    ExpectedVersion: fc.option(fc.nat(9), { nil: undefined }),
+  }),
+) as fc.Arbitrary<OperationInit>;
+const transactions = fc.array(
+  fc.record({ Operations: fc.array(operation, { maxLength: 4 }), Time: fc.constant('t') }),
+  { maxLength: 40 },
+);
+const applyAll = (store: Store, list: readonly TransactionInit[]) => {
+  for (const transaction of list) store.apply(store.index + 1, encode('Transaction', transaction));
+};
+
+describe('any two stores', () => {
+  it('that are fed the same entries are the same, and their watchers are told every change once', () => {
+    fc.assert(
+      fc.property(transactions, (list) => {
+        const [one, two] = [new Store(), new Store()];
+        const mirror = new Map<string, unknown>();
+        one.watch((commit: Commit) => {
+          for (const { kind, id, before, after } of commit.changes) {
+            assert.deepEqual(mirror.get(`${kind}/${id}`), before);
+            if (after === undefined) mirror.delete(`${kind}/${id}`);
+            else mirror.set(`${kind}/${id}`, after);
+          }
+        });
+        applyAll(one, list);
+        applyAll(two, list);
+        assert.deepEqual(all(one), all(two));
+        assert.deepEqual(
+          new Map(kinds.flatMap((kind) => [...one.list(kind)].map((object) => [`${kind}/${object.ID}`, object]))),
+          mirror,
+        );
+      }),
+    );
+  });
+
+  it('are the same after a snapshot of one is restored into the other, cut anywhere, taken before later writes', async () => {
+    await fc.assert(
+      fc.asyncProperty(transactions, transactions, fc.integer({ min: 1, max: 50 }), async (list, later, cut) => {
+        const [one, two, untouched] = [new Store(), new Store(), new Store()];
+        applyAll(one, list);
+        applyAll(untouched, list);
+        applyAll(two, later);
+        const index = one.index;
+        const pieces = async function* () {
+          const reading = one.snapshot()[Symbol.asyncIterator]();
+          for (let next = await reading.next(); !next.done; next = await reading.next()) {
+            for (let at = 0; at < next.value.length; at += cut) yield next.value.subarray(at, at + cut);
+          }
+        };
+        const restoring = two.restore(index, pieces());
+        await restoring;
+        applyAll(one, later);
+        assert.deepEqual(all(two), all(untouched));
+        assert.equal(two.index, index);
+        applyAll(untouched, later);
+        applyAll(two, later);
+        assert.deepEqual(all(two), all(untouched));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('that read damaged snapshots stay as they were, or take what is whole', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 100 }), async (bytes) => {
+        const store = new Store();
+        applyAll(store, [{ Operations: [{ Action: 'create', Service: service('web') }], Time: 't' }]);
+        const before = all(store);
+        const chunks = async function* () {
+          yield bytes;
+        };
+        await store.restore(5, chunks()).catch(() => assert.deepEqual(all(store), before));
+      }),
+    );
+  });
+});
