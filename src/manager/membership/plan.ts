@@ -36,15 +36,15 @@ function addition(view: View, status: RaftStatus, adding: ReadonlySet<number>): 
     const address = node.ManagerStatus?.Addr ?? '';
     if (node.RaftID === 0 || adding.has(node.RaftID) || node.Spec?.Role !== 'manager' || address === '') continue;
     const member = status.members.find(({ id }) => id === node.RaftID);
-    if (member === undefined || member.learner)
-      return { do: 'add', member: { id: node.RaftID, nodeID: node.ID, address } };
+    if (member?.address !== address) return { do: 'add', member: { id: node.RaftID, nodeID: node.ID, address } };
   }
   return undefined;
 }
 
 /**
  * What the leader does next, from the replicated state and its own Raft status alone; undefined when nothing is to do or
- * nothing can be done without giving up the quorum. `adding` are Raft ids whose addition is under way. Removals go before additions: a smaller group agrees more easily.
+ * nothing can be done without giving up the quorum. `adding` are Raft ids whose addition
+ * is under way. Removals go before additions: a smaller group agrees more easily.
  */
 export function nextStep(view: View, status: RaftStatus, adding: ReadonlySet<number>): MembershipStep | undefined {
   if (status.role !== 'leader' || view.cluster() === undefined) return undefined;
