@@ -1,0 +1,161 @@
+import type { GenericResource } from '../model/types.js';
+import { type NodeClass, NodeClasses, steadyDemands } from './class.js';
+import { type Demand, demandOf } from './demand.js';
+import { explain } from './explain.js';
+import { type Filter, filtersOf } from './filters.js';
+import type { Candidate, Fleet } from './fleet.js';
+import { failuresUntilAvoided, type Group, type Placement, type Wanted } from './group.js';
+import { type GroupState, HeapPicker, type Picker, SharedPicker } from './pickers.js';
+import { descriptorsOf, SpreadPicker } from './spread.js';
+
+/** A group this many times smaller than its class picks from the class's shared heap instead of building its own. */
+const smallGroup = 4;
+
+/**
+ * Chooses a node for every task of a wave, or says why there is none. Uses up `fleet`: what was placed is booked on it. Tasks of a
+ * service are spread evenly over the nodes that can take them (nested spread preferences first), then nodes are filled evenly.
+ * Groups with the least choice of nodes go first, so that those with more choice fill in around them. The cost grows
+ * with tasks × log(nodes), plus nodes for every different set of demands.
+ */
+export function place(fleet: Fleet, groups: readonly Group[]): Placement {
+  const classes = new NodeClasses(fleet);
+  const waves = groups.map((group) => new GroupPlacement(fleet, classes.of(group.spec), group));
+  waves.sort((a, b) => a.choice - b.choice || b.weight - a.weight);
+  const placement: Placement = { placed: new Map(), unplaced: new Map() };
+  for (const wave of waves) wave.run(placement);
+  const explained = new Map<string, string>();
+  for (const wave of waves) wave.explainRest(placement, explained);
+  return placement;
+}
+
+class GroupPlacement implements GroupState {
+  readonly #fleet: Fleet;
+  readonly #nodes: NodeClass;
+  readonly #group: Group;
+  readonly #demand: Demand;
+  readonly #filters: readonly Filter[];
+  readonly #filling: readonly Filter[]; // those that turn to no as nodes fill up
+  readonly #running = new Map<Candidate, number>();
+  readonly #failures = new Map<Candidate, number>();
+  readonly #rest: Wanted[] = [];
+
+  constructor(fleet: Fleet, nodes: NodeClass, group: Group) {
+    this.#fleet = fleet;
+    this.#nodes = nodes;
+    this.#group = group;
+    this.#demand = demandOf(group.spec);
+    this.#filters = filtersOf(group.spec);
+    this.#filling = this.#filters.filter((filter) => !filter.steady);
+    for (const [nodeID, count] of group.running) this.#touch(this.#running, nodeID, count);
+    for (const [nodeID, count] of group.failures) {
+      if (count >= failuresUntilAvoided) this.#touch(this.#failures, nodeID, count);
+    }
+  }
+
+  /** Nodes it may choose from. */
+  get choice(): number {
+    return this.#nodes.candidates.length;
+  }
+
+  /** What one of its tasks takes: large ones go before small ones that could fill the gaps. */
+  get weight(): number {
+    return this.#demand.nanoCPUs / 1e9 + this.#demand.memory_bytes / 2 ** 30;
+  }
+
+  run(placement: Placement): void {
+    const free: Wanted[] = [];
+    for (const wanted of this.#group.wanted) {
+      if (wanted.onlyNodeID === undefined) free.push(wanted);
+      else this.#settle(wanted, this.#onlyNode(wanted.onlyNodeID), placement);
+    }
+    if (free.length === 0) return;
+    const picker = this.#picker(free.length);
+    for (const wanted of free) {
+      const preferredID = wanted.preferredNodeID ?? '';
+      const preferred = preferredID === '' ? undefined : this.#fleet.get(preferredID);
+      const usable = preferred !== undefined && this.#passesSteady(preferred) ? preferred : undefined;
+      this.#settle(wanted, picker.next(usable), placement);
+    }
+    picker.done();
+  }
+
+  /** Says why for what is left, as things are at the end of the wave; tasks that ask the same share one answer. */
+  explainRest(placement: Placement, explained: Map<string, string>): void {
+    if (this.#rest.length === 0) return;
+    const alone = this.#running.size > 0 ? this.#group.serviceID : '';
+    const limit = this.#group.spec.Placement?.MaxReplicas ?? 0;
+    const key = JSON.stringify([steadyDemands(this.#group.spec), this.#demand, limit, alone]);
+    let reason = explained.get(key);
+    if (reason === undefined) {
+      reason = explain(this.#fleet.candidates, this.#filters, (candidate) => this.runningOn(candidate));
+      explained.set(key, reason);
+    }
+    for (const wanted of this.#rest) placement.unplaced.set(wanted.id, reason);
+  }
+
+  fits(candidate: Candidate): boolean {
+    const running = this.runningOn(candidate);
+    return this.#filling.every((filter) => filter.passes(candidate, running));
+  }
+
+  runningOn(candidate: Candidate): number {
+    return this.#running.get(candidate) ?? 0;
+  }
+
+  failuresOn(candidate: Candidate): number {
+    return this.#failures.get(candidate) ?? 0;
+  }
+
+  occupied(): Iterable<Candidate> {
+    return this.#running.keys();
+  }
+
+  #picker(tasks: number): Picker {
+    const descriptors = descriptorsOf(this.#group.spec);
+    if (descriptors.length > 0) return new SpreadPicker(this.#nodes.candidates, descriptors, this);
+    const touched = tasks + this.#running.size + this.#failures.size;
+    if (touched * smallGroup < this.choice) return new SharedPicker(this.#nodes, this);
+    return new HeapPicker(this.#nodes.candidates, this);
+  }
+
+  #onlyNode(nodeID: string): Candidate | undefined {
+    const candidate = this.#fleet.get(nodeID);
+    return candidate !== undefined && this.#passesSteady(candidate) && this.fits(candidate) ? candidate : undefined;
+  }
+
+  #settle(wanted: Wanted, chosen: Candidate | undefined, placement: Placement): void {
+    if (chosen !== undefined) {
+      const generic = chosen.claim(this.#demand);
+      this.#put(wanted, chosen, generic, placement);
+    } else if (!this.#placeWherePredecessorEnds(wanted, placement)) {
+      this.#rest.push(wanted);
+    }
+  }
+
+  /** Nothing is free, but on the node of the task it replaces there will be when that one has stopped, which it waits for. */
+  #placeWherePredecessorEnds(wanted: Wanted, placement: Placement): boolean {
+    const predecessor = wanted.replaces;
+    const candidate = predecessor === undefined ? undefined : this.#fleet.get(predecessor.NodeID);
+    if (predecessor === undefined || candidate === undefined || !this.#passesSteady(candidate)) return false;
+    candidate.release(predecessor);
+    const fits = this.fits(candidate);
+    const generic = fits ? candidate.claim(this.#demand) : [];
+    candidate.hold(predecessor);
+    if (fits) this.#put(wanted, candidate, generic, placement);
+    return fits;
+  }
+
+  #put(wanted: Wanted, candidate: Candidate, generic: GenericResource[], placement: Placement): void {
+    this.#running.set(candidate, this.runningOn(candidate) + 1);
+    placement.placed.set(wanted.id, { nodeID: candidate.node.ID, generic });
+  }
+
+  #passesSteady(candidate: Candidate): boolean {
+    return this.#filters.every((filter) => !filter.steady || filter.passes(candidate, 0));
+  }
+
+  #touch(counts: Map<Candidate, number>, nodeID: string, count: number): void {
+    const candidate = this.#fleet.get(nodeID);
+    if (candidate !== undefined && count > 0) counts.set(candidate, count);
+  }
+}
