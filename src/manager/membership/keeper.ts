@@ -109,7 +109,12 @@ export class MembershipKeeper {
         Origin: 'membership',
         Time: timestamp(clock),
         Operations: [
-          { Action: 'update', ID: node.ID, ExpectedVersion: node.Version?.Index ?? 0, Node: { ...node, RaftID: 0 } },
+          {
+            Action: 'update',
+            ID: node.ID,
+            ExpectedVersion: node.Version?.Index ?? 0,
+            Node: { ...node, RaftID: 0, ManagerStatus: null },
+          },
         ],
       });
     }

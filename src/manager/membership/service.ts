@@ -100,7 +100,6 @@ export function membershipService(parts: MembershipParts): MembershipHandlers {
     const known = node.RaftID > 0 && node.ManagerStatus?.Addr === address;
     if (known) return node.RaftID;
     const id = node.RaftID > 0 ? node.RaftID : Math.max(cluster.NextRaftID, 2); // the first manager has 1
-    const observed: Node = { ...node, ManagerStatus: { Leader: false, Reachability: 'unknown', Addr: address } };
     await store.propose({
       Origin: 'membership',
       Time: timestamp(clock),
@@ -115,9 +114,8 @@ export function membershipService(parts: MembershipParts): MembershipHandlers {
           Action: 'update',
           ID: nodeID,
           ExpectedVersion: node.Version?.Index ?? 0,
-          Node: { ...node, RaftID: id },
+          Node: { ...node, RaftID: id, ManagerStatus: { Leader: false, Reachability: 'unknown', Addr: address } },
         },
-        { Action: 'observe', ID: nodeID, Node: observed },
       ],
     });
     return id;

@@ -1,0 +1,31 @@
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { messageOf, ShoalError } from '../model/errors.js';
+
+const timeout_ms = 5_000;
+
+/** A fresh byte stream to the Docker Engine API behind a unix socket. Throws `unavailable` when nobody answers there. */
+export function connectEngineSocket(path: string): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path, allowHalfOpen: true });
+    const fail = (error: unknown) => {
+      socket.destroy();
+      const reason = messageOf(error);
+      reject(
+        new ShoalError('unavailable', `cannot connect to the Docker Engine at unix://${path}: ${reason}`, {
+          cause: error,
+        }),
+      );
+    };
+    const timer = setTimeout(() => fail(new Error('no answer')), timeout_ms);
+    socket.once('error', (error) => {
+      clearTimeout(timer);
+      fail(error);
+    });
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+  });
+}
