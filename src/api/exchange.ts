@@ -4,6 +4,8 @@ import type { Clock } from '../model/clock.js';
 import { ShoalError } from '../model/errors.js';
 import type { Random } from '../model/random.js';
 import type { Backend, ManagerBackend } from './backend.js';
+import type { EventLog } from './event-log.js';
+import type { EngineVersion } from './passthrough.js';
 
 /** What every handler works with. */
 export interface Api {
@@ -11,6 +13,8 @@ export interface Api {
   log: Logger;
   clock: Clock;
   random: Random;
+  engineVersion: EngineVersion;
+  events: EventLog;
 }
 
 /** One request and its answer. */
@@ -19,6 +23,8 @@ export interface Exchange {
   response: ServerResponse;
   /** Minor of the API version that the client speaks: 47 for v1.47. */
   minor: number;
+  /** Whether the request named its version. */
+  explicit: boolean;
   /** Without version prefix and query, percent-encoded. */
   path: string;
   query: URLSearchParams;

@@ -1,14 +1,17 @@
 import { chmodSync, existsSync, unlinkSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
 import { type Clock, systemClock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { type Random, systemRandom } from '../model/random.js';
 import type { Backend } from './backend.js';
+import { EventLog } from './event-log.js';
 import { type Api, answerJSON, type Exchange } from './exchange.js';
-import { Router } from './router.js';
-import { systemRoutes } from './system.js';
+import { EngineVersion, passThrough, passUpgrade } from './passthrough.js';
+import { type Match, Router } from './router.js';
+import { routes } from './routes.js';
 import { apiVersion, splitVersion } from './version.js';
 
 export interface ApiServerOptions {
@@ -36,26 +39,41 @@ const connectionsMax = 4096;
 
 /** The Docker Engine API of this node: the cluster's part is answered here, the rest by the node's own engine. */
 export function createApiServer(backend: Backend, options: ApiServerOptions): ApiServer {
+  const clock = options.clock ?? systemClock;
   const api: Api = {
     backend,
     log: options.log,
-    clock: options.clock ?? systemClock,
+    clock,
     random: options.random ?? systemRandom,
+    engineVersion: new EngineVersion(
+      () => backend.connectEngine(),
+      () => clock.monotonic(),
+    ),
+    events: new EventLog(() => clock.now()),
   };
-  const router = new Router([...systemRoutes]);
+  const router = new Router(routes);
   const servers: http.Server[] = [];
+  const upgraded = new Set<Duplex>();
 
   return {
     async listen(address) {
       const server = newServer((request, response) => void serve(api, router, request, response));
+      server.on('upgrade', (request: http.IncomingMessage, socket: Duplex, head: Buffer) => {
+        upgraded.add(socket);
+        socket.once('close', () => upgraded.delete(socket));
+        socket.on('error', () => socket.destroy());
+        void serveUpgrade(api, router, request, socket, head);
+      });
       servers.push(server);
       return 'path' in address ? listenUnix(server, address) : listenTCP(server, address);
     },
     async close() {
+      api.events.follow(undefined);
       await Promise.all(
         servers.splice(0).map((server) => {
           const closed = new Promise<void>((resolve) => server.close(() => resolve()));
           server.closeAllConnections();
+          for (const socket of upgraded) socket.destroy();
           return closed;
         }),
       );
@@ -84,31 +102,71 @@ async function serve(
   request: http.IncomingMessage,
   response: http.ServerResponse,
 ): Promise<void> {
-  response.setHeader('Api-Version', apiVersion);
-  response.setHeader('Docker-Experimental', 'false');
-  response.setHeader('Ostype', 'linux');
-  response.setHeader('Server', `Shoal/${api.backend.version} (linux)`);
-  const exchange: Exchange = { request, response, minor: 0, path: '', query: new URLSearchParams(), params: {} };
+  const exchange = newExchange(api, request, response);
   try {
-    const target = request.url ?? '/';
-    const mark = target.indexOf('?');
-    const { minor, path } = splitVersion(mark < 0 ? target : target.slice(0, mark));
-    exchange.minor = minor;
-    exchange.path = path;
-    exchange.query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1));
-    const match = router.match(request.method ?? 'GET', path);
-    if (match === undefined) throw new ShoalError('not-found', 'page not found');
-    exchange.params = match.params;
-    await match.handle(api, exchange);
+    const match = route(exchange, router);
+    api.events.follow(api.backend.manager());
+    if (match === undefined) await passThrough(api, exchange, () => api.backend.connectEngine());
+    else await match.handle(api, exchange);
   } catch (thrown) {
     answerError(api, exchange, thrown);
   }
 }
 
+/** A request that asks to change the protocol. We never do; an engine may. */
+async function serveUpgrade(
+  api: Api,
+  router: Router,
+  request: http.IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  const response = new http.ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket as net.Socket);
+  response.once('finish', () => socket.end());
+  const exchange = newExchange(api, request, response);
+  try {
+    const match = route(exchange, router);
+    if (match === undefined) {
+      await passUpgrade(api, exchange, () => api.backend.connectEngine(), socket, head);
+    } else if (request.method === 'GET' || request.method === 'HEAD') {
+      await match.handle(api, exchange); // a client that offers HTTP/2 with every request, as curl --http2 does
+    } else {
+      throw new ShoalError('invalid-argument', 'Upgrade: this endpoint does not change the protocol');
+    }
+  } catch (thrown) {
+    answerError(api, exchange, thrown);
+  }
+}
+
+function newExchange(api: Api, request: http.IncomingMessage, response: http.ServerResponse): Exchange {
+  response.setHeader('Api-Version', apiVersion);
+  response.setHeader('Docker-Experimental', 'false');
+  response.setHeader('Ostype', 'linux');
+  response.setHeader('Server', `Shoal/${api.backend.version} (linux)`);
+  response.on('error', () => response.destroy());
+  return { request, response, minor: 0, explicit: false, path: '', query: new URLSearchParams(), params: {} };
+}
+
+/** Reads the request's target into the exchange; the result is who answers, undefined the engine. Throws ShoalError. */
+function route(exchange: Exchange, router: Router): Match | undefined {
+  const target = exchange.request.url ?? '/';
+  const mark = target.indexOf('?');
+  const { minor, path, explicit } = splitVersion(mark < 0 ? target : target.slice(0, mark));
+  exchange.minor = minor;
+  exchange.explicit = explicit;
+  exchange.path = path;
+  exchange.query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1));
+  const match = router.match(exchange.request.method ?? 'GET', path);
+  if (match !== undefined) exchange.params = match.params;
+  return match;
+}
+
 function answerError(api: Api, exchange: Exchange, thrown: unknown): void {
   const { request, response } = exchange;
   const status = thrown instanceof ShoalError ? thrown.status : 500;
-  if (status >= 500) api.log.warn('request failed', { method: request.method, path: exchange.path, error: thrown });
+  if (status === 500) api.log.warn('request failed', { method: request.method, path: exchange.path, error: thrown });
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;

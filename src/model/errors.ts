@@ -10,8 +10,9 @@ export const errorCodes = {
   'already-in-swarm': 503,
   'out-of-sequence': 500, // Docker answers a version conflict with 500 "… update out of sequence"
   'name-conflict': 409,
+  conflict: 409,
   'in-use': 400,
-  'failed-precondition': 412,
+  'failed-precondition': 400, // so Docker answers swarmkit's FailedPrecondition
   'not-supported': 501,
   unavailable: 503,
   internal: 500,

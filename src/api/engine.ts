@@ -1,0 +1,81 @@
+import http from 'node:http';
+import type { Duplex } from 'node:stream';
+import { messageOf, ShoalError } from '../model/errors.js';
+
+/** Opens a byte stream to an engine's API. */
+export type Connect = () => Promise<Duplex>;
+
+export interface EngineRequest {
+  method: string;
+  path: string;
+  headers?: http.OutgoingHttpHeaders;
+  /** The stream may become the caller's own by an upgrade, and then outlives the request. */
+  mayUpgrade?: boolean;
+}
+
+/** Bytes of a JSON answer that we take from an engine. */
+const answerLimit_bytes = 64 * 1024 * 1024;
+/** How long a short question to an engine may take before it counts as hanging. */
+const answerTime_ms = 10_000;
+
+/** A request to an engine on a stream of its own; the caller writes the body and ends it. Throws `unavailable`. */
+export async function openRequest(connect: Connect, request: EngineRequest): Promise<http.ClientRequest> {
+  let stream: Duplex;
+  try {
+    stream = await connect();
+  } catch (thrown) {
+    throw unreachable(thrown);
+  }
+  const opened = http.request({
+    createConnection: () => stream,
+    method: request.method,
+    path: request.path,
+    headers: { ...request.headers, Host: 'docker' },
+  });
+  let isUpgraded = false;
+  if (request.mayUpgrade) opened.once('upgrade', () => (isUpgraded = true));
+  opened.once('close', () => {
+    if (!isUpgraded) stream.destroy();
+  });
+  return opened;
+}
+
+/** The answer's head; its body is still to be read. Throws `unavailable` when the stream breaks before. */
+export function responseOf(request: http.ClientRequest): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once('response', resolve);
+    request.once('error', (thrown) => reject(unreachable(thrown)));
+  });
+}
+
+/** A short GET: the answer's head and its JSON body. Throws `unavailable` for an engine that breaks off, hangs, or does not speak JSON. */
+export async function getJSON(
+  connect: Connect,
+  path: string,
+): Promise<{ response: http.IncomingMessage; body: unknown }> {
+  const request = await openRequest(connect, { method: 'GET', path });
+  const timer = setTimeout(() => request.destroy(new Error('it does not answer')), answerTime_ms);
+  try {
+    request.end();
+    const response = await responseOf(request);
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > answerLimit_bytes) throw new Error('its answer is too large');
+      chunks.push(chunk);
+    }
+    const text = Buffer.concat(chunks).toString('utf8');
+    return { response, body: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text };
+  } catch (thrown) {
+    throw thrown instanceof ShoalError ? thrown : unreachable(thrown);
+  } finally {
+    clearTimeout(timer);
+    request.destroy();
+  }
+}
+
+function unreachable(thrown: unknown): ShoalError {
+  if (thrown instanceof ShoalError) return thrown;
+  return new ShoalError('unavailable', `Cannot reach the Docker Engine: ${messageOf(thrown)}`, { cause: thrown });
+}

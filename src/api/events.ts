@@ -1,0 +1,105 @@
+import type { ServerResponse } from 'node:http';
+import { ShoalError } from '../model/errors.js';
+import { openRequest, responseOf } from './engine.js';
+import type { SwarmEvent } from './event-log.js';
+import type { Api, Exchange } from './exchange.js';
+import { type Filters, filtersOf } from './filters.js';
+import { engineTarget } from './passthrough.js';
+import type { Route } from './router.js';
+
+export const eventRoutes: readonly Route[] = [{ method: 'GET', pattern: '/events', handle: events }];
+
+const filterNames: readonly string[] = [
+  'config',
+  'container',
+  'daemon',
+  'event',
+  'image',
+  'label',
+  'network',
+  'node',
+  'plugin',
+  'scope',
+  'secret',
+  'service',
+  'type',
+  'volume',
+];
+/** Bytes that may wait for a client that does not read; beyond it the client is cut off, not the memory filled. */
+const backlogMax_bytes = 4 * 1024 * 1024;
+const lineMax_bytes = 1024 * 1024;
+
+/** The engine's events and the cluster's in one stream, one JSON object a line. */
+async function events(api: Api, exchange: Exchange): Promise<void> {
+  const filters = filtersOf(exchange, filterNames);
+  const since = instant(exchange, 'since');
+  const until = instant(exchange, 'until');
+  const { response } = exchange;
+  const upstream = await openRequest(() => api.backend.connectEngine(), {
+    method: 'GET',
+    path: await engineTarget(exchange, api.engineVersion),
+  });
+  response.once('close', () => upstream.destroy());
+  upstream.end();
+  const answer = await responseOf(upstream);
+  response.writeHead(answer.statusCode ?? 502, { 'Content-Type': 'application/json' });
+  response.flushHeaders();
+  const isTold = (event: SwarmEvent) => matches(filters, event);
+  if (since !== undefined) {
+    for (const event of api.events.past()) {
+      const isIn = event.timeNano >= since && (until === undefined || event.timeNano <= until);
+      if (isIn && isTold(event)) write(response, `${JSON.stringify(event)}\n`);
+    }
+  }
+  const stop = api.events.listen((event) => {
+    if (isTold(event)) write(response, `${JSON.stringify(event)}\n`);
+  });
+  response.once('close', stop);
+  try {
+    await copyLines(answer, response);
+  } finally {
+    stop();
+    response.end();
+  }
+}
+
+/** Passes whole lines on, so that ours never fall into the middle of one. */
+async function copyLines(from: AsyncIterable<Buffer>, response: ServerResponse): Promise<void> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of from) {
+    const text = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const end = text.lastIndexOf(0x0a) + 1;
+    if (end > 0) write(response, text.subarray(0, end));
+    rest = text.subarray(end);
+    if (rest.length > lineMax_bytes) throw new ShoalError('unavailable', 'the engine sent an event without an end');
+  }
+  if (rest.length > 0) write(response, rest);
+}
+
+function write(response: ServerResponse, data: string | Buffer): void {
+  if (response.destroyed || response.writableEnded) return;
+  response.write(data);
+  if (response.writableLength > backlogMax_bytes) response.destroy();
+}
+
+/** A `since` or `until` parameter (Unix seconds with a fraction) in nanoseconds. */
+function instant(exchange: Exchange, name: string): number | undefined {
+  const text = exchange.query.get(name) ?? '';
+  if (text === '') return undefined;
+  if (!/^\d{1,12}(\.\d{1,9})?$/.test(text)) {
+    throw new ShoalError('invalid-argument', `${name}: ${JSON.stringify(text.slice(0, 100))} must be a Unix timestamp`);
+  }
+  return Number(text) * 1e9;
+}
+
+function matches(filters: Filters, event: SwarmEvent): boolean {
+  const { ID, Attributes } = event.Actor;
+  if (!filters.matches('type', event.Type) || !filters.matches('event', event.Action)) return false;
+  if (!filters.matches('scope', event.scope) || !filters.matchesLabels('label', Attributes)) return false;
+  // A filter by object holds for events of its kind, and shuts out every other kind.
+  return ['config', 'container', 'daemon', 'image', 'network', 'node', 'plugin', 'secret', 'service', 'volume'].every(
+    (kind) =>
+      !filters.has(kind) ||
+      (kind === event.Type && (filters.matchesPrefix(kind, ID) || filters.matches(kind, Attributes.name ?? ''))),
+  );
+}

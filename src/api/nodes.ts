@@ -1,0 +1,109 @@
+import { complete } from '../model/codec.js';
+import { ShoalError } from '../model/errors.js';
+import { fromJSON, toJSON } from '../model/json.js';
+import type { Node } from '../model/types.js';
+import { validateNodeSpec } from '../model/validate/node.js';
+import type { View } from '../store/view.js';
+import type { ManagerBackend } from './backend.js';
+import {
+  type Api,
+  answerEmpty,
+  answerJSON,
+  type Exchange,
+  flag,
+  managerOf,
+  readJSON,
+  versionParameter,
+} from './exchange.js';
+import { filtersOf } from './filters.js';
+import { find } from './lookup.js';
+import type { Route } from './router.js';
+import { outOfSequence, propose } from './transaction.js';
+
+export const nodeRoutes: readonly Route[] = [
+  { method: 'GET', pattern: '/nodes', handle: list },
+  { method: 'GET', pattern: '/nodes/{id}', handle: inspect },
+  { method: 'POST', pattern: '/nodes/{id}/update', handle: update },
+  { method: 'DELETE', pattern: '/nodes/{id}', handle: remove },
+];
+
+async function list(api: Api, exchange: Exchange): Promise<void> {
+  const manager = managerOf(api);
+  const filters = filtersOf(exchange, ['name', 'id', 'label', 'node.label', 'role', 'membership']);
+  filters.checkOneOf('role', ['worker', 'manager']);
+  filters.checkOneOf('membership', ['accepted', 'pending']);
+  const view = await manager.read();
+  const found: Record<string, unknown>[] = [];
+  for (const node of view.list('Node')) {
+    const hostname = node.Description?.Hostname ?? '';
+    if (!filters.matchesPrefix('name', node.Spec?.Name || hostname) && !filters.matchesPrefix('name', hostname))
+      continue;
+    if (!filters.matchesPrefix('id', node.ID) || !filters.matches('role', node.Spec?.Role ?? '')) continue;
+    if (!filters.matchesLabels('label', node.Description?.Engine?.Labels ?? {})) continue;
+    if (!filters.matchesLabels('node.label', node.Spec?.Labels ?? {})) continue;
+    if (!filters.matches('membership', 'accepted')) continue; // a node has its certificate or is not in the store
+    found.push(shown(manager, node));
+  }
+  answerJSON(exchange, 200, found);
+}
+
+async function inspect(api: Api, exchange: Exchange): Promise<void> {
+  const manager = managerOf(api);
+  answerJSON(exchange, 200, shown(manager, find(await manager.read(), 'Node', exchange.params.id!)));
+}
+
+/** A node with its place among the managers, which is Raft's to know. */
+function shown(manager: ManagerBackend, node: Node): Record<string, unknown> {
+  const status = manager.managers().get(node.ID);
+  const ManagerStatus =
+    status === undefined
+      ? null
+      : {
+          Leader: status.leader,
+          Reachability: status.reachable ? 'reachable' : 'unreachable',
+          Addr: status.address,
+        };
+  return toJSON('Node', { ...node, ManagerStatus });
+}
+
+async function update(api: Api, exchange: Exchange): Promise<void> {
+  const manager = managerOf(api);
+  const body = await readJSON(exchange);
+  const spec = fromJSON('NodeSpec', body, 'Spec');
+  const version = versionParameter(exchange, 'node');
+  validateNodeSpec(spec);
+  const view = await manager.read();
+  const node = find(view, 'Node', exchange.params.id!);
+  if (node.Version?.Index !== version) throw outOfSequence();
+  if (node.Spec?.Role === 'manager' && spec.Role === 'worker') checkDemotion(manager, view, node);
+  await propose(api, manager, [
+    { Action: 'update', ID: node.ID, ExpectedVersion: version, Node: complete('Node', { ...node, Spec: spec }) },
+  ]);
+  answerEmpty(exchange, 200);
+}
+
+/** A cluster without managers, or without a majority of them, could never be changed again. */
+function checkDemotion(manager: ManagerBackend, view: View, node: Node): void {
+  const others = [...view.list('Node')].filter((other) => other.Spec?.Role === 'manager' && other.ID !== node.ID);
+  if (others.length === 0) {
+    throw new ShoalError(
+      'failed-precondition',
+      'rpc error: code = FailedPrecondition desc = attempting to demote the last manager of the swarm',
+    );
+  }
+  const remaining = [...manager.managers()].filter(([id]) => id !== node.ID);
+  const reachable = remaining.filter(([, { reachable }]) => reachable).length;
+  if (remaining.length > 0 && reachable * 2 <= remaining.length) {
+    throw new ShoalError(
+      'failed-precondition',
+      "rpc error: code = FailedPrecondition desc = can't remove member from the raft: this would result in a loss of quorum",
+    );
+  }
+}
+
+async function remove(api: Api, exchange: Exchange): Promise<void> {
+  const manager = managerOf(api);
+  const node = find(await manager.read(), 'Node', exchange.params.id!);
+  await manager.removeNode(node, flag(exchange, 'force'));
+  answerEmpty(exchange, 200);
+}

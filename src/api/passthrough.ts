@@ -1,0 +1,190 @@
+import type http from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { ShoalError } from '../model/errors.js';
+import { type Connect, getJSON, openRequest, responseOf } from './engine.js';
+import type { Api, Exchange } from './exchange.js';
+import { apiVersion } from './version.js';
+
+/** Headers that belong to one connection, not to the request (RFC 9110, 7.6.1), and what we answer for ourselves. */
+const ofConnection: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'expect',
+]);
+const answeredByUs: ReadonlySet<string> = new Set(['api-version', 'docker-experimental', 'ostype', 'server', 'date']);
+
+/** How long what an engine said of its API version holds: an engine is upgraded now and then under a running daemon. */
+const versionAge_ms = 30_000;
+
+/** The engine's own API version, asked once in a while. */
+export class EngineVersion {
+  private readonly connect: Connect;
+  private readonly now: () => number;
+  private known: Promise<number> | undefined;
+  private knownAt_ms = 0;
+
+  constructor(connect: Connect, now: () => number) {
+    this.connect = connect;
+    this.now = now;
+  }
+
+  /** Minor of the newest API version that the engine speaks. Throws `unavailable`. */
+  minor(): Promise<number> {
+    if (this.known === undefined || this.now() - this.knownAt_ms > versionAge_ms) {
+      this.knownAt_ms = this.now();
+      const asked = this.ask();
+      asked.catch(() => {
+        if (this.known === asked) this.known = undefined;
+      });
+      this.known = asked;
+    }
+    return this.known;
+  }
+
+  private async ask(): Promise<number> {
+    const { response } = await getJSON(this.connect, '/_ping');
+    const match = /^1\.(\d{1,4})$/.exec(String(response.headers['api-version'] ?? ''));
+    return match === null ? Number(apiVersion.slice(2)) : Number(match[1]);
+  }
+}
+
+/** The request's target for an engine that speaks API versions up to 1.`minor`. */
+export async function engineTarget(exchange: Exchange, version: EngineVersion): Promise<string> {
+  const query = exchange.request.url?.indexOf('?') ?? -1;
+  const rest = `${exchange.path}${query < 0 ? '' : exchange.request.url!.slice(query)}`;
+  if (!exchange.explicit) return rest;
+  return `/v1.${Math.min(exchange.minor, await version.minor())}${rest}`;
+}
+
+export function forwardedHeaders(headers: IncomingHttpHeaders): http.OutgoingHttpHeaders {
+  const named = new Set(
+    String(headers.connection ?? '')
+      .split(',')
+      .map((one) => one.trim().toLowerCase()),
+  );
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ofConnection.has(name) && !named.has(name)));
+}
+
+/**
+ * Hands a request to an engine and its answer to the client, as they come: neither side runs ahead of the other, and when one
+ * goes away the other is told. `body` replaces the request's own when that was read already.
+ */
+export async function passThrough(api: Api, exchange: Exchange, connect: Connect, body?: Buffer): Promise<void> {
+  const { request, response } = exchange;
+  const path = await engineTarget(exchange, api.engineVersion);
+  const headers = forwardedHeaders(request.headers);
+  if (body !== undefined) headers['content-length'] = body.length;
+  const upstream = await openRequest(connect, { method: request.method ?? 'GET', path, headers });
+  response.once('close', () => upstream.destroy());
+  if (response.destroyed) {
+    upstream.destroy();
+    return;
+  }
+  const answered = responseOf(upstream);
+  if (body !== undefined) upstream.end(body);
+  else {
+    // The engine may answer and hang up before it has read everything; its answer counts, not our broken write.
+    pipeline(request, upstream).catch(() => undefined);
+  }
+  const answer = await answered;
+  writeHead(response, answer);
+  await pipeline(answer, response).catch((thrown) => {
+    api.log.debug('a stream through to the engine ended early', { path: exchange.path, error: String(thrown) });
+    response.destroy();
+  });
+}
+
+function writeHead(response: http.ServerResponse, answer: IncomingMessage): void {
+  for (const [name, value] of Object.entries(forwardedHeaders(answer.headers))) {
+    if (value !== undefined && !answeredByUs.has(name)) response.setHeader(name, value);
+  }
+  response.writeHead(answer.statusCode ?? 502, answer.statusMessage);
+  response.flushHeaders(); // of a stream the head is news by itself
+}
+
+/**
+ * A request that asks to leave HTTP (attach, exec, BuildKit's sessions): once the engine has agreed, bytes flow both ways as they are,
+ * and each side's end of writing is passed on by itself. When the engine answers with HTTP, so do we.
+ */
+export async function passUpgrade(
+  api: Api,
+  exchange: Exchange,
+  connect: Connect,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  const { request } = exchange;
+  if (request.headers['transfer-encoding'] !== undefined) {
+    throw new ShoalError('invalid-argument', 'a request that upgrades must state its Content-Length');
+  }
+  const path = await engineTarget(exchange, api.engineVersion);
+  const headers = {
+    ...forwardedHeaders(request.headers),
+    Connection: 'Upgrade',
+    Upgrade: request.headers.upgrade ?? 'tcp',
+  };
+  const upstream = await openRequest(connect, { method: request.method ?? 'GET', path, headers, mayUpgrade: true });
+  socket.once('close', () => upstream.destroy());
+  const upgraded = new Promise<boolean>((resolve) => {
+    upstream.once('upgrade', (answer: IncomingMessage, engine: Duplex, engineHead: Buffer) => {
+      splice(socket, engine, answer, engineHead);
+      resolve(true);
+    });
+    upstream.once('response', () => resolve(false));
+    upstream.once('error', () => resolve(false));
+  });
+  const answered = responseOf(upstream);
+  answered.catch(() => undefined); // of an upgrade it never comes
+  sendBody(upstream, socket, head, Number(request.headers['content-length'] ?? 0));
+  if (await upgraded) return;
+  writeHead(exchange.response, await answered);
+  await pipeline(await answered, exchange.response).catch(() => socket.destroy());
+}
+
+/** The request's body are the next `length` bytes of the connection; what follows belongs to the upgraded stream. */
+function sendBody(upstream: http.ClientRequest, socket: Duplex, head: Buffer, length: number): void {
+  let missing = length;
+  const take = (chunk: Buffer) => {
+    const body = chunk.subarray(0, missing);
+    missing -= body.length;
+    if (body.length > 0) upstream.write(body);
+    if (missing > 0) return;
+    socket.off('data', take);
+    socket.pause();
+    if (body.length < chunk.length) socket.unshift(chunk.subarray(body.length));
+    upstream.end();
+  };
+  if (head.length > 0) socket.unshift(head);
+  if (length === 0) upstream.end();
+  else socket.on('data', take);
+}
+
+function splice(socket: Duplex, engine: Duplex, answer: IncomingMessage, engineHead: Buffer): void {
+  const lines = [`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}`];
+  for (let at = 0; at + 1 < answer.rawHeaders.length; at += 2) {
+    lines.push(`${answer.rawHeaders[at]}: ${answer.rawHeaders[at + 1]}`);
+  }
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+  if (engineHead.length > 0) socket.write(engineHead);
+  for (const [from, to] of [
+    [socket, engine],
+    [engine, socket],
+  ] as const) {
+    from.once('error', () => to.destroy());
+    from.once('close', () => {
+      if (from === socket) to.destroy();
+      else to.end();
+    });
+    from.pipe(to);
+  }
+}

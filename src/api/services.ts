@@ -1,0 +1,191 @@
+import { timestamp } from '../model/clock.js';
+import { complete } from '../model/codec.js';
+import { ShoalError } from '../model/errors.js';
+import { newID } from '../model/ids.js';
+import { fromJSON, toJSON } from '../model/json.js';
+import type { JobStatus, Service, ServiceInit, ServiceMode, ServiceSpec } from '../model/types.js';
+import { withShownDefaults, withStoredDefaults } from '../model/validate/defaults.js';
+import { validateServiceSpec } from '../model/validate/service.js';
+import {
+  type Api,
+  answerEmpty,
+  answerJSON,
+  type Exchange,
+  flag,
+  managerOf,
+  readJSON,
+  versionParameter,
+} from './exchange.js';
+import { filtersOf } from './filters.js';
+import { find } from './lookup.js';
+import { generateName } from './name-generator.js';
+import { resolveReferences } from './references.js';
+import type { Route } from './router.js';
+import { statusOf } from './service-status.js';
+import { outOfSequence, propose } from './transaction.js';
+
+/** Attempts of a write whose secrets or configs change while it is on its way. */
+const attemptsMax = 5;
+
+export const serviceRoutes: readonly Route[] = [
+  { method: 'GET', pattern: '/services', handle: list },
+  { method: 'POST', pattern: '/services/create', handle: create },
+  { method: 'GET', pattern: '/services/{id}', handle: inspect },
+  { method: 'POST', pattern: '/services/{id}/update', handle: update },
+  { method: 'DELETE', pattern: '/services/{id}', handle: remove },
+];
+
+async function list(api: Api, exchange: Exchange): Promise<void> {
+  const manager = managerOf(api);
+  const filters = filtersOf(exchange, ['name', 'id', 'label', 'mode', 'runtime']);
+  const withStatus = flag(exchange, 'status') && exchange.minor >= 41;
+  const view = await manager.read();
+  const found: Record<string, unknown>[] = [];
+  for (const service of view.list('Service')) {
+    const name = service.Spec?.Name ?? '';
+    if (!filters.matchesPrefix('name', name) || !filters.matchesPrefix('id', service.ID)) continue;
+    if (!filters.matchesLabels('label', service.Spec?.Labels ?? {})) continue;
+    if (!filters.matches('mode', modeName(service.Spec?.Mode))) continue;
+    if (!filters.matches('runtime', service.Spec?.TaskTemplate?.Runtime || 'container')) continue;
+    const ServiceStatus = withStatus ? statusOf(view, service) : null;
+    found.push(toJSON('Service', { ...service, ServiceStatus }));
+  }
+  answerJSON(exchange, 200, found);
+}
+
+function modeName(mode: ServiceMode | null | undefined): string {
+  if (mode?.Global) return 'global';
+  if (mode?.ReplicatedJob) return 'replicated-job';
+  return mode?.GlobalJob ? 'global-job' : 'replicated';
+}
+
+async function inspect(api: Api, exchange: Exchange): Promise<void> {
+  const manager = managerOf(api);
+  const service = find(await manager.read(), 'Service', exchange.params.id!);
+  const shown =
+    flag(exchange, 'insertDefaults') && service.Spec ? { ...service, Spec: withShownDefaults(service.Spec) } : service;
+  answerJSON(exchange, 200, toJSON('Service', shown));
+}
+
+async function create(api: Api, exchange: Exchange): Promise<void> {
+  const manager = managerOf(api);
+  const given = fromJSON('ServiceSpec', (await readJSON(exchange)) ?? missingBody(), 'Spec');
+  const id = newID(api.random);
+  const isNamed = given.Name !== '';
+  for (let left = attemptsMax; ; left--) {
+    const spec = withStoredDefaults(isNamed ? given : { ...given, Name: generateName(api.random) });
+    validateServiceSpec(spec);
+    const checks = resolveReferences(await manager.read(), spec);
+    const service: ServiceInit = { ID: id, Spec: spec, Endpoint: {}, JobStatus: jobStatus(api, spec) };
+    try {
+      await propose(api, manager, [{ Action: 'create', ID: id, Service: service }, ...checks]);
+      break;
+    } catch (thrown) {
+      const isChance = codeOf(thrown) === 'name-conflict' && !isNamed;
+      if (left <= 1 || !(isChance || isReferenceChanged(thrown, checks))) throw thrown;
+    }
+  }
+  answerJSON(exchange, 201, exchange.minor >= 44 ? { ID: id, Warnings: null } : { ID: id });
+}
+
+/** Every update of a job runs it again: its next iteration. */
+function jobStatus(api: Api, spec: ServiceSpec, previous?: Service): JobStatus | null {
+  if (!spec.Mode?.ReplicatedJob && !spec.Mode?.GlobalJob) return null;
+  const iteration = previous?.JobStatus?.JobIteration;
+  return {
+    JobIteration: { Index: iteration ? iteration.Index + 1 : 0 },
+    LastExecution: timestamp(api.clock),
+  };
+}
+
+async function update(api: Api, exchange: Exchange): Promise<void> {
+  const manager = managerOf(api);
+  const rollback = exchange.query.get('rollback') ?? '';
+  if (rollback !== '' && rollback !== 'previous') {
+    throw new ShoalError('invalid-argument', `unrecognized rollback option ${rollback}, expected previous`);
+  }
+  const body = fromJSON('ServiceSpec', (await readJSON(exchange)) ?? missingBody(), 'Spec');
+  const version = versionParameter(exchange, 'service');
+  for (let left = attemptsMax; ; left--) {
+    const view = await manager.read();
+    const current = find(view, 'Service', exchange.params.id!);
+    if (current.Version?.Index !== version) throw outOfSequence();
+    const service = rollback === '' ? updated(api, current, body) : rolledBack(api, current);
+    const checks = resolveReferences(view, service.Spec!);
+    const operation = { Action: 'update', ID: current.ID, ExpectedVersion: version, Service: service };
+    try {
+      await propose(api, manager, [operation, ...checks]);
+      break;
+    } catch (thrown) {
+      if (left <= 1 || !isReferenceChanged(thrown, checks)) throw thrown;
+    }
+  }
+  answerJSON(exchange, 200, { Warnings: null });
+}
+
+function updated(api: Api, current: Service, body: ServiceSpec): Service {
+  const before = current.Spec;
+  const spec = withStoredDefaults(body);
+  validateServiceSpec(spec);
+  if (spec.Name !== before?.Name) {
+    throw new ShoalError(
+      'not-supported',
+      `rpc error: code = Unimplemented desc = renaming services is not supported (Spec.Name: the service is named ${before?.Name})`,
+    );
+  }
+  if (modeName(spec.Mode) !== modeName(before?.Mode)) {
+    throw new ShoalError(
+      'not-supported',
+      'rpc error: code = Unimplemented desc = service mode change is not allowed (Spec.Mode)',
+    );
+  }
+  return complete('Service', {
+    ...current,
+    Spec: spec,
+    PreviousSpec: before,
+    PreviousSpecVersion: current.SpecVersion,
+    UpdateStatus: null,
+    JobStatus: jobStatus(api, spec, current),
+  });
+}
+
+/** Docker's `rollback=previous`: the two specs change places, whatever the body says. */
+function rolledBack(api: Api, current: Service): Service {
+  if (!current.PreviousSpec) {
+    throw new ShoalError(
+      'failed-precondition',
+      `rpc error: code = FailedPrecondition desc = service ${current.ID} does not have a previous spec`,
+    );
+  }
+  return complete('Service', {
+    ...current,
+    Spec: current.PreviousSpec,
+    PreviousSpec: current.Spec,
+    PreviousSpecVersion: current.SpecVersion,
+    UpdateStatus: {
+      State: 'rollback_started',
+      Message: 'manually requested rollback',
+      StartedAt: timestamp(api.clock),
+    },
+  });
+}
+
+async function remove(api: Api, exchange: Exchange): Promise<void> {
+  const manager = managerOf(api);
+  const service = find(await manager.read(), 'Service', exchange.params.id!);
+  await propose(api, manager, [{ Action: 'remove', Kind: 'Service', ID: service.ID }]);
+  answerEmpty(exchange, 200);
+}
+
+function missingBody(): never {
+  throw new ShoalError('invalid-argument', 'invalid JSON: got EOF while reading request body');
+}
+
+/** Whether a write may have failed only because a secret or config changed on its way; a fresh look decides. */
+function isReferenceChanged(thrown: unknown, checks: readonly unknown[]): boolean {
+  return checks.length > 0 && ['out-of-sequence', 'not-found'].includes(codeOf(thrown));
+}
+
+function codeOf(thrown: unknown): string {
+  return thrown instanceof ShoalError ? thrown.code : '';
+}

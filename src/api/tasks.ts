@@ -1,0 +1,93 @@
+import { ShoalError } from '../model/errors.js';
+import { toJSON } from '../model/json.js';
+import { taskStates } from '../model/states.js';
+import type { Task } from '../model/types.js';
+import type { View } from '../store/view.js';
+import { type Api, answerJSON, type Exchange, managerOf } from './exchange.js';
+import { type Filters, filtersOf } from './filters.js';
+import { find } from './lookup.js';
+import type { Route } from './router.js';
+
+export const taskRoutes: readonly Route[] = [
+  { method: 'GET', pattern: '/tasks', handle: list },
+  { method: 'GET', pattern: '/tasks/{id}', handle: inspect },
+];
+
+async function list(api: Api, exchange: Exchange): Promise<void> {
+  const manager = managerOf(api);
+  const filters = filtersOf(exchange, [
+    'name',
+    'id',
+    'label',
+    'service',
+    'node',
+    'desired-state',
+    '_up-to-date',
+    'runtime',
+  ]);
+  filters.checkOneOf('desired-state', ['', ...taskStates]);
+  const view = await manager.read();
+  const services = idsOf(filters, 'service', (reference) => find(view, 'Service', reference).ID);
+  const nodes = idsOf(filters, 'node', (reference) => find(view, 'Node', reference).ID);
+  const upToDate = upToDateOf(filters);
+  const found: Record<string, unknown>[] = [];
+  for (const task of candidates(view, services, nodes)) {
+    if (services !== undefined && !services.has(task.ServiceID)) continue;
+    if (nodes !== undefined && !nodes.has(task.NodeID)) continue;
+    if (!filters.matchesPrefix('id', task.ID) || !filters.matchesPrefix('name', fullName(view, task))) continue;
+    if (!filters.matchesLabels('label', task.ServiceLabels) && !filters.matchesLabels('label', task.Labels)) continue;
+    if (!filters.matches('desired-state', task.DesiredState)) continue;
+    if (!filters.matches('runtime', task.Spec?.Runtime || 'container')) continue;
+    if (upToDate !== undefined && isUpToDate(view, task) !== upToDate) continue;
+    found.push(toJSON('Task', task));
+  }
+  answerJSON(exchange, 200, found);
+}
+
+async function inspect(api: Api, exchange: Exchange): Promise<void> {
+  const manager = managerOf(api);
+  answerJSON(exchange, 200, toJSON('Task', find(await manager.read(), 'Task', exchange.params.id!)));
+}
+
+/** What a filter by service or node names, as ids; one that there is not is an error, as in Docker. */
+function idsOf(filters: Filters, name: string, idOf: (reference: string) => string): ReadonlySet<string> | undefined {
+  return filters.has(name) ? new Set(filters.get(name).map(idOf)) : undefined;
+}
+
+/** The smallest set of tasks that holds all matches: the whole table is large. */
+function* candidates(
+  view: View,
+  services: ReadonlySet<string> | undefined,
+  nodes: ReadonlySet<string> | undefined,
+): Iterable<Task> {
+  if (services !== undefined) for (const id of services) yield* view.tasksOfService(id);
+  else if (nodes !== undefined) for (const id of nodes) yield* view.tasksOfNode(id);
+  else yield* view.list('Task');
+}
+
+/** The name that `docker ps` shows of the task's container: `<service>.<slot or node id>.<task id>`. */
+function fullName(view: View, task: Task): string {
+  const service = task.ServiceName || view.get('Service', task.ServiceID)?.Spec?.Name || task.ServiceID;
+  return `${service}.${task.Slot > 0 ? task.Slot : task.NodeID}.${task.ID}`;
+}
+
+function upToDateOf(filters: Filters): boolean | undefined {
+  const [value] = filters.get('_up-to-date');
+  if (value === undefined) return undefined;
+  if (/^(1|t|true)$/i.test(value)) return true;
+  if (/^(0|f|false)$/i.test(value)) return false;
+  throw new ShoalError(
+    'invalid-argument',
+    `Invalid _up-to-date filter: '${value.slice(0, 100)}', expected true or false`,
+  );
+}
+
+/** Whether the task was made from its service's present template (and, of a job, in its present iteration). */
+function isUpToDate(view: View, task: Task): boolean {
+  const service = view.get('Service', task.ServiceID);
+  if (service === undefined) return false;
+  const iteration = service.JobStatus?.JobIteration;
+  return (
+    task.SpecVersion === service.SpecVersion && (!iteration || (task.JobIteration?.Index ?? 0) === iteration.Index)
+  );
+}
