@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
+import type { ClusterEvent } from '../manager/history/events.js';
 import { ShoalError } from '../model/errors.js';
 import { openRequest, responseOf } from './engine.js';
-import type { SwarmEvent } from './event-log.js';
 import type { Api, Exchange } from './exchange.js';
 import { type Filters, filtersOf } from './filters.js';
 import { engineTarget } from './passthrough.js';
@@ -44,23 +44,31 @@ async function events(api: Api, exchange: Exchange): Promise<void> {
   const answer = await responseOf(upstream);
   response.writeHead(answer.statusCode ?? 502, { 'Content-Type': 'application/json' });
   response.flushHeaders();
-  const isTold = (event: SwarmEvent) => matches(filters, event);
-  if (since !== undefined) {
-    for (const event of api.events.past()) {
-      const isIn = event.timeNano >= since && (until === undefined || event.timeNano <= until);
-      if (isIn && isTold(event)) write(response, `${JSON.stringify(event)}\n`);
-    }
-  }
-  const stop = api.events.listen((event) => {
-    if (isTold(event)) write(response, `${JSON.stringify(event)}\n`);
-  });
+  let told: ReadonlySet<string> = new Set();
+  const tell = (event: ClusterEvent) => {
+    if (matches(filters, event) && !told.has(keyOf(event))) write(response, `${JSON.stringify(event)}\n`);
+  };
+  // What happens while the past is being read waits, and is not told twice.
+  let waiting: ClusterEvent[] | undefined = [];
+  const stop = api.events.listen((event) => (waiting ? waiting.push(event) : tell(event)));
   response.once('close', stop);
   try {
+    if (since !== undefined) {
+      const past = await api.events.past(since, until ?? Number.MAX_VALUE);
+      for (const event of past) tell(event);
+      told = new Set(past.map(keyOf));
+    }
+    for (const event of waiting) tell(event);
+    waiting = undefined;
     await copyLines(answer, response);
   } finally {
     stop();
     response.end();
   }
+}
+
+function keyOf(event: ClusterEvent): string {
+  return `${event.timeNano}/${event.Type}/${event.Actor.ID}/${event.Action}`;
 }
 
 /** Passes whole lines on, so that ours never fall into the middle of one. */
@@ -92,7 +100,7 @@ function instant(exchange: Exchange, name: string): number | undefined {
   return Number(text) * 1e9;
 }
 
-function matches(filters: Filters, event: SwarmEvent): boolean {
+function matches(filters: Filters, event: ClusterEvent): boolean {
   const { ID, Attributes } = event.Actor;
   if (!filters.matches('type', event.Type) || !filters.matches('event', event.Action)) return false;
   if (!filters.matches('scope', event.scope) || !filters.matchesLabels('label', Attributes)) return false;

@@ -1,9 +1,7 @@
 import { complete } from '../model/codec.js';
-import { ShoalError } from '../model/errors.js';
 import { fromJSON, toJSON } from '../model/json.js';
 import type { Node } from '../model/types.js';
 import { validateNodeSpec } from '../model/validate/node.js';
-import type { View } from '../store/view.js';
 import type { ManagerBackend } from './backend.js';
 import {
   type Api,
@@ -72,33 +70,13 @@ async function update(api: Api, exchange: Exchange): Promise<void> {
   const spec = fromJSON('NodeSpec', body, 'Spec');
   const version = versionParameter(exchange, 'node');
   validateNodeSpec(spec);
-  const view = await manager.read();
-  const node = find(view, 'Node', exchange.params.id!);
+  const node = find(await manager.read(), 'Node', exchange.params.id!);
   if (node.Version?.Index !== version) throw outOfSequence();
-  if (node.Spec?.Role === 'manager' && spec.Role === 'worker') checkDemotion(manager, view, node);
+  manager.checkRoleChange(node, spec.Role);
   await propose(api, manager, [
     { Action: 'update', ID: node.ID, ExpectedVersion: version, Node: complete('Node', { ...node, Spec: spec }) },
   ]);
   answerEmpty(exchange, 200);
-}
-
-/** A cluster without managers, or without a majority of them, could never be changed again. */
-function checkDemotion(manager: ManagerBackend, view: View, node: Node): void {
-  const others = [...view.list('Node')].filter((other) => other.Spec?.Role === 'manager' && other.ID !== node.ID);
-  if (others.length === 0) {
-    throw new ShoalError(
-      'failed-precondition',
-      'rpc error: code = FailedPrecondition desc = attempting to demote the last manager of the swarm',
-    );
-  }
-  const remaining = [...manager.managers()].filter(([id]) => id !== node.ID);
-  const reachable = remaining.filter(([, { reachable }]) => reachable).length;
-  if (remaining.length > 0 && reachable * 2 <= remaining.length) {
-    throw new ShoalError(
-      'failed-precondition',
-      "rpc error: code = FailedPrecondition desc = can't remove member from the raft: this would result in a loss of quorum",
-    );
-  }
 }
 
 async function remove(api: Api, exchange: Exchange): Promise<void> {

@@ -3,6 +3,7 @@ import http from 'node:http';
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
+import type { History } from '../manager/history/history.js';
 import { type Clock, systemClock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { type Random, systemRandom } from '../model/random.js';
@@ -18,6 +19,8 @@ export interface ApiServerOptions {
   log: Logger;
   clock?: Clock;
   random?: Random;
+  /** Where the cluster's events are remembered, anew each time this node becomes a manager; in memory when not given. */
+  newHistory?: () => History;
 }
 
 /** Where the API listens: a unix socket, or TCP (port 0: any free one). */
@@ -49,7 +52,7 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
       () => backend.connectEngine(),
       () => clock.monotonic(),
     ),
-    events: new EventLog(() => clock.now()),
+    events: new EventLog(() => clock.now(), options.newHistory),
   };
   const router = new Router(routes);
   const servers: http.Server[] = [];

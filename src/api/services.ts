@@ -143,7 +143,6 @@ function updated(api: Api, current: Service, body: ServiceSpec): Service {
     ...current,
     Spec: spec,
     PreviousSpec: before,
-    PreviousSpecVersion: current.SpecVersion,
     UpdateStatus: null,
     JobStatus: jobStatus(api, spec, current),
   });
@@ -161,7 +160,6 @@ function rolledBack(api: Api, current: Service): Service {
     ...current,
     Spec: current.PreviousSpec,
     PreviousSpec: current.Spec,
-    PreviousSpecVersion: current.SpecVersion,
     UpdateStatus: {
       State: 'rollback_started',
       Message: 'manually requested rollback',

@@ -63,7 +63,7 @@ async function join(api: Api, exchange: Exchange): Promise<void> {
     throw new ShoalError('invalid-argument', 'at least 1 RemoteAddr is required to join (RemoteAddrs)');
   }
   const token = body.string('JoinToken');
-  if (!/^SWMTKN-[0-9]-[0-9a-z]{10,60}-[0-9a-z]{10,60}$/.test(token)) {
+  if (!/^SWMTKN-[0-9]-[0-9a-z]{50}-[0-9a-z]{25}$/.test(token)) {
     throw new ShoalError('invalid-argument', 'invalid join token (JoinToken)');
   }
   await api.backend.join({ ...ownAddresses(body), remoteAddresses, token, availability: availability(body) });

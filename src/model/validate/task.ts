@@ -1,4 +1,5 @@
-import { ShoalError } from '../errors.js';
+import { parseConstraints } from '../constraints.js';
+import { messageOf, ShoalError } from '../errors.js';
 import type {
   GenericResource,
   NetworkAttachmentConfig,
@@ -79,7 +80,13 @@ function checkRestartPolicy(where: string, policy: RestartPolicy): void {
 
 function checkPlacement(where: string, placement: Placement): void {
   for (const [at, constraint] of placement.Constraints.entries()) {
-    checkPlain(`${where}.Constraints[${at}]`, constraint);
+    const path = `${where}.Constraints[${at}]`;
+    checkPlain(path, constraint);
+    try {
+      parseConstraints([constraint]);
+    } catch (thrown) {
+      refuseAs(messageOf(thrown), path);
+    }
   }
   for (const [at, { Spread: spread }] of placement.Preferences.entries()) {
     const path = `${where}.Preferences[${at}].Spread.SpreadDescriptor`;
