@@ -1,0 +1,97 @@
+import type { AssignmentsInit, Config, Secret, Task } from '../../model/types.js';
+import type { View } from '../../store/view.js';
+
+/** Whether a task's change matters to its node: reports that came from there do not go back. */
+export function concernsNode(before: Task | undefined, after: Task | undefined): boolean {
+  return before === undefined || after === undefined || before.Version?.Index !== after.Version?.Index;
+}
+
+/**
+ * What a node has been told, and what it must be told next. `hold` says of a task that shall end whether it must be shown as
+ * still wanted, because some node may still send it traffic.
+ */
+export class AssignmentLedger {
+  /** Desired state and version of each task as the node knows it. */
+  private readonly tasks = new Map<string, Task>();
+  private readonly secrets = new Set<string>();
+  private readonly configs = new Set<string>();
+
+  constructor(
+    private readonly nodeID: string,
+    private readonly hold: (task: Task) => boolean,
+  ) {}
+
+  /** Everything, for a node that may know nothing or something else. */
+  full(view: View): AssignmentsInit {
+    this.tasks.clear();
+    this.secrets.clear();
+    this.configs.clear();
+    return {
+      ...this.changes(
+        view,
+        [...view.tasksOfNode(this.nodeID)].map((task) => task.ID),
+      ),
+      Full: true,
+    };
+  }
+
+  /** What became of these tasks since the node was told; undefined when nothing that it must know. */
+  changes(view: View, taskIDs: Iterable<string>): AssignmentsInit {
+    const Tasks: Task[] = [];
+    const RemovedTaskIDs: string[] = [];
+    for (const id of taskIDs) {
+      const task = view.get('Task', id);
+      const told = this.tasks.get(id);
+      if (task === undefined || task.NodeID !== this.nodeID) {
+        if (this.tasks.delete(id)) RemovedTaskIDs.push(id);
+        continue;
+      }
+      const shown = this.hold(task) ? { ...task, DesiredState: 'running' } : task;
+      if (
+        told !== undefined &&
+        told.DesiredState === shown.DesiredState &&
+        told.Version?.Index === shown.Version?.Index
+      )
+        continue;
+      this.tasks.set(id, shown);
+      Tasks.push(shown);
+    }
+    return { Full: false, Tasks, RemovedTaskIDs, ...this.dependencies(view) };
+  }
+
+  /** Secrets and configs that the node's tasks name, against those it has. */
+  private dependencies(
+    view: View,
+  ): Pick<AssignmentsInit, 'Secrets' | 'Configs' | 'RemovedSecretIDs' | 'RemovedConfigIDs'> {
+    const secretIDs = new Set<string>();
+    const configIDs = new Set<string>();
+    for (const { Spec } of this.tasks.values()) {
+      for (const { SecretID } of Spec?.ContainerSpec?.Secrets ?? []) secretIDs.add(SecretID);
+      for (const { ConfigID } of Spec?.ContainerSpec?.Configs ?? []) configIDs.add(ConfigID);
+    }
+    const Secrets = difference(secretIDs, this.secrets).flatMap((id): Secret | never[] => view.get('Secret', id) ?? []);
+    const Configs = difference(configIDs, this.configs).flatMap((id): Config | never[] => view.get('Config', id) ?? []);
+    const RemovedSecretIDs = difference(this.secrets, secretIDs);
+    const RemovedConfigIDs = difference(this.configs, configIDs);
+    for (const { ID } of Secrets) this.secrets.add(ID);
+    for (const { ID } of Configs) this.configs.add(ID);
+    for (const id of RemovedSecretIDs) this.secrets.delete(id);
+    for (const id of RemovedConfigIDs) this.configs.delete(id);
+    return { Secrets, Configs, RemovedSecretIDs, RemovedConfigIDs };
+  }
+}
+
+export function isEmpty(assignments: AssignmentsInit): boolean {
+  return [
+    assignments.Tasks,
+    assignments.RemovedTaskIDs,
+    assignments.Secrets,
+    assignments.Configs,
+    assignments.RemovedSecretIDs,
+    assignments.RemovedConfigIDs,
+  ].every((list) => (list?.length ?? 0) === 0);
+}
+
+function difference(of: Iterable<string>, without: ReadonlySet<string>): string[] {
+  return [...of].filter((one) => !without.has(one));
+}
