@@ -9,12 +9,12 @@ import type { Candidate } from './fleet.js';
  */
 export interface Filter {
   readonly steady: boolean;
-  passes(candidate: Candidate, running: number): boolean;
+  passes(candidate: Candidate, present: number): boolean;
   /** What is told to the user when the filter alone kept the task from `nodes` nodes: Docker's words. */
   reason(nodes: number): string;
 }
 
-/** What every filter needs to know of a task; made once for all tasks of a spec. `running`: tasks of the service on the node. */
+/** What every filter needs to know of a task; made once for all tasks of a spec. `present`: tasks of the service on the node. */
 export function filtersOf(spec: TaskSpec): Filter[] {
   // Docker's order: a node counts for the first filter it fails.
   return [
@@ -97,7 +97,7 @@ function maxReplicas(spec: TaskSpec): Filter | undefined {
   if (limit === 0) return undefined;
   return {
     steady: false,
-    passes: (_candidate, running) => running < limit,
+    passes: (_candidate, present) => present < limit,
     reason: () => 'max replicas per node limit exceed',
   };
 }

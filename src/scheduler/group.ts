@@ -7,6 +7,8 @@ export interface Group {
   spec: TaskSpec;
   /** By node id: tasks of the service there that will stay (those about to be replaced are not counted). */
   running: ReadonlyMap<string, number>;
+  /** By node id: other tasks of the service that may still run there; they count for the limit of replicas a node only. */
+  leaving: ReadonlyMap<string, number>;
   /** By node id: tasks of the service that failed there lately. A node with `failuresUntilAvoided` is taken last. */
   failures: ReadonlyMap<string, number>;
   wanted: readonly Wanted[];

@@ -36,6 +36,7 @@ class GroupPlacement implements GroupState {
   readonly #filters: readonly Filter[];
   readonly #filling: readonly Filter[]; // those that turn to no as nodes fill up
   readonly #running = new Map<Candidate, number>();
+  readonly #leaving = new Map<Candidate, number>();
   readonly #failures = new Map<Candidate, number>();
   readonly #rest: Wanted[] = [];
 
@@ -47,6 +48,7 @@ class GroupPlacement implements GroupState {
     this.#filters = filtersOf(group.spec);
     this.#filling = this.#filters.filter((filter) => !filter.steady);
     for (const [nodeID, count] of group.running) this.#touch(this.#running, nodeID, count);
+    for (const [nodeID, count] of group.leaving) this.#touch(this.#leaving, nodeID, count);
     for (const [nodeID, count] of group.failures) {
       if (count >= failuresUntilAvoided) this.#touch(this.#failures, nodeID, count);
     }
@@ -82,20 +84,20 @@ class GroupPlacement implements GroupState {
   /** Says why for what is left, as things are at the end of the wave; tasks that ask the same share one answer. */
   explainRest(placement: Placement, explained: Map<string, string>): void {
     if (this.#rest.length === 0) return;
-    const alone = this.#running.size > 0 ? this.#group.serviceID : '';
+    const alone = this.#running.size + this.#leaving.size > 0 ? this.#group.serviceID : '';
     const limit = this.#group.spec.Placement?.MaxReplicas ?? 0;
     const key = JSON.stringify([steadyDemands(this.#group.spec), this.#demand, limit, alone]);
     let reason = explained.get(key);
     if (reason === undefined) {
-      reason = explain(this.#fleet.candidates, this.#filters, (candidate) => this.runningOn(candidate));
+      reason = explain(this.#fleet.candidates, this.#filters, (candidate) => this.#presentOn(candidate));
       explained.set(key, reason);
     }
     for (const wanted of this.#rest) placement.unplaced.set(wanted.id, reason);
   }
 
   fits(candidate: Candidate): boolean {
-    const running = this.runningOn(candidate);
-    return this.#filling.every((filter) => filter.passes(candidate, running));
+    const present = this.#presentOn(candidate);
+    return this.#filling.every((filter) => filter.passes(candidate, present));
   }
 
   runningOn(candidate: Candidate): number {
@@ -137,9 +139,12 @@ class GroupPlacement implements GroupState {
     const predecessor = wanted.replaces;
     const candidate = predecessor === undefined ? undefined : this.#fleet.get(predecessor.NodeID);
     if (predecessor === undefined || candidate === undefined || !this.#passesSteady(candidate)) return false;
+    const leaving = this.#leaving.get(candidate) ?? 0;
     candidate.release(predecessor);
+    this.#leaving.set(candidate, leaving - 1);
     const fits = this.fits(candidate);
     const generic = fits ? candidate.claim(this.#demand) : [];
+    this.#leaving.set(candidate, leaving);
     candidate.hold(predecessor);
     if (fits) this.#put(wanted, candidate, generic, placement);
     return fits;
@@ -148,6 +153,10 @@ class GroupPlacement implements GroupState {
   #put(wanted: Wanted, candidate: Candidate, generic: GenericResource[], placement: Placement): void {
     this.#running.set(candidate, this.runningOn(candidate) + 1);
     placement.placed.set(wanted.id, { nodeID: candidate.node.ID, generic });
+  }
+
+  #presentOn(candidate: Candidate): number {
+    return this.runningOn(candidate) + (this.#leaving.get(candidate) ?? 0);
   }
 
   #passesSteady(candidate: Candidate): boolean {

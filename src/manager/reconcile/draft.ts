@@ -1,0 +1,152 @@
+import type { OperationInit, Service, Task, TaskStatus, TransactionInit } from '../../model/types.js';
+import { isWanted } from '../../scheduler/fleet.js';
+import type { Wanted } from '../../scheduler/group.js';
+
+/** A task that the plan brings into being; its node is chosen at the end of the pass. */
+export interface Birth {
+  task: Task;
+  wanted: Omit<Wanted, 'id'>;
+}
+
+/** Changes to tasks that exist, before they become one operation a task. */
+interface Change {
+  task: Task;
+  fields: Partial<Task>;
+  status?: TaskStatus;
+}
+
+/**
+ * Operations in one entry, past which a plan is cut off: what is left follows in the next. Keeps an entry in the low
+ * megabytes and the time it takes to apply in the tens of milliseconds.
+ */
+const operations_max = 10_000;
+
+/** The plan as it grows: every task and service at most once, turned into one transaction at the end. */
+export class Draft {
+  /** Set once something was left out for want of room. */
+  cut = false;
+  readonly #births = new Map<string, Birth>();
+  readonly wakes = new Map<string, number>();
+  readonly waiting = new Set<string>();
+  readonly #changes = new Map<string, Change>();
+  readonly #removed = new Map<string, Task>();
+  readonly #services = new Map<string, { before: Service; after: Service }>();
+  readonly #checkedServices = new Map<string, Service>();
+  readonly #checks: OperationInit[] = [];
+
+  /** Whether there is room for more; if not, notes that the plan is not whole. */
+  hasRoom(): boolean {
+    if (this.#births.size + this.#changes.size + this.#removed.size < operations_max) return true;
+    this.cut = true;
+    return false;
+  }
+
+  /** Sets desired fields of a task. */
+  change(task: Task, fields: Partial<Task>): void {
+    const change = this.#changeOf(task);
+    change.fields = { ...change.fields, ...fields };
+  }
+
+  /** Sets the observed status of a task that no worker reports on. */
+  observe(task: Task, status: TaskStatus): void {
+    this.#changeOf(task).status = status;
+  }
+
+  /** Takes the task's object out of the store. */
+  remove(task: Task): void {
+    this.#changes.delete(task.ID);
+    this.#removed.set(task.ID, task);
+  }
+
+  /** Has a task no longer wanted stop; one that never got to a node is taken out at once. */
+  stop(task: Task, desired: 'shutdown' | 'remove'): void {
+    if (task.NodeID === '') this.remove(task);
+    else this.change(task, { DesiredState: desired });
+  }
+
+  bear(birth: Birth): void {
+    this.#births.set(birth.task.ID, birth);
+  }
+
+  dropBirth(task: Task): void {
+    this.#births.delete(task.ID);
+  }
+
+  get births(): Iterable<Birth> {
+    return this.#births.values();
+  }
+
+  writeService(before: Service, after: Service): void {
+    this.#services.set(before.ID, { before: this.#services.get(before.ID)?.before ?? before, after });
+  }
+
+  /** Has the plan refused if the service is no longer the one it was made for. */
+  checkService(service: Service): void {
+    this.#checkedServices.set(service.ID, service);
+  }
+
+  checkNode(id: string, version: number): void {
+    this.#checks.push({ Action: 'check', Kind: 'Node', ID: id, ExpectedVersion: version });
+  }
+
+  wake(serviceID: string, at: number): void {
+    this.wakes.set(serviceID, Math.min(at, this.wakes.get(serviceID) ?? at));
+  }
+
+  /** Whether the task exists and is wanted to run once the plan is applied. */
+  keepsWanted(task: Task): boolean {
+    if (this.#removed.has(task.ID)) return false;
+    return isWanted({ DesiredState: this.#changes.get(task.ID)?.fields.DesiredState ?? task.DesiredState });
+  }
+
+  /** How much was put into the draft: tells whether a step added anything. */
+  get size(): number {
+    return this.#births.size + this.#changes.size + this.#removed.size;
+  }
+
+  /** The whole as one transaction; undefined when nothing changes. */
+  transaction(now: number): TransactionInit | undefined {
+    const operations: OperationInit[] = [];
+    for (const { before, after } of this.#services.values()) {
+      operations.push({ Action: 'update', ID: after.ID, ExpectedVersion: before.Version?.Index ?? 0, Service: after });
+    }
+    for (const task of this.#removed.values()) {
+      operations.push({ Action: 'remove', Kind: 'Task', ID: task.ID, ExpectedVersion: task.Version?.Index ?? 0 });
+    }
+    for (const { task, fields, status } of this.#changes.values()) {
+      if (Object.keys(fields).length > 0) {
+        const expected = task.Version?.Index ?? 0;
+        operations.push({ Action: 'update', ID: task.ID, ExpectedVersion: expected, Task: { ...task, ...fields } });
+      }
+      if (status !== undefined)
+        operations.push({ Action: 'observe', ID: task.ID, Task: { ID: task.ID, Status: status } });
+    }
+    for (const { task } of this.births) operations.push({ Action: 'create', ID: task.ID, Task: task });
+    if (operations.length === 0) return undefined;
+    return {
+      Operations: [...this.#serviceChecks(), ...this.#checks, ...operations],
+      Origin: 'reconcile',
+      Time: new Date(now).toISOString(),
+    };
+  }
+
+  #serviceChecks(): OperationInit[] {
+    return [...this.#checkedServices.values()]
+      .filter((service) => !this.#services.has(service.ID))
+      .map((service) => ({
+        Action: 'check',
+        Kind: 'Service',
+        ID: service.ID,
+        ExpectedVersion: service.Version?.Index ?? 0,
+      }));
+  }
+
+  #changeOf(task: Task): Change {
+    let change = this.#changes.get(task.ID);
+    if (change === undefined) {
+      change = { task, fields: {} };
+      this.#changes.set(task.ID, change);
+    }
+    return change;
+  }
+}

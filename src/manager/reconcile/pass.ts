@@ -1,0 +1,163 @@
+import { newID } from '../../model/ids.js';
+import type { Random } from '../../model/random.js';
+import type { Service, Task, TaskSpec } from '../../model/types.js';
+import type { View } from '../../store/view.js';
+import type { Draft } from './draft.js';
+import { Freshness } from './freshness.js';
+import type { Nodes } from './nodes.js';
+import { historyLimitOf, type RestartPolicy, restartPolicyOf, type UpdatePolicy, updatePolicyOf } from './policy.js';
+import type { PublishedPorts } from './ports.js';
+import { isOlder, mayStillRun, Slot, slotsOf } from './slots.js';
+
+/** What all services of one pass share. */
+export interface Pass {
+  view: View;
+  /** Milliseconds since 1970: the same moment for the whole pass. */
+  now: number;
+  random: Random;
+  nodes: Nodes;
+  ports: PublishedPorts;
+  draft: Draft;
+}
+
+/** One service under examination: its policies, its slots as the plan changes them, and the ways to change them. */
+export class ServicePass {
+  readonly pass: Pass;
+  /** As the plan leaves it. */
+  service: Service;
+  /** Spec of new tasks. */
+  readonly template: TaskSpec;
+  readonly global: boolean;
+  readonly slots: Map<string, Slot>;
+  /** Tasks on their way out of the store. */
+  readonly removing: readonly Task[];
+  readonly restart: RestartPolicy;
+  readonly freshness: Freshness;
+  /** Tasks kept for each slot. */
+  readonly historyLimit: number;
+  readonly #born = new Set<Task>();
+
+  constructor(pass: Pass, service: Service) {
+    const cluster = pass.view.cluster()?.Spec;
+    this.pass = pass;
+    this.service = service;
+    this.template = templateOf(service, cluster?.TaskDefaults?.LogDriver ?? null);
+    this.global = service.Spec?.Mode?.Global != null;
+    const { slots, removing } = slotsOf(pass.view.tasksOfService(service.ID), this.global, pass.nodes);
+    this.slots = slots;
+    this.removing = removing;
+    this.restart = restartPolicyOf(this.template);
+    this.freshness = new Freshness(service, this.template, pass.nodes);
+    this.historyLimit = historyLimitOf(cluster?.Orchestration?.TaskHistoryRetentionLimit, this.restart);
+  }
+
+  /** Of the update that is on, or would be if one started now. */
+  get update(): UpdatePolicy {
+    return updatePolicyOf(this.service);
+  }
+
+  get draft(): Draft {
+    return this.pass.draft;
+  }
+
+  /** Whether the task comes into being with this plan. */
+  isBorn(task: Task): boolean {
+    return this.#born.has(task);
+  }
+
+  /** Has this pass come back to the service at `at` though nothing changed. */
+  wake(at: number): void {
+    this.draft.wake(this.service.ID, at);
+  }
+
+  writeService(fields: Partial<Service>): void {
+    const after = { ...this.service, ...fields };
+    this.draft.writeService(this.service, after);
+    this.service = after;
+  }
+
+  slot(key: string, number: number, nodeID: string): Slot {
+    let slot = this.slots.get(key);
+    if (slot === undefined) {
+      slot = new Slot(key, number, nodeID);
+      this.slots.set(key, slot);
+    }
+    return slot;
+  }
+
+  /** Takes a live task of the slot out of service. */
+  stop(slot: Slot, task: Task, desired: 'shutdown' | 'remove' = 'shutdown'): void {
+    slot.live.splice(slot.live.indexOf(task), 1);
+    const list = mayStillRun(task, this.pass.nodes) ? slot.leaving : slot.ended;
+    const at = list.findIndex((other) => isOlder(task, other));
+    list.splice(at < 0 ? list.length : at, 0, task);
+    this.draft.stop(task, desired);
+  }
+
+  /**
+   * Makes a new task for the slot. It starts at once, unless it restarts another (`startAfter`, milliseconds since 1970) or
+   * something of the slot must stop before.
+   */
+  bear(slot: Slot, options: { replaces?: Task; startAfter?: number; startFirst?: boolean } = {}): Task {
+    const { pass, service } = this;
+    const waits = options.startAfter !== undefined || (options.startFirst !== true && slot.leaving.length > 0);
+    const now = new Date(pass.now).toISOString();
+    const task: Task = {
+      ID: newID(pass.random),
+      Version: null,
+      CreatedAt: now,
+      UpdatedAt: now,
+      Name: `${service.Spec?.Name ?? ''}.${this.global ? slot.nodeID : slot.number}`,
+      Labels: {},
+      Spec: this.template,
+      ServiceID: service.ID,
+      Slot: slot.number,
+      NodeID: '',
+      AssignedGenericResources: [],
+      Status: null,
+      DesiredState: waits ? 'ready' : 'running',
+      NetworksAttachments: [],
+      JobIteration: null,
+      ServiceName: service.Spec?.Name ?? '',
+      ServiceLabels: service.Spec?.Labels ?? {},
+      SpecVersion: service.SpecVersion,
+      StartAfter: options.startAfter === undefined ? '' : new Date(options.startAfter).toISOString(),
+      ReplacesTaskID: options.replaces?.ID ?? '',
+    };
+    slot.live.push(task);
+    this.#born.add(task);
+    const predecessor = options.startFirst === true ? undefined : slot.leaving.at(-1);
+    this.draft.bear({
+      task,
+      wanted: {
+        onlyNodeID: this.global ? slot.nodeID : undefined,
+        preferredNodeID: options.startAfter === undefined ? options.replaces?.NodeID : undefined,
+        replaces: predecessor,
+      },
+    });
+    return task;
+  }
+}
+
+function templateOf(service: Service, defaultLogDriver: TaskSpec['LogDriver']): TaskSpec {
+  const template = service.Spec?.TaskTemplate ?? emptyTaskSpec;
+  return {
+    ...template,
+    LogDriver: template.LogDriver ?? defaultLogDriver,
+    EndpointPorts: service.Endpoint?.Ports ?? [],
+  };
+}
+
+const emptyTaskSpec: TaskSpec = {
+  PluginSpec: null,
+  ContainerSpec: null,
+  NetworkAttachmentSpec: null,
+  Resources: null,
+  RestartPolicy: null,
+  Placement: null,
+  Networks: [],
+  LogDriver: null,
+  ForceUpdate: 0,
+  Runtime: '',
+  EndpointPorts: [],
+};

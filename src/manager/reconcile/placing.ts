@@ -1,0 +1,151 @@
+import { isFinal } from '../../model/states.js';
+import type { Node, Task, TaskSpec, TaskStatus } from '../../model/types.js';
+import { Fleet } from '../../scheduler/fleet.js';
+import type { Group, Placed, Wanted } from '../../scheduler/group.js';
+import { place } from '../../scheduler/place.js';
+import type { Pass, ServicePass } from './pass.js';
+import { timeOf } from './policy.js';
+import { isEnded } from './slots.js';
+
+/** Failures longer ago than this no longer speak against a node (swarmkit nodeinfo.go monitorFailures). */
+const failureMemory_ms = 5 * 60_000;
+
+/** Chooses nodes for everything that is born in this pass and for all that still waits for one, in one wave. */
+export function placeTasks(pass: Pass, services: readonly ServicePass[]): void {
+  const born = new Map<string, { task: Task; wanted: Wanted }>();
+  for (const birth of pass.draft.births)
+    born.set(birth.task.ID, { task: birth.task, wanted: { id: birth.task.ID, ...birth.wanted } });
+  const waiting = new Map<string, Task>();
+  const groups: Group[] = [];
+  for (const service of services) groups.push(...groupsOf(service, born, waiting));
+  if (groups.length === 0) return;
+  const { placed, unplaced } = place(fleetOf(pass), groups);
+  const used = new Set<string>();
+  for (const [id, place] of placed) {
+    used.add(place.nodeID);
+    const task = waiting.get(id);
+    if (task === undefined) settleBirth(born.get(id)!.task, place, pass);
+    else settleWaiting(task, place, pass);
+  }
+  for (const [id, reason] of unplaced) leaveWaiting(pass, born.get(id), waiting.get(id), reason);
+  for (const nodeID of used) checkNode(pass, pass.view.get('Node', nodeID));
+}
+
+/** Births of a service share its template; a task that waits may have an older spec, and so a group of its own. */
+function groupsOf(
+  service: ServicePass,
+  born: ReadonlyMap<string, { task: Task; wanted: Wanted }>,
+  waiting: Map<string, Task>,
+): Group[] {
+  const bySpec = new Map<TaskSpec, Wanted[]>();
+  const add = (spec: TaskSpec, wanted: Wanted) => {
+    const group = bySpec.get(spec);
+    if (group === undefined) bySpec.set(spec, [wanted]);
+    else group.push(wanted);
+  };
+  for (const slot of service.slots.values()) {
+    for (const task of slot.live) {
+      const birth = born.get(task.ID);
+      if (birth !== undefined) add(service.template, birth.wanted);
+      else if (task.NodeID === '' && !isFinal(task.Status?.State ?? '') && task.Spec !== null) {
+        waiting.set(task.ID, task);
+        const current = task.SpecVersion === service.service.SpecVersion;
+        add(current ? service.template : task.Spec, {
+          id: task.ID,
+          onlyNodeID: service.global ? slot.nodeID : undefined,
+        });
+      }
+    }
+  }
+  if (bySpec.size === 0) return [];
+  const occupancy = occupancyOf(service);
+  return [...bySpec].map(([spec, wanted]) => ({ serviceID: service.service.ID, spec, wanted, ...occupancy }));
+}
+
+/** Where the service's tasks are: those that will stay, others that may still run, and those that failed lately. */
+function occupancyOf(service: ServicePass): Pick<Group, 'running' | 'leaving' | 'failures'> {
+  const running = new Map<string, number>();
+  const leaving = new Map<string, number>();
+  const failures = new Map<string, number>();
+  const count = (map: Map<string, number>, nodeID: string) => map.set(nodeID, (map.get(nodeID) ?? 0) + 1);
+  for (const slot of service.slots.values()) {
+    const stays = slot.live.at(-1);
+    if (stays !== undefined && stays.NodeID !== '') count(running, stays.NodeID);
+    for (const task of slot.live) if (task !== stays && task.NodeID !== '') count(leaving, task.NodeID);
+    for (const task of slot.leaving) count(leaving, task.NodeID);
+    for (const task of slot.ended) if (failedLately(service, task)) count(failures, task.NodeID);
+  }
+  for (const task of service.removing) if (task.NodeID !== '' && !isEnded(task)) count(leaving, task.NodeID);
+  return { running, leaving, failures };
+}
+
+function failedLately(service: ServicePass, task: Task): boolean {
+  const state = task.Status?.State;
+  if ((state !== 'failed' && state !== 'rejected') || task.SpecVersion !== service.service.SpecVersion) return false;
+  const at = timeOf(task.Status?.AppliedAt) ?? timeOf(task.Status?.Timestamp);
+  return at !== undefined && service.pass.now - at < failureMemory_ms;
+}
+
+/** All nodes and what is on them once the plan is applied. */
+function fleetOf(pass: Pass): Fleet {
+  const fleet = new Fleet(pass.view.list('Node'));
+  for (const { node } of fleet.candidates) {
+    for (const task of pass.view.tasksOfNode(node.ID)) fleet.book(task, pass.draft.keepsWanted(task));
+  }
+  return fleet;
+}
+
+function settleBirth(task: Task, place: Placed, pass: Pass): void {
+  task.NodeID = place.nodeID;
+  task.AssignedGenericResources = place.generic;
+  task.Status = assigned(pass);
+}
+
+function settleWaiting(task: Task, place: Placed, pass: Pass): void {
+  pass.draft.change(task, { NodeID: place.nodeID, AssignedGenericResources: place.generic });
+  pass.draft.observe(task, assigned(pass));
+}
+
+/** A task without a node says why, and waits; one of a global service comes into being only once its node can take it. */
+function leaveWaiting(
+  pass: Pass,
+  birth: { task: Task; wanted: Wanted } | undefined,
+  waiting: Task | undefined,
+  reason: string,
+): void {
+  const serviceID = (birth?.task ?? waiting)!.ServiceID;
+  pass.draft.waiting.add(serviceID);
+  const status: TaskStatus = {
+    ...emptyStatus(pass),
+    State: 'pending',
+    Message: 'pending task scheduling',
+    Err: reason,
+  };
+  if (birth !== undefined) {
+    if (birth.wanted.onlyNodeID === undefined) birth.task.Status = status;
+    else pass.draft.dropBirth(birth.task);
+  } else if (waiting !== undefined && waiting.Status?.Err !== reason) pass.draft.observe(waiting, status);
+}
+
+function assigned(pass: Pass): TaskStatus {
+  return { ...emptyStatus(pass), State: 'assigned', Message: 'scheduler assigned task to node' };
+}
+
+function emptyStatus(pass: Pass): TaskStatus {
+  return {
+    Timestamp: new Date(pass.now).toISOString(),
+    State: '',
+    Message: '',
+    Err: '',
+    ContainerStatus: null,
+    PortStatus: null,
+    Addresses: [],
+    AppliedBy: '',
+    AppliedAt: '',
+    RunningAt: '',
+  };
+}
+
+function checkNode(pass: Pass, node: Node | undefined): void {
+  if (node !== undefined) pass.draft.checkNode(node.ID, node.Version?.Index ?? 0);
+}

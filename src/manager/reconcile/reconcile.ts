@@ -1,0 +1,53 @@
+import type { Random } from '../../model/random.js';
+import type { View } from '../../store/view.js';
+import { Draft } from './draft.js';
+import { Nodes } from './nodes.js';
+import type { Pass, ServicePass } from './pass.js';
+import { placeTasks } from './placing.js';
+import type { Plan } from './plan.js';
+import { PublishedPorts } from './ports.js';
+import { removeTasksOf } from './removal.js';
+import { planService } from './service.js';
+
+/**
+ * What the cluster needs next, as one transaction: which tasks each service shall have, where they run, and which stop. Pure: all
+ * follows from what is replicated and from `now` (milliseconds since 1970), so any manager goes on where another left
+ * off, and a dry run is the same call without the commit. `random` gives ids.
+ *
+ * `services`: look at these only (ids, of services that are gone too); what else changed since the last plan is the caller's to
+ * know. Left out: look at all.
+ */
+export function reconcile(view: View, now: number, random: Random, services?: ReadonlySet<string>): Plan {
+  const draft = new Draft();
+  const pass: Pass = { view, now, random, nodes: new Nodes(view), ports: new PublishedPorts(view), draft };
+  const planned: ServicePass[] = [];
+  for (const id of services ?? allServices(view)) {
+    if (!draft.hasRoom()) break;
+    const service = view.get('Service', id);
+    if (service === undefined) {
+      removeTasksOf(pass, id);
+      continue;
+    }
+    const before = draft.size;
+    const of = planService(pass, service);
+    if (of !== undefined) planned.push(of);
+    if (draft.size > before) draft.checkService(service);
+  }
+  placeTasks(pass, planned);
+  const wakeAt = Math.min(...draft.wakes.values());
+  return {
+    transaction: draft.transaction(now),
+    wakeAt: Number.isFinite(wakeAt) ? wakeAt : undefined,
+    wakes: draft.wakes,
+    waiting: draft.waiting,
+    cut: draft.cut,
+  };
+}
+
+/** Every service there is, and every one that is gone but has left tasks. */
+function allServices(view: View): Set<string> {
+  const ids = new Set<string>();
+  for (const service of view.list('Service')) ids.add(service.ID);
+  for (const task of view.list('Task')) ids.add(task.ServiceID);
+  return ids;
+}

@@ -1,0 +1,44 @@
+import type { Service } from '../../model/types.js';
+import { fillNodes } from './global.js';
+import { trimHistory } from './history.js';
+import { type Pass, ServicePass } from './pass.js';
+import { endpointFor } from './ports.js';
+import { promoteSlot } from './promote.js';
+import { finishRemoval } from './removal.js';
+import { scaleDown, scaleUp } from './replicated.js';
+import { settleSlot, tendSlot } from './restart.js';
+import { isAttempt, isUpdating, judgeFailures, rollForward } from './update.js';
+
+/** Plans for one service all that it needs now. Returns it for its births to be placed; undefined when it is not to have any. */
+export function planService(pass: Pass, service: Service): ServicePass | undefined {
+  const mode = service.Spec?.Mode;
+  const job = mode?.ReplicatedJob != null || mode?.GlobalJob != null;
+  const of = new ServicePass(pass, withEndpoint(pass, service));
+  finishRemoval(pass, of.removing);
+  if (job || judgeFailures(of)) return undefined;
+  const replicas = of.global ? 0 : (mode?.Replicated?.Replicas ?? 1);
+  if (!of.global) scaleDown(of, replicas);
+  for (const slot of of.slots.values()) {
+    if (!pass.draft.hasRoom()) return of;
+    tendSlot(of, slot);
+    settleSlot(of, slot);
+  }
+  if (of.global) fillNodes(of);
+  else scaleUp(of, replicas);
+  rollForward(of);
+  const updating = isUpdating(of.service.UpdateStatus);
+  for (const slot of of.slots.values()) {
+    if (!pass.draft.hasRoom()) return of;
+    promoteSlot(of, slot);
+    trimHistory(of, slot, (task) => updating && isAttempt(of, task));
+  }
+  return of;
+}
+
+function withEndpoint(pass: Pass, service: Service): Service {
+  const endpoint = endpointFor(service, pass.ports);
+  if (endpoint === undefined) return service;
+  const after = { ...service, Endpoint: endpoint };
+  pass.draft.writeService(service, after);
+  return after;
+}
