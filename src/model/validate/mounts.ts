@@ -23,7 +23,7 @@ export function checkMounts(where: string, mounts: readonly Mount[]): void {
   const targets = new Set<string>();
   for (const [at, mount] of mounts.entries()) {
     checkMount(`${where}[${at}]`, mount);
-    const target = posix.normalize(mount.Target);
+    const target = posix.resolve('/', mount.Target);
     if (targets.has(target)) {
       refuseAs(`ContainerSpec: duplicate mount point: ${mount.Target}`, `${where}[${at}].Target`);
     }

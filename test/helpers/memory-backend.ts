@@ -1,0 +1,150 @@
+import net from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Backend, InitRequest, JoinRequest, LocalNode, ManagerBackend } from '../../src/api/backend.js';
+import { complete } from '../../src/model/codec.js';
+import { ShoalError } from '../../src/model/errors.js';
+import type { Node, NodeInit, TaskInit, TransactionInit } from '../../src/model/types.js';
+import { withSwarmDefaults } from '../../src/model/validate/defaults.js';
+import type { Commit, View } from '../../src/store/view.js';
+import { LocalProposer } from './local-proposer.js';
+
+export const localNodeID = 'local0000000000000000node';
+
+/** The daemon as the API sees it, over a store in memory. What a test wants to be otherwise, it sets. */
+export class MemoryBackend implements Backend {
+  readonly version = '0.0.0-test';
+  readonly proposer = new LocalProposer();
+  readonly calls: unknown[] = [];
+  state: LocalNode['state'] = 'inactive';
+  isManager = false;
+  hasLeader = true;
+  /** Sockets of engines: '' is this node's own. */
+  readonly engines = new Map<string, string>();
+  readonly managerMap = new Map<string, { leader: boolean; reachable: boolean; address: string }>();
+  /** Runs before a proposal is applied: where a test lets something else come first. */
+  beforePropose: (() => void) | undefined;
+
+  /** Makes this node the manager of a cluster of its own. */
+  found(): this {
+    this.state = 'active';
+    this.isManager = true;
+    this.managerMap.set(localNodeID, { leader: true, reachable: true, address: '10.0.0.1:2377' });
+    this.commit({
+      Operations: [
+        {
+          Action: 'create',
+          Cluster: {
+            ID: 'cluster000000000000000000',
+            Spec: withSwarmDefaults(complete('SwarmSpec', {})),
+            JoinTokens: { Worker: 'SWMTKN-1-worker', Manager: 'SWMTKN-1-manager' },
+            RootCA: { KeyPEM: 'the root key' },
+            DataPathPort: 4789,
+            DefaultAddrPool: ['10.0.0.0/8'],
+            SubnetSize: 24,
+          },
+        },
+      ],
+    });
+    return this.addNode({ ID: localNodeID, Spec: { Role: 'manager', Availability: 'active' } }, 'node1');
+  }
+
+  addNode(node: NodeInit & { ID: string }, hostname: string): this {
+    const full: NodeInit = {
+      Description: { Hostname: hostname, Platform: { OS: 'linux', Architecture: 'x86_64' } },
+      Status: { State: 'ready', Addr: '10.0.0.1' },
+      ...node,
+    };
+    this.commit({ Operations: [{ Action: 'create', Node: full }] });
+    return this;
+  }
+
+  addTask(task: TaskInit & { ID: string }): this {
+    this.commit({ Operations: [{ Action: 'create', Task: task }] });
+    return this;
+  }
+
+  commit(transaction: TransactionInit): void {
+    this.proposer.commit(transaction);
+  }
+
+  get view(): View {
+    return this.proposer.store;
+  }
+
+  local(): LocalNode {
+    const isIn = this.state !== 'inactive';
+    return {
+      state: this.state,
+      nodeID: isIn ? localNodeID : '',
+      nodeAddress: isIn ? '10.0.0.1' : '',
+      error: '',
+      remoteManagers: isIn ? [{ NodeID: localNodeID, Addr: '10.0.0.1:2377' }] : [],
+    };
+  }
+
+  async init(request: InitRequest): Promise<string> {
+    this.calls.push({ init: request });
+    this.found();
+    return localNodeID;
+  }
+
+  async join(request: JoinRequest): Promise<void> {
+    this.calls.push({ join: request });
+    this.state = 'active';
+  }
+
+  async leave(force: boolean): Promise<void> {
+    this.calls.push({ leave: force });
+    this.state = 'inactive';
+    this.isManager = false;
+  }
+
+  private readonly asManager: ManagerBackend = {
+    read: async () => {
+      if (!this.hasLeader) throw noLeader();
+      return this.view;
+    },
+    propose: async (transaction) => {
+      if (!this.hasLeader) throw noLeader();
+      this.beforePropose?.();
+      return this.proposer.propose(transaction);
+    },
+    watch: (call: (commit: Commit) => void) => this.proposer.store.watch(call),
+    managers: () => this.managerMap,
+    connectEngineOf: (node: Node) => this.connect(node.ID === localNodeID ? '' : node.ID),
+    checkRoleChange: (node, role) => {
+      if (role === 'worker' && node.Spec?.Role === 'manager' && this.managerMap.size === 1) {
+        throw new ShoalError('failed-precondition', 'attempting to demote the last manager of the swarm');
+      }
+    },
+    removeNode: async (node, force) => {
+      this.calls.push({ removeNode: node.ID, force });
+      this.commit({ Operations: [{ Action: 'remove', Kind: 'Node', ID: node.ID }] });
+    },
+    rotateJoinToken: async (role) => {
+      this.calls.push({ rotate: role });
+    },
+  };
+
+  manager(): ManagerBackend | undefined {
+    return this.isManager ? this.asManager : undefined;
+  }
+
+  connectEngine(): Promise<Duplex> {
+    return this.connect('');
+  }
+
+  private connect(node: string): Promise<Duplex> {
+    const path = this.engines.get(node);
+    if (path === undefined) return Promise.reject(new ShoalError('unavailable', 'no engine answers'));
+    return new Promise((resolve, reject) => {
+      const socket = net.connect({ path, allowHalfOpen: true });
+      socket.once('connect', () => resolve(socket));
+      socket.once('error', reject);
+    });
+  }
+}
+
+function noLeader(): ShoalError {
+  return new ShoalError('no-leader', 'The swarm does not have a leader.');
+}
