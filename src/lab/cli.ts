@@ -7,9 +7,9 @@ import { tryRun } from './run.js';
 
 /** `shoal lab …`: several hosts, each with a Docker Engine and a Shoal daemon, on one Linux machine. */
 export function labCommand(): Command {
-  const lab = new Command('lab').description(
-    'Several hosts on one Linux machine, a Docker Engine and a Shoal daemon each',
-  );
+  const lab = new Command('lab')
+    .enablePositionalOptions()
+    .description('Several hosts on one Linux machine, a Docker Engine and a Shoal daemon each');
   const named = (command: Command) =>
     command.option('--name <name>', 'which lab; several can be up side by side', 'lab');
 
@@ -47,7 +47,6 @@ export function labCommand(): Command {
   onHosts('heal', 'Join hosts to the network again', (host) => host.heal());
   onHosts('crash', 'Cut the power: engine, daemon and containers die at once', (host) => host.crash());
   onHosts('start', 'Boot hosts that are down, with the disks they had', (host) => host.start());
-  lab.enablePositionalOptions();
   return lab;
 }
 
