@@ -1,8 +1,18 @@
 import type { Logger } from 'winston';
 import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
-import type { Assignments, NodeDescription, TaskStatus } from '../model/types.js';
-import type { Engine } from './engine.js';
+import type { Assignments, NodeDescription, Task, TaskStatus } from '../model/types.js';
+import type { ContainerEvent, ContainerSummary } from './container.js';
+import type { Engine, EngineInfo } from './engine.js';
+import { EngineWatch } from './engine-watch.js';
+import { ImagePulls } from './image-pulls.js';
+import { labelNames } from './labels.js';
+import { Leftovers } from './leftovers.js';
+import { Limiter } from './limiter.js';
+import { nodeDescription } from './node-description.js';
+import { TaskController } from './task-controller.js';
+import { TaskFiles } from './task-files.js';
+import type { Workplace } from './workplace.js';
 
 /** Makes what runs on this node's engine be what the node is assigned. Containers live on when it stops. */
 export interface Agent {
@@ -32,4 +42,178 @@ export interface AgentOptions {
    * are needed. Undefined: tasks that ask for them are rejected.
    */
   memoryDirectory: string | undefined;
+}
+
+// Measured with 12 to 64 containers on two cores: from 4 under way on the engine is as busy as it gets, and more than that
+// only makes each of them slower. Engines with many cores take more.
+const changes_min = 8;
+const changesPerCPU = 2;
+const looks_max = 16;
+
+/** Starts the agent: it connects to the engine, and does nothing there before the first assignment. */
+export function startAgent(options: AgentOptions): Agent {
+  return new NodeAgent(options);
+}
+
+class NodeAgent implements Agent {
+  private readonly controllers = new Map<string, TaskController>();
+  private readonly leftovers: Leftovers;
+  private readonly watch: EngineWatch;
+  private readonly place: Workplace;
+  private readonly listeners = new Set<() => void>();
+  private readonly reports = new Map<string, TaskStatus>();
+  private info: EngineInfo | undefined;
+  /** Whether the engine can be used: what is there was looked at since it was last lost. */
+  private ready = false;
+  /** Whether a full assignment said which tasks are wanted. */
+  private informed = false;
+  private stopped = false;
+
+  constructor(private readonly options: AgentOptions) {
+    const { engine, node, clock, random, log } = options;
+    this.place = {
+      engine,
+      node,
+      clock,
+      random,
+      log,
+      changes: new Limiter(changes_min),
+      looks: new Limiter(looks_max),
+      images: new ImagePulls(engine),
+      files: new TaskFiles(options.memoryDirectory),
+      changed: (taskID, status) => this.report(taskID, status),
+      gone: (taskID) => this.forget(taskID),
+    };
+    this.leftovers = new Leftovers(engine, log);
+    this.watch = new EngineWatch({
+      engine,
+      labels: { [labelNames.nodeID]: node.id },
+      clock,
+      random,
+      log,
+      onInfo: (info) => this.learn(info),
+      onEvent: (event) => this.observe(event),
+      onLook: (containers) => this.look(containers),
+      onDown: () => this.pause(),
+      onError: () => this.tell(),
+    });
+  }
+
+  assign(assignments: Assignments): void {
+    if (this.stopped) return;
+    const { files } = this.place;
+    files.assign(assignments.Full, assignments.Secrets, assignments.Configs);
+    for (const task of assignments.Tasks) this.take(task, assignments.Full);
+    for (const id of assignments.RemovedTaskIDs) this.controllers.get(id)?.release();
+    files.withdraw(assignments.RemovedSecretIDs, assignments.RemovedConfigIDs);
+    if (!assignments.Full) return;
+
+    const wanted = new Set(assignments.Tasks.map((task) => task.ID));
+    for (const [id, controller] of this.controllers) if (!wanted.has(id)) controller.release();
+    files.keepOnly(new Set(this.controllers.keys()));
+    this.informed = true;
+    if (this.ready) this.leftovers.sweep();
+  }
+
+  async description(): Promise<NodeDescription> {
+    await this.watch.tried;
+    return nodeDescription(this.options.node.hostname, this.info);
+  }
+
+  engineError(): string {
+    return this.watch.error;
+  }
+
+  onEngineChange(call: () => void): () => void {
+    this.listeners.add(call);
+    return () => this.listeners.delete(call);
+  }
+
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.cancelFlush();
+    const ends = [...this.controllers.values()].map((controller) => controller.stop());
+    ends.push(this.watch.stop(), this.leftovers.stop());
+    this.options.engine.reset();
+    await Promise.all(ends);
+  }
+
+  // ---------------------------------------------------------------- tasks
+
+  private take(task: Task, isFull: boolean): void {
+    if (task.NodeID !== this.options.node.id) {
+      this.options.log.error('a task of another node was assigned to this one', { task: task.ID, node: task.NodeID });
+      return;
+    }
+    const controller = this.controllers.get(task.ID);
+    if (controller !== undefined) {
+      controller.update(task);
+      if (isFull) controller.reportAgain(task.Status);
+      return;
+    }
+    // Before the first look nothing is known. After it, a container that is not among the leftovers is not there, unless the
+    // managers know of one.
+    const container = this.leftovers.take(task.ID);
+    const mayExist = !this.ready || container !== undefined || (task.Status?.ContainerStatus?.ContainerID ?? '') !== '';
+    const start = { seen: mayExist ? ('unknown' as const) : undefined, paused: !this.ready };
+    this.controllers.set(task.ID, new TaskController(task, this.place, start));
+  }
+
+  private forget(taskID: string): void {
+    this.controllers.delete(taskID);
+    this.place.files.forget(taskID);
+  }
+
+  // ---------------------------------------------------------------- the engine
+
+  private learn(info: EngineInfo): void {
+    this.place.changes.setMax(Math.max(changes_min, info.cpus * changesPerCPU));
+    const before = JSON.stringify(this.info);
+    this.info = info;
+    if (JSON.stringify(info) !== before) this.tell();
+  }
+
+  private observe(event: ContainerEvent): void {
+    if (this.stopped) return;
+    const controller = this.controllers.get(event.labels[labelNames.taskID] ?? '');
+    if (controller === undefined) this.leftovers.observe(event);
+    else controller.observe(event);
+  }
+
+  private look(containers: readonly ContainerSummary[]): void {
+    if (this.stopped) return;
+    const ofTask = new Map(containers.map((container) => [container.labels[labelNames.taskID] ?? '', container]));
+    this.ready = true;
+    this.leftovers.replace(containers.filter(({ labels }) => !this.controllers.has(labels[labelNames.taskID] ?? '')));
+    for (const [id, controller] of this.controllers) controller.looked(ofTask.get(id));
+    if (this.informed) this.leftovers.sweep();
+  }
+
+  private pause(): void {
+    this.ready = false;
+    for (const controller of this.controllers.values()) controller.pause();
+  }
+
+  // ---------------------------------------------------------------- telling
+
+  private tell(): void {
+    if (this.stopped) return;
+    for (const call of [...this.listeners]) call();
+  }
+
+  private cancelFlush: () => void = () => {};
+
+  /** Gathers the reports of the moment; of several states of one task only the last is told. */
+  private report(taskID: string, status: TaskStatus): void {
+    if (this.stopped) return;
+    if (this.reports.size === 0) this.cancelFlush = this.options.clock.after(0, () => this.flush());
+    this.reports.set(taskID, status);
+  }
+
+  private flush(): void {
+    const reports = [...this.reports].map(([taskID, status]) => ({ taskID, status }));
+    this.reports.clear();
+    this.options.report(reports);
+  }
 }

@@ -87,7 +87,11 @@ export interface ContainerSummary {
   name: string;
   labels: Readonly<Record<string, string>>;
   phase: ContainerPhase;
+  /** '' without a health check, and of one that does not run. */
+  health: ContainerHealth;
 }
+
+export type ContainerHealth = '' | 'starting' | 'healthy' | 'unhealthy';
 
 /** A container as the engine's inspect shows it. */
 export interface Container extends ContainerSummary {
@@ -97,8 +101,8 @@ export interface Container extends ContainerSummary {
   exitCode: number;
   /** The engine's words on why it could not run, or ''. */
   error: string;
-  /** '' without a health check. */
-  health: '' | 'starting' | 'healthy' | 'unhealthy';
+  /** How long it may take to end after its stop signal, as it was created. */
+  stopGrace_ms: number;
   bindings: readonly PortBinding[];
 }
 

@@ -1,5 +1,12 @@
 import type Docker from 'dockerode';
-import type { Container, ContainerEvent, ContainerPhase, ContainerSummary, PortBinding } from './container.js';
+import type {
+  Container,
+  ContainerEvent,
+  ContainerHealth,
+  ContainerPhase,
+  ContainerSummary,
+  PortBinding,
+} from './container.js';
 import type { EngineInfo } from './engine.js';
 
 // Engines of other versions leave fields out or write null for empty: nothing is taken for granted.
@@ -43,24 +50,36 @@ export function summaryOf(answer: Docker.ContainerInfo): ContainerSummary {
     name: (answer.Names?.[0] ?? '').replace(/^\//, ''),
     labels: answer.Labels ?? {},
     phase: phases[answer.State] ?? 'exited',
+    health: healthIn(answer.Status ?? ''),
   };
 }
 
+/** The list has health only in its words for people: `Up 5 minutes (healthy)`, `Up 2 seconds (health: starting)`. */
+function healthIn(status: string): ContainerHealth {
+  const word = /^Up .*\((?:health: )?(starting|healthy|unhealthy)\)$/.exec(status)?.[1];
+  return (word ?? '') as ContainerHealth;
+}
+
+const stopGrace_s_default = 10; // of an engine when nothing else was said
 const neverStarted = '0001-01-01T00:00:00Z'; // Go's zero time
 
 export function containerOf(answer: Docker.ContainerInspectInfo): Container {
   const state = (answer.State ?? {}) as Maybe<Docker.ContainerInspectInfo['State']>;
   const health = state.Health?.Status;
+  const phase = phases[state.Status ?? ''] ?? 'exited';
+  const isRunning = phase === 'running';
   return {
     id: answer.Id,
     name: (answer.Name ?? '').replace(/^\//, ''),
     labels: answer.Config?.Labels ?? {},
-    phase: phases[state.Status ?? ''] ?? 'exited',
+    phase,
     started: (state.StartedAt ?? neverStarted) !== neverStarted,
     pid: state.Pid ?? 0,
     exitCode: state.ExitCode ?? 0,
     error: state.Error ?? '',
-    health: health === 'starting' || health === 'healthy' || health === 'unhealthy' ? health : '',
+    health: isRunning && (health === 'starting' || health === 'healthy' || health === 'unhealthy') ? health : '',
+    stopGrace_ms:
+      ((answer.Config as { StopTimeout?: number | null } | null)?.StopTimeout ?? stopGrace_s_default) * 1000,
     bindings: bindingsOf(answer.NetworkSettings?.Ports ?? {}),
   };
 }

@@ -133,10 +133,10 @@ export function engineContract(under: () => EngineUnderTest): void {
   });
 
   it('stops with the signal first', async () => {
-    const id = await started();
+    const id = await started({ StopTimeout: 7 });
     await under().engine.stop(id, 20_000);
     const after = await under().engine.inspect(id);
-    assert.deepEqual([after?.phase, after?.exitCode], ['exited', 0]);
+    assert.deepEqual([after?.phase, after?.exitCode, after?.stopGrace_ms], ['exited', 0, 7_000]);
     await under().engine.stop(id, 1_000);
   });
 
@@ -188,6 +188,8 @@ export function engineContract(under: () => EngineUnderTest): void {
       const event = healthOf(id);
       assert.equal(event?.kind === 'health' && event.health, health);
       assert.equal((await under().engine.inspect(id))?.health, health);
+      const listed = await under().engine.list({ [label]: 'mine' });
+      assert.equal(listed.find((one) => one.id === id)?.health, health);
     }
     assert.equal((await under().engine.inspect(plain))?.health, '');
     stream.close();

@@ -1,4 +1,10 @@
-import type { Container, ContainerConfig, ContainerPhase, PortBinding } from '../../src/worker/container.js';
+import type {
+  Container,
+  ContainerConfig,
+  ContainerPhase,
+  ContainerSummary,
+  PortBinding,
+} from '../../src/worker/container.js';
 
 /** What a simulated container's command does, read off its words. */
 export interface Program {
@@ -65,7 +71,13 @@ export class SimulatedContainer {
   }
 
   inspect(): Container {
-    const { id, name, labels, phase, started, pid, exitCode, health } = this;
-    return { id, name, labels, phase, started, pid, exitCode, error: '', health, bindings: [...this.bindings] };
+    const { started, pid, exitCode } = this;
+    const stopGrace_ms = (this.config.StopTimeout ?? 10) * 1000;
+    return { ...this.summary(), started, pid, exitCode, error: '', stopGrace_ms, bindings: [...this.bindings] };
+  }
+
+  summary(): ContainerSummary {
+    const { id, name, labels, phase, health } = this;
+    return { id, name, labels, phase, health: phase === 'running' ? health : '' };
   }
 }

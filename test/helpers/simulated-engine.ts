@@ -22,6 +22,9 @@ interface Listener {
   end: (reason: string) => void;
 }
 
+/** As the real engine's part: nothing waits for ever. */
+const limit_ms = (call: EngineCall) => (call === 'ping' ? 5_000 : call === 'stop' ? 900_000 : 120_000);
+
 const firstEphemeralPort = 32768;
 
 /**
@@ -210,7 +213,7 @@ export class SimulatedEngine implements Engine {
     return this.answer('list', () =>
       [...this.containers.values()]
         .filter((container) => container.carries(labels))
-        .map(({ id, name, labels, phase }) => ({ id, name, labels, phase })),
+        .map((container) => container.summary()),
     );
   }
 
@@ -244,11 +247,14 @@ export class SimulatedEngine implements Engine {
       giveUp = reject;
     });
     this.givenUp.add(giveUp);
+    const tooLate = new ShoalError('unavailable', `the engine did not answer a ${call} in time`);
+    const cancel = this.clock.after(limit_ms(call), () => giveUp(tooLate));
     const working = this.work(call, work);
     working.catch(() => {}); // the caller may be gone by then
     try {
       return await Promise.race([working, abandoned]);
     } finally {
+      cancel();
       this.givenUp.delete(giveUp);
     }
   }
