@@ -16,6 +16,18 @@ export class PublishedPorts {
     this.#view = view;
   }
 
+  /** Whether another service publishes one of the ports that `spec` asks for. */
+  conflict(serviceID: string, spec: EndpointSpec | null): boolean {
+    const asked = new Set(
+      (spec?.Ports ?? []).filter((port) => isIngress(port) && port.PublishedPort > 0).map(publication),
+    );
+    if (asked.size === 0) return false;
+    for (const service of this.#view.list('Service')) {
+      if (service.ID !== serviceID && publishedBy(service).some((port) => asked.has(port))) return true;
+    }
+    return false;
+  }
+
   /** A port that no service publishes for the protocol; 0 when all are taken. */
   allocate(protocol: string): number {
     this.#used ??= portsInUse(this.#view);
@@ -33,12 +45,15 @@ export class PublishedPorts {
 
 function portsInUse(view: View): Set<string> {
   const used = new Set<string>();
-  for (const service of view.list('Service')) {
-    for (const port of [...(service.Spec?.EndpointSpec?.Ports ?? []), ...(service.Endpoint?.Ports ?? [])]) {
-      if (isIngress(port) && port.PublishedPort > 0) used.add(`${port.Protocol || 'tcp'}/${port.PublishedPort}`);
-    }
-  }
+  for (const service of view.list('Service')) for (const port of publishedBy(service)) used.add(port);
   return used;
+}
+
+/** Ports that the service publishes on every node, asked for and given out. */
+function publishedBy(service: Service): string[] {
+  return [...(service.Spec?.EndpointSpec?.Ports ?? []), ...(service.Endpoint?.Ports ?? [])]
+    .filter((port) => isIngress(port) && port.PublishedPort > 0)
+    .map(publication);
 }
 
 /**
@@ -54,8 +69,7 @@ export function endpointFor(service: Service, ports: PublishedPorts): Endpoint |
   const Ports = resolve(wanted, before?.Ports ?? [], ports);
   if (before !== null && isDeepStrictEqual(before.Spec, spec) && isDeepStrictEqual(before.Ports, Ports))
     return undefined;
-  const Spec: EndpointSpec | null = spec;
-  return { Spec, Ports, VirtualIPs: before?.VirtualIPs ?? [] };
+  return { Spec: spec, Ports, VirtualIPs: before?.VirtualIPs ?? [] };
 }
 
 function resolve(wanted: readonly PortConfig[], before: readonly PortConfig[], ports: PublishedPorts): PortConfig[] {

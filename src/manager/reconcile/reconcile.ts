@@ -45,7 +45,7 @@ export function reconcile(view: View, now: number, random: Random, services?: Re
 }
 
 /** Every service there is, and every one that is gone but has left tasks. */
-function allServices(view: View): Set<string> {
+export function allServices(view: View): Set<string> {
   const ids = new Set<string>();
   for (const service of view.list('Service')) ids.add(service.ID);
   for (const task of view.list('Task')) ids.add(task.ServiceID);

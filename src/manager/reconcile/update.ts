@@ -34,7 +34,7 @@ export function judgeFailures(pass: ServicePass): boolean {
   const { failed, attempted } = failures(pass, policy);
   if (failed.length === 0 || failed.length / attempted <= policy.maxFailureRatio) return false;
   const culprit = failed[0]!.ID;
-  if (policy.failureAction === 'rollback' && !rollingBack && service.PreviousSpec !== null) {
+  if (policy.failureAction === 'rollback' && !rollingBack && canRollBack(pass)) {
     rollBack(pass, `update rolled back due to failure or early termination of task ${culprit}`);
     return true;
   }
@@ -160,6 +160,12 @@ function complete(pass: ServicePass): void {
     CompletedAt: new Date(pass.pass.now).toISOString(),
     Message: rollingBack ? 'rollback completed' : 'update completed',
   });
+}
+
+/** The former spec is known, and its ports have not been taken by another service meanwhile. */
+function canRollBack(pass: ServicePass): boolean {
+  const former = pass.service.PreviousSpec;
+  return former !== null && !pass.pass.ports.conflict(pass.service.ID, former.EndpointSpec);
 }
 
 function rollBack(pass: ServicePass, message: string): void {

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { Orchestra } from '../../helpers/orchestra.js';
+
+describe('reconcile of a replicated service', () => {
+  let world: Orchestra;
+  beforeEach(() => {
+    world = new Orchestra();
+    world.addNodes(3);
+  });
+
+  it('makes every replica with its slot and its node in one entry', () => {
+    const service = world.create('web', 5);
+    const { transaction } = world.look();
+    const actions = transaction!.Operations!.map((operation) => operation.Action);
+    assert.deepEqual(
+      actions.filter((action) => action === 'create'),
+      Array(5).fill('create'),
+    );
+    assert.equal(transaction!.Origin, 'reconcile');
+    world.apply(transaction!);
+    const tasks = world.tasks('web');
+    assert.deepEqual(
+      tasks.map((task) => task.Slot),
+      [1, 2, 3, 4, 5],
+    );
+    for (const task of tasks) {
+      assert.notEqual(task.NodeID, '');
+      assert.equal(task.Status?.State, 'assigned');
+      assert.equal(task.Status?.Message, 'scheduler assigned task to node');
+      assert.equal(task.DesiredState, 'running');
+      assert.equal(task.Name, `web.${task.Slot}`);
+      assert.equal(task.ServiceName, 'web');
+      assert.equal(task.SpecVersion, service.SpecVersion);
+      assert.equal(task.StartAfter, '');
+    }
+    assert.deepEqual([...world.spread(tasks).values()].sort(), [1, 2, 2]);
+  });
+
+  it('proposes nothing when all is as it should be', () => {
+    world.create('web', 5);
+    world.settle();
+    assert.equal(world.running('web').length, 5);
+    assert.deepEqual(world.look().transaction, undefined);
+    assert.deepEqual(world.look().wakeAt, undefined);
+  });
+
+  it('fills the lowest free slots when it scales up', () => {
+    world.create('web', 3);
+    world.settle();
+    world.scale('web', 1);
+    world.settle();
+    const [left] = world.running('web');
+    world.scale('web', 4);
+    world.settle();
+    assert.deepEqual(
+      world.running('web').map((task) => task.Slot),
+      [1, 2, 3, 4],
+    );
+    assert.ok(world.running('web').some((task) => task.ID === left!.ID));
+  });
+
+  it('takes replicas from the fullest node first when it scales down', () => {
+    world.setNode('node3', { Availability: 'pause' });
+    world.create('web', 6); // three each on node1 and node2
+    world.settle();
+    world.setNode('node3', { Availability: 'active' });
+    world.scale('web', 7);
+    world.settle();
+    assert.equal(world.spread(world.running('web')).get('node3'), 1);
+    world.scale('web', 5);
+    world.settle();
+    const spread = world.spread(world.running('web'));
+    assert.deepEqual([spread.get('node1'), spread.get('node2'), spread.get('node3')], [2, 2, 1]);
+  });
+
+  it('takes the newest slot of a node first, and removes its task for good', () => {
+    world.create('web', 6);
+    world.settle();
+    world.scale('web', 3);
+    world.planAll();
+    const leaving = world.tasks('web').filter((task) => task.DesiredState === 'remove');
+    assert.deepEqual(
+      leaving.map((task) => task.Slot),
+      [4, 5, 6],
+    );
+    world.settle();
+    assert.equal(world.tasks('web').length, 3);
+  });
+
+  it('takes replicas that do not run before those that do', () => {
+    world.create('web', 3);
+    world.planAll();
+    const [first, second, third] = world.tasks('web');
+    world.report(second!, 'running');
+    world.report(third!, 'running');
+    world.scale('web', 2);
+    world.planAll();
+    assert.equal(world.store.get('Task', first!.ID)?.DesiredState, 'remove');
+    assert.equal(world.wanted('web').length, 2);
+  });
+
+  it('replaces no task when only replicas or labels change', () => {
+    world.create('web', 3);
+    world.settle();
+    const before = world.running('web').map((task) => task.ID);
+    world.update('web', (spec) => {
+      spec.Labels = { team: 'a' };
+    });
+    world.scale('web', 4);
+    world.settle();
+    const after = world.running('web').map((task) => task.ID);
+    assert.ok(before.every((id) => after.includes(id)));
+    assert.equal(after.length, 4);
+    assert.equal(world.service('web').UpdateStatus, null);
+  });
+
+  it('stops and removes the tasks of a service that is gone', () => {
+    world.create('web', 4);
+    world.settle();
+    world.removeService('web');
+    world.planAll();
+    assert.ok(world.tasks().every((task) => task.DesiredState === 'remove'));
+    assert.equal(world.tasks().length, 4);
+    world.settle();
+    assert.equal(world.tasks().length, 0);
+  });
+
+  it('removes at once what never got to a node', () => {
+    world.create('web', 2, { TaskTemplate: { Placement: { Constraints: ['node.labels.zone==x'] } } });
+    world.settle();
+    assert.equal(world.tasks('web').length, 2);
+    world.removeService('web');
+    world.planAll();
+    assert.equal(world.tasks().length, 0);
+  });
+
+  it('says why a task has no node, and places it as soon as it can', () => {
+    world.setNode('node2', { Availability: 'drain' });
+    world.setNode('node3', { Availability: 'pause' });
+    world.create('web', 1, { TaskTemplate: { Placement: { Constraints: ['node.labels.zone == x'] } } });
+    world.settle();
+    const [task] = world.tasks('web');
+    assert.equal(task!.Status?.State, 'pending');
+    assert.equal(
+      task!.Status?.Err,
+      'no suitable node (2 nodes not available for new tasks; scheduling constraints not satisfied on 1 node)',
+    );
+    assert.equal(world.look().transaction, undefined);
+    assert.ok(world.look().waiting.has(task!.ServiceID));
+    world.setNode('node1', { Labels: { zone: 'x' } });
+    world.settle();
+    const [placed] = world.running('web');
+    assert.equal(placed?.ID, task!.ID);
+    assert.equal(placed?.NodeID, 'node1');
+    assert.equal(placed?.Status?.Err, '');
+  });
+
+  it('lets a job service be', () => {
+    world.create('job', 0, { Mode: { ReplicatedJob: { MaxConcurrent: 2, TotalCompletions: 4 } } });
+    world.create('every', 0, { Mode: { GlobalJob: {} } });
+    world.settle();
+    assert.equal(world.tasks().length, 0);
+    world.removeService('job');
+    world.settle();
+  });
+
+  it('leaves out what does not fit into one entry and brings it in the next', () => {
+    world.create('web', 25_000);
+    const first = world.look();
+    assert.equal(first.cut, true);
+    world.planAll();
+    assert.equal(world.wanted('web').length, 25_000);
+    assert.equal(world.look().cut, false);
+    const spread = [...world.spread(world.wanted('web')).values()];
+    assert.ok(Math.max(...spread) - Math.min(...spread) <= 1);
+  });
+
+  it('refuses nothing and loses nothing when the service changed while the plan was on its way', () => {
+    world.create('web', 2);
+    const stale = world.look().transaction!;
+    world.scale('web', 1);
+    assert.throws(() => world.apply(stale), /changed meanwhile/);
+    world.settle();
+    assert.equal(world.running('web').length, 1);
+  });
+
+  it('is refused when a node it chose was changed meanwhile', () => {
+    world.create('web', 3);
+    const stale = world.look().transaction!;
+    world.setNode('node1', { Availability: 'drain' });
+    assert.throws(() => world.apply(stale), /node1 changed meanwhile/);
+    world.settle();
+    assert.equal(world.spread(world.running('web')).get('node1'), undefined);
+  });
+});
