@@ -10,7 +10,7 @@ export function observeTask(task: Task, seen: TaskStatus, time: string): Task | 
   const state = now?.State ?? '';
   if (isFinal(state)) return undefined;
   const forward = isAfter(seen.State, state);
-  if (!forward && (seen.State !== state || !addsDetail(now, seen))) return undefined;
+  if (!forward && (seen.State !== state || isOlder(seen, now) || !addsDetail(now, seen))) return undefined;
   const Status: TaskStatus = {
     ...seen,
     ContainerStatus: seen.ContainerStatus ?? now?.ContainerStatus ?? null,
@@ -20,6 +20,14 @@ export function observeTask(task: Task, seen: TaskStatus, time: string): Task | 
   };
   return { ...task, Status };
 }
+
+/** A late report of the same worker, by that worker's clock; texts that are no UTC times of one length are not compared. */
+function isOlder(seen: TaskStatus, now: TaskStatus | null): boolean {
+  if (now === null || seen.AppliedBy !== now.AppliedBy) return false;
+  return utcTime.test(seen.Timestamp) && utcTime.test(now.Timestamp) && seen.Timestamp < now.Timestamp;
+}
+
+const utcTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 function addsDetail(now: TaskStatus | null, seen: TaskStatus): boolean {
   if (now === null) return true;

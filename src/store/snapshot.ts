@@ -3,26 +3,37 @@ import { messageType } from '../model/codec.js';
 import { ShoalError } from '../model/errors.js';
 import type { SnapshotRecord } from '../model/types.js';
 import { ObjectTables } from './tables.js';
-import { kinds } from './view.js';
+import { othersTurn } from './turns.js';
+import { type Kind, kinds } from './view.js';
 
 const chunk_bytes = 64 * 1024;
+const recordsPerTurn = 200; // a few milliseconds of decoding
 const record_bytes_max = 64 * 1024 * 1024; // far above any object; a length beyond it is damage
 
 /**
- * Snapshot: the applied index, then every object, each a SnapshotRecord behind its length. What is read is fixed by the first
- * step: a list of references to objects that are never written to. Between chunks other work gets its turn.
+ * Snapshot: the applied index, then every object, each a SnapshotRecord behind its length. What is read is fixed by the call: a list of
+ * references to objects that are never written to. Between chunks other work gets its turn.
  */
-export async function* writeSnapshot(tables: ObjectTables): AsyncIterable<Uint8Array> {
-  const objects = kinds.map((kind) => [kind, [...tables.list(kind)]] as const);
+export function writeSnapshot(tables: ObjectTables): AsyncIterable<Uint8Array> {
+  return chunksOf(
+    tables.index,
+    kinds.map((kind) => [kind, [...tables.list(kind)]]),
+  );
+}
+
+async function* chunksOf(
+  AppliedIndex: number,
+  objects: readonly [Kind, readonly object[]][],
+): AsyncIterable<Uint8Array> {
   const type = messageType('SnapshotRecord');
-  let writer = type.encodeDelimited({ AppliedIndex: tables.index });
+  let writer = type.encodeDelimited({ AppliedIndex });
   for (const [kind, list] of objects) {
     for (const object of list) {
       type.encodeDelimited(type.fromObject({ [kind]: object }), writer);
       if (writer.len < chunk_bytes) continue;
       yield writer.finish();
       writer = protobuf.Writer.create();
-      await new Promise(setImmediate);
+      await othersTurn();
     }
   }
   if (writer.len > 0) yield writer.finish();
@@ -33,8 +44,9 @@ export async function readSnapshot(chunks: AsyncIterable<Uint8Array>): Promise<O
   const tables = new ObjectTables();
   const type = messageType('SnapshotRecord');
   let rest: Uint8Array = new Uint8Array(0);
+  let records = 0;
   for await (const chunk of chunks) {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const bytes = Buffer.concat([rest, chunk]); // a copy: what objects keep of it is theirs
     let at = 0;
     for (let end = recordEnd(bytes, at); end !== undefined; end = recordEnd(bytes, at)) {
       let record: SnapshotRecord;
@@ -52,6 +64,7 @@ export async function readSnapshot(chunks: AsyncIterable<Uint8Array>): Promise<O
       }
       take(tables, record);
       at = end;
+      if (++records % recordsPerTurn === 0) await othersTurn();
     }
     rest = bytes.subarray(at);
   }

@@ -3,6 +3,7 @@ import { decode } from '../model/codec.js';
 import { messageOf } from '../model/errors.js';
 import type { Transaction } from '../model/types.js';
 import type { StateMachine } from '../raft/node.js';
+import { differences } from './differences.js';
 import { readSnapshot, writeSnapshot } from './snapshot.js';
 import { ObjectTables } from './tables.js';
 import { applyTransaction } from './transaction.js';
@@ -15,6 +16,7 @@ import type { Commit, Kind, Tables, Verdict, View } from './view.js';
 export class Store implements View, StateMachine {
   private tables = new ObjectTables();
   private readonly watchers = new Set<(commit: Commit) => void>();
+  private readonly untold: Commit[] = [];
 
   constructor(private readonly log?: Logger) {}
 
@@ -47,7 +49,7 @@ export class Store implements View, StateMachine {
   apply(index: number, data: Uint8Array): Verdict {
     let transaction: Transaction;
     try {
-      transaction = decode('Transaction', data);
+      transaction = decode('Transaction', Buffer.from(data)); // a copy: what objects keep of it is theirs
     } catch (error) {
       this.tables.index = index;
       return { ok: false, code: 'invalid-argument', message: `not a transaction: ${messageOf(error)}`, operation: 0 };
@@ -73,23 +75,30 @@ export class Store implements View, StateMachine {
   async restore(index: number, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const next = await readSnapshot(chunks);
     next.index = index;
-    const changes = this.tables.differences(next);
+    const changes = await differences(this.tables, next);
     this.tables = next;
     if (changes.length > 0) this.tell({ index, changes, origin: 'snapshot' });
   }
 
+  /** One commit after the other, to every watcher, even when a watcher applies the next one itself (as without Raft it can). */
   private tell(commit: Commit): void {
-    for (const watcher of [...this.watchers]) {
-      try {
-        watcher(commit);
-      } catch (error) {
-        // one part's mistake must not keep the entry from being applied, nor other parts from hearing of it
-        this.log?.error('a watcher of the store failed', {
-          index: commit.index,
-          reason: messageOf(error),
-          stack: (error as Error).stack,
-        });
-      }
+    if (this.untold.push(commit) > 1) return; // further out on the stack this is running already
+    for (let next = this.untold[0]; next !== undefined; next = this.untold[0]) {
+      for (const watcher of [...this.watchers]) this.tellOne(watcher, next);
+      this.untold.shift();
+    }
+  }
+
+  private tellOne(watcher: (commit: Commit) => void, commit: Commit): void {
+    try {
+      watcher(commit);
+    } catch (error) {
+      // one part's mistake must not keep the entry from being applied, nor other parts from hearing of it
+      this.log?.error('a watcher of the store failed', {
+        index: commit.index,
+        reason: messageOf(error),
+        stack: (error as Error).stack,
+      });
     }
   }
 }

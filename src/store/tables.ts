@@ -1,9 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Service, Task, TaskSpec } from '../model/types.js';
-import { type Change, type Kind, kinds, type Tables, type View } from './view.js';
+import type { Kind, Tables, View } from './view.js';
 
-type Named = Exclude<Kind, 'Task' | 'Node'>;
-const named = new Set<Kind>(['Cluster', 'Service', 'Network', 'Secret', 'Config']);
+const specsKept = 4; // of a service: what runs, what an update brings, what it rolls back to, and one to spare
 
 /**
  * The objects and their indexes. Invariant: every index holds exactly what the objects say; only `put` and `drop` change either. Objects
@@ -24,6 +23,7 @@ export class ObjectTables implements View {
   private readonly ports = new Map<string, string>(); // "tcp/8080" → id of the service that publishes it
   private readonly byService = new Map<string, Map<string, Task>>();
   private readonly byNode = new Map<string, Map<string, Task>>();
+  private readonly specs = new Map<string, TaskSpec[]>(); // by service, the newest first
 
   get<K extends Kind>(kind: K, id: string): Tables[K] | undefined {
     return this.objects[kind].get(id);
@@ -59,24 +59,31 @@ export class ObjectTables implements View {
     return undefined;
   }
 
-  /** Id of the service that publishes the port in ingress mode. */
-  serviceOnPort(key: string): string | undefined {
-    return this.ports.get(key);
+  /** Id of the object with the name, as `nameKey` writes it. */
+  holderOfName(key: string): string | undefined {
+    return this.names.get(key);
   }
 
-  /** Adds or replaces an object. */
-  put<K extends Kind>(kind: K, object: Tables[K]): void {
+  /** Id of the service that publishes the port in ingress mode. */
+  holderOfPort(port: string): string | undefined {
+    return this.ports.get(port);
+  }
+
+  /** Adds or replaces an object, and gives what is kept: the same, sharing what it has in common with others. */
+  put<K extends Kind>(kind: K, object: Tables[K]): Tables[K] {
     const before = this.get(kind, object.ID);
     if (before !== undefined) this.unindex(kind, before);
     const kept = kind === 'Task' ? (this.shareSpec(object as Task) as Tables[K]) : object;
     this.objects[kind].set(object.ID, kept); // an id that is there keeps its place in the order
-    if (named.has(kind)) this.names.set(`${kind}/${nameOf(object as Tables[Named])}`, object.ID);
+    const name = nameKey(kind, object);
+    if (name !== undefined) this.names.set(name, object.ID);
     if (kind === 'Service') for (const port of ingressPorts(object as Service)) this.ports.set(port, object.ID);
     if (kind === 'Task') {
       const task = kept as Task;
       member(this.byService, task.ServiceID).set(task.ID, task);
       if (task.NodeID !== '') member(this.byNode, task.NodeID).set(task.ID, task);
     }
+    return kept;
   }
 
   drop(kind: Kind, id: string): void {
@@ -86,49 +93,36 @@ export class ObjectTables implements View {
     this.objects[kind].delete(id);
   }
 
-  /** Undoes or redoes a change. */
-  set(change: { kind: Kind; id: string }, to: Tables[Kind] | undefined): void {
-    if (to === undefined) this.drop(change.kind, change.id);
-    else this.put(change.kind, to);
-  }
-
-  /** What must change for these tables to become `next`. */
-  differences(next: ObjectTables): Change[] {
-    const changes: Change[] = [];
-    for (const kind of kinds) {
-      for (const before of this.list(kind)) {
-        if (next.get(kind, before.ID) === undefined) changes.push({ kind, id: before.ID, before });
-      }
-      for (const after of next.list(kind)) {
-        const before = this.get(kind, after.ID);
-        if (!isDeepStrictEqual(before, after)) changes.push({ kind, id: after.ID, ...(before && { before }), after });
-      }
-    }
-    return changes;
-  }
-
   private unindex(kind: Kind, object: Tables[Kind]): void {
-    if (named.has(kind)) this.names.delete(`${kind}/${nameOf(object as Tables[Named])}`);
-    if (kind === 'Service') for (const port of ingressPorts(object as Service)) this.ports.delete(port);
+    const name = nameKey(kind, object);
+    if (this.names.get(name ?? '') === object.ID) this.names.delete(name as string);
+    if (kind === 'Service')
+      for (const port of ingressPorts(object as Service)) {
+        if (this.ports.get(port) === object.ID) this.ports.delete(port); // a later put of the same commit may have it
+      }
     if (kind === 'Task') {
       leave(this.byService, (object as Task).ServiceID, object.ID);
       leave(this.byNode, (object as Task).NodeID, object.ID);
     }
   }
 
-  /** Tasks of a service mostly have one spec; they share it, so that 100,000 tasks cost what their differences cost. */
+  /** Tasks of a service mostly have one of a few specs; they share it, so that 100,000 tasks cost what their differences cost. */
   private shareSpec(task: Task): Task {
-    for (const sibling of this.tasksOfService(task.ServiceID)) {
-      const shared: TaskSpec | null = sibling.Spec;
-      if (shared !== task.Spec && isDeepStrictEqual(shared, task.Spec)) return { ...task, Spec: shared };
-      return task;
-    }
+    if (task.Spec === null) return task;
+    if (!this.byService.has(task.ServiceID)) this.specs.delete(task.ServiceID);
+    const known = this.specs.get(task.ServiceID) ?? [];
+    if (known.includes(task.Spec)) return task;
+    const same = known.find((spec) => isDeepStrictEqual(spec, task.Spec));
+    if (same !== undefined) return { ...task, Spec: same };
+    this.specs.set(task.ServiceID, [task.Spec, ...known.slice(0, specsKept - 1)]);
     return task;
   }
 }
 
-function nameOf(object: Tables[Named]): string {
-  return object.Spec?.Name ?? '';
+/** What an object's name is known by; undefined of the kinds whose names may repeat. */
+export function nameKey(kind: Kind, object: Tables[Kind]): string | undefined {
+  if (kind === 'Task' || kind === 'Node') return undefined;
+  return `${kind}/${(object as Exclude<Tables[Kind], Task>).Spec?.Name ?? ''}`;
 }
 
 function member<V>(groups: Map<string, Map<string, V>>, key: string): Map<string, V> {

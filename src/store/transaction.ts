@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../model/errors.js';
 import type { Operation, Service, Transaction } from '../model/types.js';
+import { Draft } from './draft.js';
 import { observeNode, observeTask } from './observe.js';
 import { ingressPorts, type ObjectTables } from './tables.js';
 import { type Change, type Kind, kinds, type Tables, type Verdict } from './view.js';
@@ -27,41 +28,32 @@ export function applyTransaction(
   index: number,
   transaction: Transaction,
 ): { verdict: Verdict; changes: Change[] } {
-  const done: Change[] = [];
+  const draft = new Draft(tables);
   for (const [at, operation] of transaction.Operations.entries()) {
     try {
-      const change = applyOperation(tables, index, transaction.Time, operation);
-      if (change !== undefined) done.push(change);
+      applyOperation(draft, index, transaction.Time, operation);
     } catch (error) {
-      for (const change of done.reverse()) tables.set(change, change.before);
       // anything else thrown comes from a transaction nobody of ours would write; every manager throws it alike
       const refusal: Refusal =
         error instanceof Refused ? error.refusal : { code: 'invalid-argument', message: messageOf(error) };
       return { verdict: { ok: false, ...refusal, operation: at }, changes: [] };
     }
   }
-  return { verdict: { ok: true, index }, changes: joined(done) };
+  return { verdict: { ok: true, index }, changes: draft.commit() };
 }
 
-function applyOperation(tables: ObjectTables, index: number, time: string, operation: Operation): Change | undefined {
+function applyOperation(draft: Draft, index: number, time: string, operation: Operation): void {
   const subject = subjectOf(operation);
-  switch (operation.Action) {
-    case 'create':
-      return create(tables, index, time, withObject(subject));
-    case 'update':
-      return update(tables, index, time, withObject(subject), operation.ExpectedVersion);
-    case 'remove':
-      return remove(tables, subject, operation.ExpectedVersion);
-    case 'observe':
-      return observe(tables, index, time, withObject(subject));
-    case 'check':
-      checkVersion(tables, subject, operation.ExpectedVersion);
-      return undefined;
-    default:
-      return refuse(
-        'invalid-argument',
-        `Action: ${JSON.stringify(operation.Action)} is none of create, update, remove, observe, check`,
-      );
+  if (operation.Action === 'create') create(draft, index, time, withObject(subject));
+  else if (operation.Action === 'update') update(draft, index, time, withObject(subject), operation.ExpectedVersion);
+  else if (operation.Action === 'remove') remove(draft, subject, operation.ExpectedVersion);
+  else if (operation.Action === 'observe') observe(draft, index, time, withObject(subject));
+  else if (operation.Action === 'check') checkVersion(draft, subject, operation.ExpectedVersion);
+  else {
+    refuse(
+      'invalid-argument',
+      `Action: ${JSON.stringify(operation.Action)} is none of create, update, remove, observe, check`,
+    );
   }
 }
 
@@ -91,9 +83,9 @@ function withObject(subject: Subject): WithObject {
   return subject as WithObject;
 }
 
-function create(tables: ObjectTables, index: number, time: string, { kind, id, object }: WithObject): Change {
-  if (tables.get(kind, id) !== undefined) return refuse('name-conflict', `${kind.toLowerCase()} ${id} already exists`);
-  checkUnique(tables, kind, object);
+function create(draft: Draft, index: number, time: string, { kind, id, object }: WithObject): void {
+  if (draft.get(kind, id) !== undefined) refuse('name-conflict', `${kind.toLowerCase()} ${id} already exists`);
+  checkUnique(draft, kind, object);
   const stamped = { ...object, Version: { Index: index }, CreatedAt: time, UpdatedAt: time };
   const after =
     kind === 'Service'
@@ -101,8 +93,7 @@ function create(tables: ObjectTables, index: number, time: string, { kind, id, o
       : kind === 'Task'
         ? bornTask(stamped as Tables['Task'], time)
         : stamped;
-  tables.put(kind, after);
-  return { kind, id, after };
+  draft.put(kind, after);
 }
 
 function bornTask(task: Tables['Task'], time: string): Tables['Task'] {
@@ -110,23 +101,22 @@ function bornTask(task: Tables['Task'], time: string): Tables['Task'] {
 }
 
 function update(
-  tables: ObjectTables,
+  draft: Draft,
   index: number,
   time: string,
   { kind, id, object }: WithObject,
   expected: number | undefined,
-): Change {
-  const before = existing(tables, kind, id);
+): void {
+  const before = existing(draft, kind, id);
   matchVersion(kind, before, expected);
-  checkUnique(tables, kind, object);
+  checkUnique(draft, kind, object);
   const after = {
     ...withObservedOf(kind, object, before, index),
     Version: { Index: index },
     CreatedAt: before.CreatedAt,
     UpdatedAt: time,
   };
-  tables.put(kind, after);
-  return { kind, id, before, after };
+  draft.put(kind, after);
 }
 
 /** The new object with what an update cannot set: the observed fields, and what the store itself derives. */
@@ -152,22 +142,15 @@ function withSpecVersion(service: Service, before: Service, index: number): Serv
   };
 }
 
-function remove(tables: ObjectTables, { kind, id }: Subject, expected: number | undefined): Change {
-  const before = existing(tables, kind, id);
-  matchVersion(kind, before, expected);
-  tables.drop(kind, id);
-  return { kind, id, before };
+function remove(draft: Draft, { kind, id }: Subject, expected: number | undefined): void {
+  matchVersion(kind, existing(draft, kind, id), expected);
+  draft.drop(kind, id);
 }
 
 /** A report about something that is gone is dropped: what it says no longer matters to anyone. */
-function observe(
-  tables: ObjectTables,
-  index: number,
-  time: string,
-  { kind, id, object }: WithObject,
-): Change | undefined {
-  const before = tables.get(kind, id);
-  if (before === undefined) return undefined;
+function observe(draft: Draft, index: number, time: string, { kind, id, object }: WithObject): void {
+  const before = draft.get(kind, id);
+  if (before === undefined) return;
   let after: Tables[Kind] | undefined;
   if (kind === 'Task') {
     const seen = (object as Tables['Task']).Status;
@@ -175,20 +158,18 @@ function observe(
   } else if (kind === 'Node') {
     after = observeNode(before as Tables['Node'], object as Tables['Node'], index);
   } else {
-    return refuse('invalid-argument', `observe: a ${kind} has no observed fields`);
+    refuse('invalid-argument', `observe: a ${kind} has no observed fields`);
   }
-  if (after === undefined) return undefined;
-  tables.put(kind, after);
-  return { kind, id, before, after };
+  if (after !== undefined) draft.put(kind, after);
 }
 
-function checkVersion(tables: ObjectTables, { kind, id }: Subject, expected: number | undefined): void {
-  const version = tables.get(kind, id)?.Version?.Index ?? 0;
+function checkVersion(draft: Draft, { kind, id }: Subject, expected: number | undefined): void {
+  const version = draft.get(kind, id)?.Version?.Index ?? 0;
   if (version !== (expected ?? 0)) refuse('out-of-sequence', `${kind.toLowerCase()} ${id} changed meanwhile`);
 }
 
-function existing(tables: ObjectTables, kind: Kind, id: string): Tables[Kind] {
-  return tables.get(kind, id) ?? refuse('not-found', `${kind.toLowerCase()} ${id} not found`);
+function existing(draft: Draft, kind: Kind, id: string): Tables[Kind] {
+  return draft.get(kind, id) ?? refuse('not-found', `${kind.toLowerCase()} ${id} not found`);
 }
 
 function matchVersion(kind: Kind, before: Tables[Kind], expected: number | undefined): void {
@@ -200,38 +181,23 @@ function matchVersion(kind: Kind, before: Tables[Kind], expected: number | undef
   }
 }
 
-function checkUnique(tables: ObjectTables, kind: Kind, object: Tables[Kind]): void {
-  if (kind === 'Task' || kind === 'Node') return;
-  const name = (object as Service).Spec?.Name ?? '';
-  const holder = tables.byName(kind, name);
-  if (holder !== undefined && holder.ID !== object.ID) {
-    const noun = kind.toLowerCase();
+function checkUnique(draft: Draft, kind: Kind, object: Tables[Kind]): void {
+  const holder = draft.holderOfName(kind, object);
+  if (holder !== undefined && holder !== object.ID) {
     refuse(
       'name-conflict',
-      `rpc error: code = AlreadyExists desc = name conflicts with an existing object: ${noun} ${name} already exists`,
+      `rpc error: code = AlreadyExists desc = name conflicts with an existing object: ${kind.toLowerCase()} ${(object as Service).Spec?.Name ?? ''} already exists`,
     );
   }
   if (kind !== 'Service') return;
   for (const port of ingressPorts(object as Service)) {
-    const owner = tables.serviceOnPort(port);
+    const owner = draft.holderOfPort(port);
     if (owner === undefined || owner === object.ID) continue;
     const number = port.slice(port.indexOf('/') + 1);
-    const by = tables.get('Service', owner)?.Spec?.Name;
+    const by = draft.get('Service', owner)?.Spec?.Name;
     refuse(
       'invalid-argument',
       `rpc error: code = InvalidArgument desc = port '${number}' is already in use by service '${by}' (${owner}) as an ingress port`,
     );
   }
-}
-
-/** One change an object, however often a transaction touched it. */
-function joined(changes: readonly Change[]): Change[] {
-  const byObject = new Map<string, Change>();
-  for (const change of changes) {
-    const key = `${change.kind}/${change.id}`;
-    const before = (byObject.get(key) ?? change).before;
-    const { kind, id, after } = change;
-    byObject.set(key, { kind, id, ...(before && { before }), ...(after && { after }) });
-  }
-  return [...byObject.values()].filter((change) => change.before !== undefined || change.after !== undefined);
 }

@@ -157,6 +157,122 @@ describe('the store', () => {
     assert.equal([...store.tasksOfService('s')].length, 0);
   });
 
+  it('takes of two reports of one state the later one, by the clock of the worker that made both', () => {
+    const { store } = new LocalProposer();
+    refusal(store, [{ Action: 'create', Task: task('t') }]);
+    const report = (second: number, Message: string, AppliedBy = 'n') => {
+      const Timestamp = `2026-01-01T00:00:0${second}.000Z`;
+      refusal(store, [
+        { Action: 'observe', Task: { ID: 't', Status: { State: 'running', Timestamp, Message, AppliedBy } } },
+      ]);
+      return store.get('Task', 't')?.Status?.Message;
+    };
+    assert.equal(report(5, 'healthy'), 'healthy');
+    assert.equal(report(4, 'late'), 'healthy');
+    assert.equal(report(5, 'with an address'), 'with an address');
+    assert.equal(report(1, 'another clock', 'm'), 'another clock');
+  });
+
+  it('leaves everything as it was, order too, when a transaction is refused', () => {
+    const { store } = new LocalProposer();
+    for (const id of ['a', 'b', 'c']) refusal(store, [{ Action: 'create', Service: service(id) }]);
+    const before = all(store);
+    const verdict = refusal(store, [
+      { Action: 'remove', Kind: 'Service', ID: 'a' },
+      { Action: 'create', Service: service('d', { Spec: { Name: 'a' } }) },
+      { Action: 'remove', Kind: 'Service', ID: 'gone' },
+    ]);
+    assert.match(verdict, /not-found/);
+    assert.deepEqual(all(store), before);
+    assert.equal(store.byName('Service', 'a')?.ID, 'a');
+  });
+
+  it('lets names pass from one service to another within a transaction', () => {
+    const { store } = new LocalProposer();
+    const named = (id: string, Name: string) => service(id, { Spec: { Name } });
+    refusal(store, [{ Action: 'create', Service: named('a', 'x') }]);
+    const verdict = refusal(store, [
+      { Action: 'create', Service: named('b', 'y') },
+      { Action: 'update', Service: named('a', 'z') },
+      { Action: 'update', Service: named('b', 'x') },
+    ]);
+    assert.equal(verdict, 'accepted');
+    assert.deepEqual(
+      ['x', 'y', 'z'].map((name) => store.byName('Service', name)?.ID),
+      ['b', undefined, 'a'],
+    );
+  });
+
+  it('keeps one copy of what the tasks of a service have in common, also while it is being updated', () => {
+    const { store } = new LocalProposer();
+    const Spec = (Image: string) => ({ ContainerSpec: { Image, Env: ['A=b'] } });
+    for (let slot = 0; slot < 6; slot++) {
+      refusal(store, [{ Action: 'create', Task: task(`t${slot}`, { Spec: Spec(slot % 2 === 0 ? 'old' : 'new') }) }]);
+    }
+    assert.equal(new Set([...store.list('Task')].map((one) => one.Spec)).size, 2);
+  });
+
+  it('tells every watcher every commit in order, even when one of them commits more', () => {
+    const local = new LocalProposer();
+    const told: number[] = [];
+    local.store.watch(({ changes }) => {
+      if (changes.some(({ id }) => id === 'a')) local.commit({ Operations: [{ Action: 'create', Task: task('b') }] });
+    });
+    local.store.watch(({ index }) => told.push(index));
+    local.commit({ Operations: [{ Action: 'create', Task: task('a') }] });
+    assert.deepEqual(told, [1, 2]);
+  });
+
+  it('keeps nothing of the buffer that an entry came in', () => {
+    const store = new Store();
+    const bytes = encode('Transaction', {
+      Operations: [{ Action: 'create', Secret: { ID: 's', Spec: { Name: 's', Data: Buffer.from('quiet') } } }],
+    });
+    store.apply(1, bytes);
+    bytes.fill(0);
+    assert.equal(Buffer.from(store.get('Secret', 's')?.Spec?.Data ?? []).toString(), 'quiet');
+  });
+
+  it('gives in a snapshot the state of when it was asked for, though it is read later', async () => {
+    const { store } = new LocalProposer();
+    refusal(store, [{ Action: 'create', Task: task('t') }]);
+    const snapshot = store.snapshot();
+    refusal(store, [{ Action: 'create', Task: task('u') }]);
+    const other = new Store();
+    await other.restore(1, snapshot);
+    assert.deepEqual(
+      [...other.list('Task')].map(({ ID }) => ID),
+      ['t'],
+    );
+  });
+
+  it('lets others have their turn while it writes and reads a snapshot', async () => {
+    const local = new LocalProposer();
+    local.commit({
+      Operations: Array.from({ length: 3000 }, (_, slot) => ({ Action: 'create', Task: task(`task ${slot}`) })),
+    });
+    let turns = 0;
+    let working = true;
+    const turn = () => {
+      turns += 1;
+      if (working) setImmediate(turn);
+    };
+    turn();
+    const chunks = async function* (list: readonly Uint8Array[]) {
+      yield* list;
+    };
+    const written: Uint8Array[] = [];
+    for await (const chunk of local.store.snapshot()) written.push(chunk);
+    const whileWriting = turns;
+    const other = new Store();
+    await other.restore(1, chunks(written));
+    const whileReading = turns - whileWriting;
+    await other.restore(1, chunks(written));
+    working = false;
+    assert.ok(whileWriting > 3 && whileReading > 10, `${whileWriting} turns, then ${whileReading}`);
+    assert.equal(other.count('Task'), 3000);
+  });
+
   it('answers any bytes with a verdict', () => {
     const store = new Store();
     fc.assert(
@@ -248,6 +364,34 @@ describe('any two stores', () => {
         applyAll(untouched, later);
         applyAll(two, later);
         assert.deepEqual(all(two), all(untouched));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('tell their watchers, when restored, exactly what is different', async () => {
+    await fc.assert(
+      fc.asyncProperty(transactions, transactions, async (list, more) => {
+        const [ahead, behind] = [new Store(), new Store()];
+        applyAll(ahead, list);
+        applyAll(behind, list);
+        applyAll(ahead, more);
+        const objects = (store: Store) =>
+          new Map<string, unknown>(
+            kinds.flatMap((kind) => [...store.list(kind)].map((object) => [`${kind}/${object.ID}`, object] as const)),
+          );
+        const mirror = objects(behind);
+        behind.watch(({ changes }) => {
+          for (const { kind, id, before, after } of changes) {
+            assert.deepEqual(mirror.get(`${kind}/${id}`), before);
+            assert.notDeepEqual(before, after);
+            if (after === undefined) mirror.delete(`${kind}/${id}`);
+            else mirror.set(`${kind}/${id}`, after);
+          }
+        });
+        await behind.restore(ahead.index, ahead.snapshot());
+        assert.deepEqual(mirror, objects(ahead));
+        assert.deepEqual(all(behind), all(ahead));
       }),
       { numRuns: 50 },
     );
