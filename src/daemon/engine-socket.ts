@@ -25,6 +25,7 @@ export function connectEngineSocket(path: string): Promise<Duplex> {
     socket.once('connect', () => {
       clearTimeout(timer);
       socket.removeAllListeners('error');
+      socket.on('error', () => {}); // whoever uses the stream adds a listener of its own; until then nothing may throw
       resolve(socket);
     });
   });

@@ -1,0 +1,179 @@
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'winston';
+import type { Backend, InitRequest, JoinRequest, LocalNode, ManagerBackend } from '../api/backend.js';
+import { leaveRefusal } from '../manager/membership/refusals.js';
+import { messageOf, ShoalError } from '../model/errors.js';
+import { splitHostPort } from './addresses.js';
+import { foundCluster } from './founding.js';
+import { joinAsMember } from './joining.js';
+import { ClusterMember } from './member.js';
+import type { DaemonOptions } from './options.js';
+import type { Parts } from './parts.js';
+import { StateDirectory } from './state.js';
+
+const joined_ms = 20_000; // Docker's: how long `join` waits before it says that it goes on in the background
+const look_ms = 50;
+
+/** The node as the API sees it: in no cluster, or a member of one; and the way from one to the other. */
+export class Daemon implements Backend {
+  readonly version: string;
+  readonly #parts: Parts;
+  readonly #options: DaemonOptions;
+  readonly #directory: StateDirectory;
+  readonly #log: Logger;
+  #member: ClusterMember | undefined;
+  /** Why the cluster that the state directory tells of could not be taken up. */
+  #failure = '';
+  #isChanging = false;
+
+  constructor(parts: Parts, options: DaemonOptions, version: string) {
+    this.version = version;
+    this.#parts = parts;
+    this.#options = options;
+    this.#directory = new StateDirectory(options.stateDirectory);
+    this.#log = parts.log.child({ part: 'daemon' });
+  }
+
+  /** Takes up the role it had. What keeps it from that is logged and told by the API (state `error`); the daemon itself goes on. */
+  async start(): Promise<void> {
+    try {
+      const state = await this.#directory.load();
+      if (state === undefined) return;
+      this.#log.info('coming back', { node: state.nodeID, cluster: state.clusterID, role: state.role });
+      this.#member = await ClusterMember.start(this.#parts, this.#directory, state);
+    } catch (error) {
+      this.#failure = messageOf(error);
+      this.#log.error('the node could not take up its place in the cluster', { error });
+    }
+  }
+
+  /** Stops as a member; containers run on. A leader hands over first. */
+  async stop(): Promise<void> {
+    await this.#member?.stop({ handOver: true });
+    this.#member = undefined;
+  }
+
+  local(): LocalNode {
+    const member = this.#member;
+    if (member === undefined) {
+      const state = this.#failure === '' ? (this.#isChanging ? 'pending' : 'inactive') : 'error';
+      return { state, nodeID: '', nodeAddress: '', error: this.#failure, remoteManagers: [] };
+    }
+    const { nodeID, advertiseAddress, managers } = member.state;
+    return {
+      state: member.rejection !== '' ? 'error' : member.isActive ? 'active' : 'pending',
+      nodeID,
+      nodeAddress: splitHostPort(advertiseAddress, 0, '').host,
+      error: member.rejection,
+      remoteManagers: managers,
+    };
+  }
+
+  manager(): ManagerBackend | undefined {
+    return this.#member?.manager;
+  }
+
+  connectEngine(): Promise<Duplex> {
+    return this.#parts.connectEngine();
+  }
+
+  init(request: InitRequest): Promise<string> {
+    return this.#exclusively(async () => {
+      if (request.forceNewCluster) return this.#forceNewCluster();
+      this.#refuseMember();
+      this.#member = await foundCluster(this.#parts, this.#directory, this.#options, request);
+      return this.#member.state.nodeID;
+    });
+  }
+
+  join(request: JoinRequest): Promise<void> {
+    return this.#exclusively(async () => {
+      this.#refuseMember();
+      this.#member = await joinAsMember(this.#parts, this.#directory, this.#options, request);
+      await this.#arrived(this.#member);
+    });
+  }
+
+  leave(force: boolean): Promise<void> {
+    return this.#exclusively(async () => {
+      const member = this.#member;
+      if (member === undefined && this.#failure === '') {
+        throw new ShoalError('not-a-manager', 'This node is not part of a swarm');
+      }
+      if (member?.manager !== undefined && !force) {
+        throw new ShoalError('unavailable', leaveRefusal(member.isActive ? member.manager.managers() : undefined));
+      }
+      this.#member = undefined;
+      this.#failure = '';
+      await member?.leaveRaft();
+      await member?.leave();
+      await this.#directory.clear();
+      this.#log.info('left the cluster', { node: member?.state.nodeID });
+    });
+  }
+
+  #refuseMember(): void {
+    if (this.#failure !== '') {
+      throw new ShoalError(
+        'already-in-swarm',
+        `${this.#failure}. Use "docker swarm leave --force" to give up that cluster`,
+      );
+    }
+    if (this.#member === undefined) return;
+    throw new ShoalError(
+      'already-in-swarm',
+      'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.',
+    );
+  }
+
+  /** One change of membership at a time; a second one is told so, as Docker does. */
+  async #exclusively<T>(change: () => Promise<T>): Promise<T> {
+    if (this.#isChanging) {
+      throw new ShoalError('unavailable', 'Another init, join or leave of this node is under way. Try again later.');
+    }
+    this.#isChanging = true;
+    try {
+      return await change();
+    } finally {
+      this.#isChanging = false;
+    }
+  }
+
+  /** Waits until the node takes part. Throws Docker's message when that takes long; it goes on all the same. */
+  async #arrived(member: ClusterMember): Promise<void> {
+    const { clock } = this.#parts;
+    const end_ms = clock.monotonic() + joined_ms;
+    const isThere = () =>
+      member.isActive && (member.credentials.identity.role === 'worker' || member.manager !== undefined);
+    while (!isThere()) {
+      if (member.rejection !== '') throw new ShoalError('forbidden', member.rejection);
+      if (clock.monotonic() > end_ms) {
+        throw new ShoalError(
+          'unavailable',
+          'Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "docker info" command to see the current swarm status of your node.',
+        );
+      }
+      await new Promise<void>((resolve) => clock.after(look_ms, resolve));
+    }
+    if (member.manager !== undefined) await member.manager.ready(Math.max(end_ms - clock.monotonic(), 0));
+  }
+
+  /** `swarm init --force-new-cluster`: what this manager knows becomes a cluster of which it is the only manager. */
+  async #forceNewCluster(): Promise<string> {
+    const state = this.#member?.state ?? (await this.#directory.load());
+    if (state === undefined || state.role !== 'manager' || state.raftID === 0) {
+      throw new ShoalError(
+        'invalid-argument',
+        '--force-new-cluster: this node has no state of a manager to go on from',
+      );
+    }
+    await this.#member?.stop({ handOver: false });
+    this.#member = undefined;
+    this.#member = await ClusterMember.start(this.#parts, this.#directory, state, { forceNewCluster: true });
+    await this.#member.manager!.ready(joined_ms);
+    await this.#member.manager!.demoteOthers();
+    this.#failure = '';
+    this.#log.warn('this manager is the only one of the cluster now', { node: state.nodeID });
+    return state.nodeID;
+  }
+}

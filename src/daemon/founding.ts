@@ -1,0 +1,80 @@
+import { networkInterfaces } from 'node:os';
+import type { InitRequest } from '../api/backend.js';
+import { firstRaftID, foundingTransaction, swarmSpec } from '../manager/composition/first-state.js';
+import { newID } from '../model/ids.js';
+import { createAuthority, createSigningRequest, signNodeCertificate } from '../security/authority.js';
+import { saveMaterial } from '../security/credentials.js';
+import { advertiseAddress, dataPathAddress, joinHostPort, listenAddress } from './addresses.js';
+import { ClusterMember } from './member.js';
+import type { DaemonOptions } from './options.js';
+import type { Parts } from './parts.js';
+import { checkPortFree } from './probe.js';
+import type { NodeState, StateDirectory } from './state.js';
+
+const leader_ms = 20_000;
+
+/**
+ * `swarm init`: makes this node the first manager of a new cluster. Nothing is left of it when it throws: `invalid-argument` on
+ * addresses that cannot be used, `internal` when the disk refuses.
+ */
+export async function foundCluster(
+  parts: Parts,
+  directory: StateDirectory,
+  options: DaemonOptions,
+  request: InitRequest,
+): Promise<ClusterMember> {
+  const { clock, random, log } = parts;
+  const interfaces = networkInterfaces();
+  const listen = listenAddress(request.listenAddress, options.listenAddress, interfaces);
+  const advertised = advertiseAddress(request.advertiseAddress, options.advertiseAddress, listen, interfaces);
+  const dataPath = dataPathAddress(request.dataPathAddress, interfaces);
+  await checkPortFree(listen);
+
+  const spec = swarmSpec(request.spec);
+  const identity = { nodeID: newID(random), role: 'manager' as const, clusterID: newID(random) };
+  const now_ms = clock.now();
+  const expiry_ms = spec.CAConfig!.NodeCertExpiry / 1e6;
+  const authority = await createAuthority(now_ms);
+  const { requestPEM, keyPEM } = await createSigningRequest();
+  const certificatePEM = await signNodeCertificate(authority, requestPEM, identity, { now_ms, expiry_ms });
+  const state: NodeState = {
+    nodeID: identity.nodeID,
+    clusterID: identity.clusterID,
+    role: 'manager',
+    listenAddress: joinHostPort(listen),
+    advertiseAddress: joinHostPort(advertised),
+    dataPathAddress: dataPath,
+    raftID: firstRaftID,
+    managers: [{ NodeID: identity.nodeID, Addr: joinHostPort(advertised) }],
+  };
+
+  await directory.clear(); // of what an attempt that was cut off may have left
+  let member: ClusterMember | undefined;
+  try {
+    await saveMaterial(directory.certificates, { keyPEM, certificatePEM, rootPEM: authority.certificatePEM });
+    member = await ClusterMember.start(parts, directory, state, { isFirst: true });
+    const manager = member.manager!;
+    await manager.ready(leader_ms);
+    const founding = {
+      clusterID: identity.clusterID,
+      nodeID: identity.nodeID,
+      authority,
+      certificateExpiry: new Date(now_ms + expiry_ms).toISOString(),
+      address: state.advertiseAddress,
+      availability: request.availability,
+      spec,
+      dataPathPort: request.dataPathPort,
+      defaultAddressPool: request.defaultAddressPool,
+      subnetSize: request.subnetSize,
+    };
+    await manager.propose(foundingTransaction(founding, clock));
+    await directory.save(state); // from here on the node comes back as this manager
+    member.startWorker();
+    log.info('cluster founded', { cluster: identity.clusterID, node: identity.nodeID });
+    return member;
+  } catch (error) {
+    await member?.stop({ handOver: false });
+    await directory.clear().catch(() => {});
+    throw error;
+  }
+}

@@ -1,0 +1,329 @@
+import type { Logger } from 'winston';
+import { Manager } from '../manager/composition/manager.js';
+import { tunnelService } from '../manager/tunnel/server.js';
+import { messageOf, ShoalError } from '../model/errors.js';
+import { serviceDefinition } from '../model/services.js';
+import { renewalTime, renewCertificate } from '../security/admission.js';
+import { Credentials, loadMaterial, saveMaterial } from '../security/credentials.js';
+import type { NodeRole } from '../security/identity.js';
+import { ClusterListener } from '../security/listener.js';
+import { callOnce } from '../security/rpc.js';
+import { splitHostPort } from './addresses.js';
+import type { Parts } from './parts.js';
+import type { NodeState, StateDirectory } from './state.js';
+import type { WorkerSide } from './worker-side.js';
+
+export interface MemberStart {
+  /** It founds the cluster: the first member of its Raft group. */
+  isFirst?: boolean;
+  forceNewCluster?: boolean;
+}
+
+const retry_ms = 1_000;
+const joinRaft_ms = 20_000;
+const leaveRaft_ms = 15_000;
+
+/** This node as part of a cluster: its cluster port, its side as a worker, and as a manager while it is one. */
+export class ClusterMember {
+  readonly #parts: Parts;
+  readonly #directory: StateDirectory;
+  readonly #log: Logger;
+  readonly #credentials: Credentials;
+  readonly #listener: ClusterListener;
+  #state: NodeState;
+  #manager: Manager | undefined;
+  #worker: WorkerSide | undefined;
+  #wanted: NodeRole | undefined;
+  #renewAt_ms: number;
+  #changing: Promise<void> | undefined;
+  #changeAgain = false;
+  #cancelTimer = () => {};
+  #stopped = false;
+  #rejection = '';
+
+  private constructor(parts: Parts, directory: StateDirectory, state: NodeState, credentials: Credentials) {
+    this.#parts = parts;
+    this.#directory = directory;
+    this.#state = state;
+    this.#credentials = credentials;
+    this.#log = parts.log.child({ part: 'member' });
+    this.#renewAt_ms = this.#nextRenewal();
+    this.#listener = new ClusterListener({
+      credentials,
+      clock: parts.clock,
+      log: parts.log.child({ part: 'listener' }),
+    });
+  }
+
+  /** Takes up the membership that the state directory tells of. Throws when it cannot: the port is taken, a file is damaged. */
+  static async start(
+    parts: Parts,
+    directory: StateDirectory,
+    state: NodeState,
+    how: MemberStart = {},
+  ): Promise<ClusterMember> {
+    const credentials = new Credentials(await loadMaterial(directory.certificates));
+    if (credentials.identity.nodeID !== state.nodeID) {
+      throw new ShoalError(
+        'internal',
+        `${directory.nodeFile}: damaged: the certificate is of node ${credentials.identity.nodeID}`,
+      );
+    }
+    const member = new ClusterMember(parts, directory, state, credentials);
+    try {
+      await member.#start(how);
+    } catch (error) {
+      await member.stop({ handOver: false });
+      throw error;
+    }
+    return member;
+  }
+
+  async #start(how: MemberStart): Promise<void> {
+    const { connectEngine, log } = this.#parts;
+    const { identityOf } = this.#listener;
+    this.#listener.addService(
+      serviceDefinition('Tunnel'),
+      tunnelService({ connectEngine, identityOf, log: log.child({ part: 'tunnel' }) }),
+    );
+    const { host, port } = splitHostPort(this.#state.listenAddress, 0, 'listen address');
+    await this.#listener.listen(host, port);
+    this.#log.info('cluster port open', {
+      address: this.#state.listenAddress,
+      advertised: this.#state.advertiseAddress,
+    });
+    if (this.#state.role === 'manager' && (this.#state.raftID > 0 || how.isFirst)) await this.#startManager(how);
+    if (!how.isFirst) this.startWorker();
+    this.change();
+  }
+
+  get state(): NodeState {
+    return this.#state;
+  }
+  get credentials(): Credentials {
+    return this.#credentials;
+  }
+  /** While this node is a manager. */
+  get manager(): Manager | undefined {
+    return this.#manager;
+  }
+  /** Whether the node takes part: as a manager its group has had a leader, or a manager has welcomed it. */
+  get isActive(): boolean {
+    return this.#worker?.isConnected === true || (this.#manager?.raft.status().leader ?? 0) !== 0;
+  }
+  /** Why the cluster refuses this node; '' while it does not. */
+  get rejection(): string {
+    return this.#rejection;
+  }
+
+  /** Starts the worker's side: at once, or once the founder's cluster is there. */
+  startWorker(): void {
+    this.#worker ??= this.#parts.startWorker({
+      state: this.#state,
+      credentials: this.#credentials,
+      events: {
+        onRole: (role) => {
+          this.#wanted = role;
+          if (role !== this.#runningRole()) this.change();
+        },
+        onManagers: (managers) => void this.#learnManagers(managers),
+        onConnected: () => {
+          this.#rejection = '';
+        },
+        onRejected: (reason) => {
+          if (this.#rejection !== reason) this.#log.error('the cluster refuses this node', { reason });
+          this.#rejection = reason;
+        },
+      },
+    });
+  }
+
+  #runningRole(): NodeRole {
+    return this.#manager === undefined ? 'worker' : 'manager';
+  }
+
+  /** Makes certificate and running parts what the cluster wants of the node; again and again until they are. */
+  change(): void {
+    if (this.#stopped) return;
+    if (this.#changing !== undefined) {
+      this.#changeAgain = true;
+      return;
+    }
+    this.#cancelTimer();
+    this.#changing = this.#change()
+      .then(
+        () => this.#renewAt_ms - this.#parts.clock.now(),
+        (error) => {
+          this.#log.warn('the node could not change yet', { wanted: this.#wanted, reason: messageOf(error) });
+          return retry_ms;
+        },
+      )
+      .then((delay_ms) => {
+        this.#changing = undefined;
+        if (this.#stopped) return;
+        if (this.#changeAgain) {
+          this.#changeAgain = false;
+          this.change();
+          return;
+        }
+        this.#cancelTimer = this.#parts.clock.after(Math.max(delay_ms, retry_ms), () => this.change());
+      });
+  }
+
+  async #change(): Promise<void> {
+    const isDue = this.#parts.clock.now() >= this.#renewAt_ms;
+    const held = this.#credentials.identity.role;
+    if (isDue || (this.#wanted ?? held) !== held) await this.#renew();
+    const role = this.#credentials.identity.role;
+    if (role === 'manager' && this.#manager === undefined) await this.#becomeManager();
+    if (role === 'worker' && this.#manager !== undefined) await this.#becomeWorker();
+  }
+
+  async #renew(): Promise<void> {
+    const material = await this.#askManagers((address) =>
+      renewCertificate(this.#credentials, this.#credentials, address),
+    );
+    await saveMaterial(this.#directory.certificates, material);
+    this.#credentials.swap(material);
+    this.#renewAt_ms = this.#nextRenewal();
+    this.#log.info('certificate renewed', { role: this.#credentials.identity.role });
+  }
+
+  #nextRenewal(): number {
+    return renewalTime(this.#credentials.validity, this.#parts.random.below(1000) / 1000);
+  }
+
+  async #becomeManager(): Promise<void> {
+    const answer = await this.#askManagers((address) =>
+      callOnce(
+        'Membership',
+        'JoinRaft',
+        address,
+        { Addr: this.#state.advertiseAddress },
+        { credentials: this.#credentials.credentials({ role: 'manager' }), timeout_ms: joinRaft_ms },
+      ),
+    );
+    if (answer.RaftID !== this.#state.raftID) await this.#directory.clearRaft();
+    await this.#save({ role: 'manager', raftID: answer.RaftID });
+    await this.#startManager({});
+    this.#log.info('the node is a manager now', { raft: answer.RaftID });
+  }
+
+  async #becomeWorker(): Promise<void> {
+    await this.#stopManager(false);
+    await this.#save({ role: 'worker', raftID: 0 });
+    await this.#directory.clearRaft();
+    this.#log.info('the node is a worker now');
+  }
+
+  async #startManager({ isFirst = false, forceNewCluster = false }: MemberStart): Promise<void> {
+    const { nodeID, raftID, advertiseAddress } = this.#state;
+    const self = { id: raftID, nodeID, address: advertiseAddress };
+    const { clock, random, log, connectEngine } = this.#parts;
+    this.#manager = await Manager.start({
+      nodeID,
+      openRaft: (stateMachine) =>
+        this.#parts.openRaft({
+          self,
+          directory: this.#directory.raft,
+          isFirst,
+          forceNewCluster,
+          stateMachine,
+          listener: this.#listener,
+          dialer: this.#credentials,
+        }),
+      listener: this.#listener,
+      dialer: this.#credentials,
+      connectEngine,
+      clock,
+      random,
+      log,
+    });
+    this.#manager.raft.onStatus(({ members }) => {
+      const isOut = members.length > 0 && !members.some(({ id }) => id === raftID);
+      if (!isOut || this.#wanted === 'worker') return;
+      this.#wanted = 'worker'; // taken out of the group; what the node is to be now, its next certificate says
+      this.change();
+    });
+  }
+
+  async #stopManager(handOver: boolean): Promise<void> {
+    const manager = this.#manager;
+    this.#manager = undefined;
+    await manager?.stop({ handOver });
+  }
+
+  /** The first answer of any manager that we know, our own last. Throws what the last one said. */
+  async #askManagers<T>(ask: (address: string) => Promise<T>): Promise<T> {
+    const known = this.#managerAddresses();
+    let failure: unknown = new ShoalError('unavailable', 'no manager is known');
+    for (const address of known) {
+      try {
+        return await ask(address);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  #managerAddresses(): string[] {
+    const own = this.#state.advertiseAddress;
+    const members = this.#manager?.raft.status().members.map(({ address }) => address) ?? [];
+    const others = new Set([...members, ...this.#state.managers.map(({ Addr }) => Addr)]);
+    others.delete(own);
+    return this.#manager === undefined ? [...others] : [...others, own];
+  }
+
+  async #learnManagers(managers: NodeState['managers']): Promise<void> {
+    const same = JSON.stringify(managers) === JSON.stringify(this.#state.managers);
+    if (same || managers.length === 0) return;
+    try {
+      await this.#save({ managers });
+    } catch (error) {
+      this.#log.warn('the list of managers could not be saved', { reason: messageOf(error) });
+    }
+  }
+
+  #saving: Promise<void> = Promise.resolve();
+
+  #save(changes: Partial<NodeState>): Promise<void> {
+    this.#state = { ...this.#state, ...changes };
+    const state = this.#state;
+    const saved = this.#saving.then(() => this.#directory.save(state));
+    this.#saving = saved.catch(() => {});
+    return saved;
+  }
+
+  /** Leaves the Raft group if this is a manager among others, so that they do not go on counting it. Best effort. */
+  async leaveRaft(): Promise<void> {
+    if (this.#manager === undefined || this.#manager.raft.status().members.length < 2) return;
+    const others = this.#managerAddresses().filter((address) => address !== this.#state.advertiseAddress);
+    for (const address of others) {
+      try {
+        const credentials = this.#credentials.credentials({ role: 'manager' });
+        await callOnce('Membership', 'LeaveRaft', address, {}, { credentials, timeout_ms: leaveRaft_ms });
+        return;
+      } catch (error) {
+        this.#log.warn('this manager could not leave the Raft group', { through: address, reason: messageOf(error) });
+      }
+    }
+  }
+
+  /** Stops everything; containers run on. A leader hands over first when `handOver`. */
+  async stop({ handOver }: { handOver: boolean }): Promise<void> {
+    this.#stopped = true;
+    this.#cancelTimer();
+    await this.#stopManager(handOver);
+    await this.#worker?.stop();
+    await this.#listener.close();
+    await this.#changing;
+    await this.#saving;
+  }
+
+  /** Stops, and removes the containers of the node's tasks. */
+  async leave(): Promise<void> {
+    await this.stop({ handOver: true });
+    await this.#worker?.removeContainers();
+  }
+}

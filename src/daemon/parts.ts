@@ -1,0 +1,36 @@
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'winston';
+import type { Clock } from '../model/clock.js';
+import type { Random } from '../model/random.js';
+import type { Member, RaftNode, StateMachine } from '../raft/node.js';
+import type { Credentials } from '../security/credentials.js';
+import type { Dialer, ServiceHost } from '../security/identity.js';
+import type { NodeState } from './state.js';
+import type { WorkerEvents, WorkerSide } from './worker-side.js';
+
+export interface RaftPlace {
+  self: Member;
+  directory: string;
+  isFirst: boolean;
+  forceNewCluster: boolean;
+  stateMachine: StateMachine;
+  listener: ServiceHost;
+  dialer: Dialer;
+}
+
+export interface WorkerPlace {
+  state: NodeState;
+  credentials: Credentials;
+  events: WorkerEvents;
+}
+
+/** What a member of a cluster is made of; tests hand in others than the daemon does. */
+export interface Parts {
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  /** A fresh byte stream to the node's own Docker Engine API. */
+  connectEngine: () => Promise<Duplex>;
+  openRaft: (place: RaftPlace) => Promise<RaftNode>;
+  startWorker: (place: WorkerPlace) => WorkerSide;
+}

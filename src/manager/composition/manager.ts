@@ -1,0 +1,199 @@
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'winston';
+import { type Clock, timestamp } from '../../model/clock.js';
+import { ShoalError } from '../../model/errors.js';
+import type { Random } from '../../model/random.js';
+import { type ServiceName, type Services, serviceDefinition } from '../../model/services.js';
+import type { Node, TransactionInit } from '../../model/types.js';
+import type { RaftNode, RaftStatus, StateMachine } from '../../raft/node.js';
+import type { Dialer, NodeRole } from '../../security/identity.js';
+import type { ClusterListener } from '../../security/listener.js';
+import { Store } from '../../store/store.js';
+import type { Commit, View } from '../../store/view.js';
+import { rotateJoinToken } from '../ca/rotate-token.js';
+import { certificateAuthority } from '../ca/service.js';
+import { MembershipKeeper } from '../membership/keeper.js';
+import { checkRoleChange } from '../membership/refusals.js';
+import { removalOf, removeNode } from '../membership/removal.js';
+import { membershipService } from '../membership/service.js';
+import { openTunnel } from '../tunnel/client.js';
+import { type ManagerState, managersOf } from './managers.js';
+import { ReplicatedStore } from './replicated-store.js';
+
+export interface ManagerOptions {
+  nodeID: string;
+  /** This manager's membership of the Raft group, replicating the state machine. */
+  openRaft: (stateMachine: StateMachine) => Promise<RaftNode>;
+  /** The node's cluster port: the managers' services are mounted on it. */
+  listener: ClusterListener;
+  dialer: Dialer;
+  /** A byte stream to this node's own engine. */
+  connectEngine: () => Promise<Duplex>;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+}
+
+const tunnel_ms = 5_000;
+
+/** What runs on a manager and not on a worker, put together. It serves from `start` until `stop`. */
+export class Manager {
+  readonly raft: RaftNode;
+  readonly #options: ManagerOptions;
+  readonly #store: Store;
+  readonly #replicated: ReplicatedStore;
+  readonly #ends: (() => void | Promise<void>)[] = [];
+
+  private constructor(options: ManagerOptions, store: Store, raft: RaftNode) {
+    this.#options = options;
+    this.#store = store;
+    this.raft = raft;
+    this.#replicated = new ReplicatedStore(raft, store);
+  }
+
+  /** Restores what is on disk and takes part in the group. Throws `internal` naming the file when the disk's content is damaged. */
+  static async start(options: ManagerOptions): Promise<Manager> {
+    const store = new Store(options.log.child({ part: 'store' }));
+    const manager = new Manager(options, store, await options.openRaft(store));
+    manager.#open();
+    return manager;
+  }
+
+  #open(): void {
+    const { listener, dialer, clock, random, log } = this.#options;
+    const { raft } = this;
+    const store = this.#replicated;
+    const { identityOf } = listener;
+
+    this.#serve(
+      'CertificateAuthority',
+      certificateAuthority({
+        store,
+        identityOf,
+        isRaftMember: (nodeID) => raft.status().members.some((member) => member.nodeID === nodeID),
+        clock,
+        random,
+        log: log.child({ part: 'ca' }),
+      }),
+    );
+    const membershipLog = log.child({ part: 'membership' });
+    this.#serve('Membership', membershipService({ raft, store, dialer, identityOf, clock, log: membershipLog }));
+    const keeper = new MembershipKeeper({
+      raft,
+      view: () => this.#store,
+      proposer: store,
+      clock,
+      log: membershipLog,
+    });
+    this.#ends.push(() => keeper.stop());
+
+    listener.setGuard(({ nodeID }) => removalOf(this.#store, nodeID));
+    this.#ends.push(() => listener.setGuard(() => undefined));
+    this.#ends.push(
+      this.#store.watch(({ changes }) => {
+        if (changes.some(({ kind }) => kind === 'Cluster')) listener.recheck(); // nodes may have been removed
+        if (changes.some(({ kind }) => kind === 'Node')) keeper.wake();
+      }),
+    );
+  }
+
+  #serve<N extends ServiceName>(name: N, handlers: Services[N]['handlers']): void {
+    const { listener } = this.#options;
+    const definition = serviceDefinition(name);
+    listener.addService(definition, handlers);
+    this.#ends.push(() => listener.removeService(definition));
+  }
+
+  /** Stops serving. A leader hands over first when `handOver`. */
+  async stop({ handOver }: { handOver: boolean }): Promise<void> {
+    if (handOver && this.raft.status().role === 'leader') {
+      // While everything still serves: the heir wins its election by our log, and clients see the shortest gap.
+      await this.raft.transferLeadership().catch((error) => {
+        this.#options.log.warn('leadership could not be handed over', { error });
+      });
+    }
+    for (const end of this.#ends.splice(0).reverse()) await end();
+    await this.raft.stop({ handOver: false });
+  }
+
+  propose(transaction: TransactionInit): Promise<{ index: number }> {
+    return this.#replicated.propose(transaction);
+  }
+
+  read(): Promise<View> {
+    return this.#replicated.read();
+  }
+
+  /** The store as it is here and now; it may be behind the leader's. */
+  get view(): View {
+    return this.#store;
+  }
+
+  watch(call: (commit: Commit) => void): () => void {
+    return this.#store.watch(call);
+  }
+
+  managers(): ReadonlyMap<string, ManagerState> {
+    return managersOf(this.raft.status(), this.#store);
+  }
+
+  /** Resolves once the group has a leader and this manager's store is as recent as that. Throws `unavailable` after `timeout_ms`. */
+  async ready(timeout_ms: number): Promise<void> {
+    await this.#until((status) => status.leader !== 0, timeout_ms);
+    await this.raft.readBarrier();
+  }
+
+  #until(holds: (status: RaftStatus) => boolean, timeout_ms: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        if (!holds(this.raft.status())) return;
+        unwatch();
+        cancel();
+        resolve();
+      };
+      const unwatch = this.raft.onStatus(look);
+      const cancel = this.#options.clock.after(timeout_ms, () => {
+        unwatch();
+        reject(new ShoalError('unavailable', 'the managers have not elected a leader yet'));
+      });
+      look();
+    });
+  }
+
+  async connectEngineOf(node: Node): Promise<Duplex> {
+    const { nodeID, dialer, connectEngine } = this.#options;
+    if (node.ID === nodeID) return connectEngine();
+    const address = node.Status?.ClusterAddr || node.ManagerStatus?.Addr || '';
+    if (address === '') throw new ShoalError('unavailable', `node ${node.ID} has not said where it can be reached`);
+    return openTunnel(dialer, { nodeID: node.ID, address }, tunnel_ms);
+  }
+
+  checkRoleChange(node: Node, role: string): void {
+    checkRoleChange(this.#store, this.managers(), node, role);
+  }
+
+  removeNode(node: Node, force: boolean): Promise<void> {
+    return removeNode(this.#replicated, this.#options.clock, node.ID, force);
+  }
+
+  /** After a cluster was forced anew: the managers that were lost are workers, should they ever come back. */
+  async demoteOthers(): Promise<void> {
+    const others = [...this.#store.list('Node')].filter(
+      (node) => node.ID !== this.#options.nodeID && (node.Spec?.Role === 'manager' || node.RaftID > 0),
+    );
+    if (others.length === 0) return;
+    await this.propose({
+      Origin: 'membership',
+      Time: timestamp(this.#options.clock),
+      Operations: others.map((node) => ({
+        Action: 'update',
+        ID: node.ID,
+        Node: { ...node, RaftID: 0, ManagerStatus: null, Spec: { ...node.Spec, Role: 'worker' } },
+      })),
+    });
+  }
+
+  rotateJoinToken(role: NodeRole): Promise<void> {
+    return rotateJoinToken(this.#replicated, this.#options.clock, role);
+  }
+}
