@@ -18,11 +18,12 @@ export const systemInterfaces: Interfaces = () =>
   );
 
 /**
- * An address of this host as `swarm init` and `join` take it, as `host:port`: an IP address or the name of an interface, with
- * or without a port. Throws `invalid-argument` that names `field`.
+ * An address of this host as `swarm init` and `join` take it: an IP address or the name of an interface, with or without a
+ * port. Without one it is `absentPort`; if that is undefined the result is the host alone, else `host:port`. Throws `invalid-argument`
+ * that names `field`.
  */
-export function hostAddress(field: string, text: string, interfaces: Interfaces): string {
-  const { host, port } = split(field, text);
+export function hostAddress(field: string, text: string, interfaces: Interfaces, absentPort?: number): string {
+  const { host, port } = split(field, text, absentPort);
   if (isIP(host) !== 0) return join(host, port);
   const addresses = interfaces()[host];
   if (addresses === undefined) {
@@ -46,20 +47,20 @@ export function hostAddress(field: string, text: string, interfaces: Interfaces)
 
 /** An address of another host: a name or IP address, with or without a port. */
 export function remoteAddress(field: string, text: string): string {
-  const { host, port } = split(field, text);
+  const { host, port } = split(field, text, clusterPort);
   if (isIP(host) === 0 && !/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$/.test(host)) {
     throw new ShoalError('invalid-argument', `${field}: ${JSON.stringify(text)} must be HOST or HOST:PORT`);
   }
   return join(host, port);
 }
 
-function split(field: string, given: string): { host: string; port: number } {
+function split(field: string, given: string, absentPort?: number): { host: string; port: number | undefined } {
   const text = given.replace(/^tcp:\/\//, '');
-  if (isIP(text) !== 0) return { host: text, port: clusterPort };
+  if (isIP(text) !== 0) return { host: text, port: absentPort };
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text);
   const host = match?.[1] ?? match?.[2] ?? '';
-  const port = match?.[3] === undefined ? clusterPort : Number(match[3]);
-  if (host === '' || host.length > 255 || port < 1 || port > 65535) {
+  const port = match?.[3] === undefined ? absentPort : Number(match[3]);
+  if (host === '' || host.length > 255 || (port !== undefined && (port < 1 || port > 65535))) {
     throw new ShoalError(
       'invalid-argument',
       `${field}: ${JSON.stringify(given.slice(0, 100))} must be an address, with an optional port from 1 to 65535`,
@@ -68,10 +69,11 @@ function split(field: string, given: string): { host: string; port: number } {
   return { host, port };
 }
 
-function join(host: string, port: number): string {
+function join(host: string, port: number | undefined): string {
+  if (port === undefined) return host;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 export function isWildcard(address: string): boolean {
-  return address.startsWith('0.0.0.0:') || address.startsWith('[::]:');
+  return /^(0\.0\.0\.0|\[::\])(:\d+)?$|^::$/.test(address);
 }

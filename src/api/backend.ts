@@ -29,7 +29,7 @@ export interface LocalNode {
 /** Body of POST /swarm/init, already checked. */
 export interface InitRequest {
   listenAddress: string; // host:port
-  advertiseAddress: string; // host:port, or '' to detect
+  advertiseAddress: string; // host or host:port (else the port it listens on), or '' to detect
   dataPathAddress: string;
   dataPathPort: number;
   defaultAddressPool: readonly string[];

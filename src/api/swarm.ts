@@ -92,9 +92,10 @@ function ownAddresses(body: Body) {
   }
   const dataPathAddress = dataPath === '' ? '' : hostAddress('DataPathAddr', dataPath, systemInterfaces);
   return {
-    listenAddress: hostAddress('ListenAddr', listen, systemInterfaces),
+    listenAddress: hostAddress('ListenAddr', listen, systemInterfaces, clusterPort),
     advertiseAddress,
-    dataPathAddress: dataPathAddress.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''), // an address alone; the port is DataPathPort's
+    // an address alone; the port is DataPathPort's
+    dataPathAddress: isIP(dataPathAddress) !== 0 ? dataPathAddress : dataPathAddress.replace(/^\[?(.+?)\]?:\d+$/, '$1'),
   };
 }
 

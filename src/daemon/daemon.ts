@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
 import type { Backend, InitRequest, JoinRequest, LocalNode, ManagerBackend } from '../api/backend.js';
-import { leaveRefusal } from '../manager/membership/refusals.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { splitHostPort } from './addresses.js';
 import { foundCluster } from './founding.js';
@@ -94,14 +93,12 @@ export class Daemon implements Backend {
     });
   }
 
-  leave(force: boolean): Promise<void> {
+  /** That a manager is asked to `force` it is for the API to say. */
+  leave(): Promise<void> {
     return this.#exclusively(async () => {
       const member = this.#member;
       if (member === undefined && this.#failure === '') {
         throw new ShoalError('not-a-manager', 'This node is not part of a swarm');
-      }
-      if (member?.manager !== undefined && !force) {
-        throw new ShoalError('unavailable', leaveRefusal(member.isActive ? member.manager.managers() : undefined));
       }
       this.#member = undefined;
       this.#failure = '';

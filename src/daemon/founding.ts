@@ -1,7 +1,8 @@
 import { networkInterfaces } from 'node:os';
 import type { InitRequest } from '../api/backend.js';
-import { firstRaftID, foundingTransaction, swarmSpec } from '../manager/composition/first-state.js';
+import { firstRaftID, foundingTransaction } from '../manager/composition/first-state.js';
 import { newID } from '../model/ids.js';
+import { withSwarmDefaults } from '../model/validate/defaults.js';
 import { createAuthority, createSigningRequest, signNodeCertificate } from '../security/authority.js';
 import { saveMaterial } from '../security/credentials.js';
 import { advertiseAddress, dataPathAddress, joinHostPort, listenAddress } from './addresses.js';
@@ -30,7 +31,7 @@ export async function foundCluster(
   const dataPath = dataPathAddress(request.dataPathAddress, interfaces);
   await checkPortFree(listen);
 
-  const spec = swarmSpec(request.spec);
+  const spec = withSwarmDefaults(request.spec);
   const identity = { nodeID: newID(random), role: 'manager' as const, clusterID: newID(random) };
   const now_ms = clock.now();
   const expiry_ms = spec.CAConfig!.NodeCertExpiry / 1e6;

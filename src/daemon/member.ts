@@ -235,6 +235,7 @@ export class ClusterMember {
       listener: this.#listener,
       dialer: this.#credentials,
       connectEngine,
+      isForced: forceNewCluster,
       clock,
       random,
       log,

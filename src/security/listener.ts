@@ -27,6 +27,7 @@ export interface ListenerOptions {
 interface Connection {
   socket: TLSSocket;
   identity?: Identity; // absent of a stranger
+  isBrief: boolean; // of a stranger, or of a node that the guard refuses: counted and short, only good for being told why
   expires_ms: number; // of its certificate
 }
 
@@ -50,7 +51,7 @@ export class ClusterListener implements ServiceHost {
   readonly #callers = new WeakMap<grpc.Metadata, Identity>();
   readonly #stopWatching: () => void;
   #guard: Guard = () => undefined;
-  #strangersOpen = 0;
+  #briefOpen = 0;
   #warnings = { since_ms: 0, count: 0 };
 
   constructor(options: ListenerOptions) {
@@ -133,9 +134,9 @@ export class ClusterListener implements ServiceHost {
 
   /** Cuts the connections of nodes that the guard refuses by now, and of certificates that have ended. */
   recheck(): void {
-    for (const { socket, identity, expires_ms } of this.#connections.values()) {
-      if (identity === undefined) continue;
-      const refusal = this.#refusal(identity, expires_ms);
+    for (const { socket, identity, isBrief, expires_ms } of this.#connections.values()) {
+      if (identity === undefined || isBrief) continue;
+      const refusal = this.#invalid(identity, expires_ms) ?? this.#guard(identity);
       if (refusal === undefined) continue;
       this.#warn('connection cut', { node: identity.nodeID, from: socket.remoteAddress, reason: refusal });
       socket.destroy();
@@ -171,42 +172,47 @@ export class ClusterListener implements ServiceHost {
     if (socket.alpnProtocol !== 'h2') throw new ShoalError('unauthorized', 'it does not speak HTTP/2');
     const certificate = socket.getPeerCertificate();
     if (certificate?.raw === undefined) {
-      if (this.#strangersOpen >= this.#options.strangersMax) {
-        throw new ShoalError('unauthorized', 'too many connections without a certificate');
-      }
-      return { socket, expires_ms: Number.POSITIVE_INFINITY };
+      this.#checkRoom();
+      return { socket, isBrief: true, expires_ms: Number.POSITIVE_INFINITY };
     }
     if (!socket.authorized) {
       throw new ShoalError('unauthorized', `its certificate is not of this cluster: ${socket.authorizationError}`);
     }
     const identity = identityFrom(certificate.subject as Subject);
     const expires_ms = Date.parse(certificate.valid_to);
-    const refusal = this.#refusal(identity, expires_ms);
-    if (refusal !== undefined) throw new ShoalError('unauthorized', refusal);
-    return { socket, identity, expires_ms };
+    const invalid = this.#invalid(identity, expires_ms);
+    if (invalid !== undefined) throw new ShoalError('unauthorized', invalid);
+    const isBrief = this.#guard(identity) !== undefined;
+    if (isBrief) this.#checkRoom();
+    return { socket, identity, isBrief, expires_ms };
+  }
+
+  #checkRoom(): void {
+    if (this.#briefOpen < this.#options.strangersMax) return;
+    throw new ShoalError('unauthorized', 'too many connections of callers that are not served');
   }
 
   #keep(connection: Connection): void {
-    const { socket, identity } = connection;
+    const { socket, isBrief } = connection;
     const key = keyOf(socket);
     this.#connections.set(key, connection);
     let cancel = () => {};
-    if (identity === undefined) {
-      this.#strangersOpen += 1;
+    if (isBrief) {
+      this.#briefOpen += 1;
       cancel = this.#options.clock.after(this.#options.stranger_ms, () => socket.destroy());
     }
     socket.once('close', () => {
       cancel();
-      if (identity === undefined) this.#strangersOpen -= 1;
+      if (isBrief) this.#briefOpen -= 1;
       if (this.#connections.get(key) === connection) this.#connections.delete(key);
     });
   }
 
-  #refusal(identity: Identity, expires_ms: number): string | undefined {
+  #invalid(identity: Identity, expires_ms: number): string | undefined {
     const { credentials, clock } = this.#options;
     if (identity.clusterID !== credentials.identity.clusterID) return 'its certificate is of another cluster';
     if (!(clock.now() < expires_ms)) return 'its certificate has expired';
-    return this.#guard(identity);
+    return undefined;
   }
 
   /** Every call is checked when it begins: who makes it, whether the role allows it, whether the node is still welcome. */
@@ -239,8 +245,10 @@ export class ClusterListener implements ServiceHost {
       );
     }
     if (identity === undefined) return;
-    const refusal = this.#refusal(identity, expires_ms);
-    if (refusal !== undefined) throw new ShoalError('unauthorized', refusal);
+    const invalid = this.#invalid(identity, expires_ms);
+    if (invalid !== undefined) throw new ShoalError('unauthorized', invalid);
+    const refusal = this.#guard(identity);
+    if (refusal !== undefined) throw new ShoalError('forbidden', refusal);
     this.#callers.set(metadata, identity);
   }
 

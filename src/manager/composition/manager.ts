@@ -3,7 +3,7 @@ import type { Logger } from 'winston';
 import { type Clock, timestamp } from '../../model/clock.js';
 import { ShoalError } from '../../model/errors.js';
 import type { Random } from '../../model/random.js';
-import { type ServiceName, type Services, serviceDefinition } from '../../model/services.js';
+import { type ServiceName, type Services, serviceClient, serviceDefinition } from '../../model/services.js';
 import type { Node, TransactionInit } from '../../model/types.js';
 import type { RaftNode, RaftStatus, StateMachine } from '../../raft/node.js';
 import type { Dialer, NodeRole } from '../../security/identity.js';
@@ -12,12 +12,13 @@ import { Store } from '../../store/store.js';
 import type { Commit, View } from '../../store/view.js';
 import { rotateJoinToken } from '../ca/rotate-token.js';
 import { certificateAuthority } from '../ca/service.js';
+import { Dispatcher } from '../dispatcher/dispatcher.js';
 import { MembershipKeeper } from '../membership/keeper.js';
 import { checkRoleChange } from '../membership/refusals.js';
 import { removalOf, removeNode } from '../membership/removal.js';
 import { membershipService } from '../membership/service.js';
 import { openTunnel } from '../tunnel/client.js';
-import { type ManagerState, managersOf } from './managers.js';
+import { leadershipOf, type ManagerState, managersOf } from './managers.js';
 import { ReplicatedStore } from './replicated-store.js';
 
 export interface ManagerOptions {
@@ -27,6 +28,8 @@ export interface ManagerOptions {
   /** The node's cluster port: the managers' services are mounted on it. */
   listener: ClusterListener;
   dialer: Dialer;
+  /** It is made the only manager of a cluster that lost its others: nobody is taken in before `demoteOthers`. */
+  isForced: boolean;
   /** A byte stream to this node's own engine. */
   connectEngine: () => Promise<Duplex>;
   clock: Clock;
@@ -35,6 +38,7 @@ export interface ManagerOptions {
 }
 
 const tunnel_ms = 5_000;
+const toldRemoved_ms = 1_000;
 
 /** What runs on a manager and not on a worker, put together. It serves from `start` until `stop`. */
 export class Manager {
@@ -42,6 +46,8 @@ export class Manager {
   readonly #options: ManagerOptions;
   readonly #store: Store;
   readonly #replicated: ReplicatedStore;
+  #keeper: MembershipKeeper | undefined;
+  #cancelRecheck = () => {};
   readonly #ends: (() => void | Promise<void>)[] = [];
 
   private constructor(options: ManagerOptions, store: Store, raft: RaftNode) {
@@ -77,24 +83,56 @@ export class Manager {
       }),
     );
     const membershipLog = log.child({ part: 'membership' });
+    if (!this.#options.isForced) this.#keepMembership();
     this.#serve('Membership', membershipService({ raft, store, dialer, identityOf, clock, log: membershipLog }));
-    const keeper = new MembershipKeeper({
-      raft,
-      view: () => this.#store,
+
+    const dispatcher = new Dispatcher({
+      self: this.#options.nodeID,
+      store: this.#store,
       proposer: store,
+      leadership: () => leadershipOf(raft.status()),
+      identityOf,
+      connectPeer: ({ nodeID, address }) =>
+        serviceClient('ManagerPeers', address, dialer.credentials({ role: 'manager', nodeID })),
       clock,
-      log: membershipLog,
+      random,
+      log: log.child({ part: 'dispatcher' }),
     });
-    this.#ends.push(() => keeper.stop());
+    const { Dispatcher: sessions, ManagerPeers: peers } = dispatcher.handlers();
+    this.#serve('Dispatcher', sessions);
+    this.#serve('ManagerPeers', peers);
+    this.#ends.push(() => dispatcher.stop());
+    this.#ends.push(raft.onStatus(() => dispatcher.leadershipChanged()));
 
     listener.setGuard(({ nodeID }) => removalOf(this.#store, nodeID));
-    this.#ends.push(() => listener.setGuard(() => undefined));
+    this.#ends.push(() => {
+      this.#cancelRecheck();
+      listener.setGuard(() => undefined);
+    });
     this.#ends.push(
       this.#store.watch(({ changes }) => {
-        if (changes.some(({ kind }) => kind === 'Cluster')) listener.recheck(); // nodes may have been removed
-        if (changes.some(({ kind }) => kind === 'Node')) keeper.wake();
+        if (changes.some(({ kind, after }) => kind === 'Node' && after === undefined)) this.#recheckLater();
+        if (changes.some(({ kind }) => kind === 'Node')) this.#keeper?.wake();
       }),
     );
+  }
+
+  #keepMembership(): void {
+    const { clock, log } = this.#options;
+    this.#keeper = new MembershipKeeper({
+      raft: this.raft,
+      view: () => this.#store,
+      proposer: this.#replicated,
+      clock,
+      log: log.child({ part: 'membership' }),
+    });
+    this.#ends.push(() => this.#keeper?.stop());
+  }
+
+  /** Removed nodes are first told so on what is open; what they keep open all the same is cut. */
+  #recheckLater(): void {
+    this.#cancelRecheck();
+    this.#cancelRecheck = this.#options.clock.after(toldRemoved_ms, () => this.#options.listener.recheck());
   }
 
   #serve<N extends ServiceName>(name: N, handlers: Services[N]['handlers']): void {
@@ -181,16 +219,18 @@ export class Manager {
     const others = [...this.#store.list('Node')].filter(
       (node) => node.ID !== this.#options.nodeID && (node.Spec?.Role === 'manager' || node.RaftID > 0),
     );
-    if (others.length === 0) return;
-    await this.propose({
-      Origin: 'membership',
-      Time: timestamp(this.#options.clock),
-      Operations: others.map((node) => ({
-        Action: 'update',
-        ID: node.ID,
-        Node: { ...node, RaftID: 0, ManagerStatus: null, Spec: { ...node.Spec, Role: 'worker' } },
-      })),
-    });
+    if (others.length > 0) {
+      await this.propose({
+        Origin: 'membership',
+        Time: timestamp(this.#options.clock),
+        Operations: others.map((node) => ({
+          Action: 'update',
+          ID: node.ID,
+          Node: { ...node, RaftID: 0, ManagerStatus: null, Spec: { ...node.Spec, Role: 'worker' } },
+        })),
+      });
+    }
+    this.#keepMembership();
   }
 
   rotateJoinToken(role: NodeRole): Promise<void> {

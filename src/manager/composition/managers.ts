@@ -1,5 +1,6 @@
 import type { RaftStatus } from '../../raft/node.js';
 import type { View } from '../../store/view.js';
+import type { Leadership } from '../dispatcher/dispatcher.js';
 import { isReachable } from '../membership/plan.js';
 
 export interface ManagerState {
@@ -24,4 +25,15 @@ export function managersOf(status: RaftStatus, view: View): ReadonlyMap<string, 
       { leader: id === status.leader, reachable: isUp(id, nodeID), address },
     ]),
   );
+}
+
+/** What the dispatcher needs to know of the group. */
+export function leadershipOf(status: RaftStatus): Leadership {
+  const nodeIDs = new Map(status.members.map(({ id, nodeID }) => [id, nodeID]));
+  return {
+    hasLeader: status.leader !== 0,
+    leads: status.role === 'leader',
+    managers: status.members.map(({ nodeID, address }) => ({ nodeID, address })),
+    silence_ms: new Map([...status.silence_ms].map(([id, silence_ms]) => [nodeIDs.get(id) ?? '', silence_ms])),
+  };
 }

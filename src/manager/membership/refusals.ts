@@ -36,21 +36,3 @@ export function checkRemoval(node: Node, force: boolean): void {
     throw new ShoalError('in-use', `node ${node.ID} is not down and can't be removed`);
   }
 }
-
-/** Docker's words for `swarm leave` without `--force` on a manager (moby daemon/cluster/swarm.go Leave). */
-export function leaveRefusal(managers: Managers | undefined): string {
-  let message = 'You are attempting to leave the swarm on a node that is participating as a manager. ';
-  if (managers === undefined) {
-    message += 'Doing so may lose the consensus of your cluster. ';
-  } else {
-    const reachable = [...managers.values()].filter((manager) => manager.reachable).length;
-    const unreachable = managers.size - reachable;
-    if (reachable === 1 && unreachable === 0) {
-      return `${message}Removing the last manager erases all current state of the swarm. Use \`--force\` to ignore this message. `;
-    }
-    if (reachable - 2 <= unreachable) {
-      message += `Removing this node leaves ${reachable - 1} managers out of ${managers.size}. Without a Raft quorum your swarm will be inaccessible. `;
-    }
-  }
-  return `${message}The only way to restore a swarm that has lost consensus is to reinitialize it with \`--force-new-cluster\`. Use \`--force\` to suppress this message.`;
-}
