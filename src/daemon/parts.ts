@@ -3,11 +3,10 @@ import type { Logger } from 'winston';
 import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
 import type { Member, RaftNode, StateMachine } from '../raft/node.js';
-import type { Credentials } from '../security/credentials.js';
 import type { Dialer, ServiceHost } from '../security/identity.js';
-import type { NodeState } from './state.js';
-import type { WorkerEvents, WorkerSide } from './worker-side.js';
+import type { WorkerPlace, WorkerSide } from './worker-side.js';
 
+/** One membership of a Raft group: who, where on disk, over which connections. */
 export interface RaftPlace {
   self: Member;
   directory: string;
@@ -16,12 +15,6 @@ export interface RaftPlace {
   stateMachine: StateMachine;
   listener: ServiceHost;
   dialer: Dialer;
-}
-
-export interface WorkerPlace {
-  state: NodeState;
-  credentials: Credentials;
-  events: WorkerEvents;
 }
 
 /** What a member of a cluster is made of; tests hand in others than the daemon does. */

@@ -1,0 +1,113 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import winston from 'winston';
+import type { InitRequest, JoinRequest } from '../../src/api/backend.js';
+import { Daemon } from '../../src/daemon/daemon.js';
+import { type DaemonOptions, defaultDaemonOptions } from '../../src/daemon/options.js';
+import type { Parts } from '../../src/daemon/parts.js';
+import { startWorkerSide } from '../../src/daemon/worker-side.js';
+import { systemClock } from '../../src/model/clock.js';
+import { complete } from '../../src/model/codec.js';
+import { ShoalError } from '../../src/model/errors.js';
+import { systemRandom } from '../../src/model/random.js';
+import type { RaftGroup } from './raft-group.js';
+import { SimulatedEngine } from './simulated-engine.js';
+
+/** A port that was free a moment ago on 127.0.0.1. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export const initRequest = (request: Partial<InitRequest> = {}): InitRequest => ({
+  listenAddress: '',
+  advertiseAddress: '',
+  dataPathAddress: '',
+  dataPathPort: 0,
+  defaultAddressPool: [],
+  subnetSize: 24,
+  forceNewCluster: false,
+  availability: 'active',
+  spec: complete('SwarmSpec', {}),
+  ...request,
+});
+
+export const joinRequest = (token: string, remote: string, request: Partial<JoinRequest> = {}): JoinRequest => ({
+  listenAddress: '',
+  advertiseAddress: '',
+  dataPathAddress: '',
+  remoteAddresses: [remote],
+  token,
+  availability: 'active',
+  ...request,
+});
+
+/** Resolves once `holds`; fails with `what` after a time that only a broken cluster takes. */
+export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const end = Date.now() + 20_000;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`it never came to hold that ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Daemons in this process, on loopback, over one group that agrees without Raft; engines are simulated. */
+export class Daemons {
+  readonly #directories: string[] = [];
+  readonly #running: Daemon[] = [];
+
+  constructor(private readonly group: RaftGroup) {}
+
+  async options(): Promise<DaemonOptions> {
+    const stateDirectory = await mkdtemp(join(tmpdir(), 'shoal-daemon-'));
+    this.#directories.push(stateDirectory);
+    const listenAddress = `127.0.0.1:${await freePort()}`;
+    return { ...defaultDaemonOptions, stateDirectory, listenAddress, logLevel: 'error' };
+  }
+
+  async start(options: DaemonOptions): Promise<Daemon> {
+    const log = winston
+      .createLogger({
+        level: process.env.SHOAL_TEST_LOG ?? 'error',
+        silent: process.env.SHOAL_TEST_LOG === undefined,
+        format: winston.format.combine(winston.format.timestamp(), winston.format.json()),
+        transports: [new winston.transports.Console()],
+      })
+      .child({ at: options.listenAddress });
+    const engine = new SimulatedEngine(systemClock);
+    const parts: Parts = {
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      connectEngine: async () => {
+        throw new ShoalError('unavailable', 'a simulated engine has no socket');
+      },
+      openRaft: ({ self, stateMachine, isFirst }) => this.group.open(self, stateMachine, isFirst),
+      startWorker: (place) =>
+        startWorkerSide(place, {
+          engine,
+          hostname: options.listenAddress,
+          labels: options.labels,
+          clock: systemClock,
+          random: systemRandom,
+          log,
+        }),
+    };
+    const daemon = new Daemon(parts, options, 'test');
+    this.#running.push(daemon);
+    await daemon.start();
+    return daemon;
+  }
+
+  async close(): Promise<void> {
+    for (const daemon of this.#running.splice(0)) await daemon.stop();
+    for (const directory of this.#directories.splice(0)) await rm(directory, { recursive: true, force: true });
+  }
+}
