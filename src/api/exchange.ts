@@ -5,6 +5,7 @@ import { ShoalError } from '../model/errors.js';
 import type { Random } from '../model/random.js';
 import type { Backend, ManagerBackend } from './backend.js';
 import type { EventLog } from './event-log.js';
+import type { Limits } from './limits.js';
 import type { EngineVersion } from './passthrough.js';
 
 /** What every handler works with. */
@@ -15,6 +16,7 @@ export interface Api {
   random: Random;
   engineVersion: EngineVersion;
   events: EventLog;
+  limits: Limits;
 }
 
 /** One request and its answer. */
@@ -33,11 +35,6 @@ export interface Exchange {
 }
 
 export type Handler = (api: Api, exchange: Exchange) => Promise<void>;
-
-/** Bytes of a JSON body that we take: the largest config is 1000 KB, a third more in base64. */
-const bodyLimit_bytes = 4 * 1024 * 1024;
-/** How long a JSON body may take to arrive. A client on the other end of a bad line still sends 4 MiB in it at 140 KB/s. */
-const bodyTime_ms = 30_000;
 
 /** Answers with a JSON body, as Docker's encoder writes it (a line feed at the end). */
 export function answerJSON(exchange: Exchange, status: number, body: unknown): void {
@@ -77,31 +74,41 @@ export function managerOf(api: Api): ManagerBackend {
 }
 
 /** The request's whole body. Throws `invalid-argument` when it is larger or slower than a JSON body may be. */
-export async function readBody(exchange: Exchange): Promise<Buffer> {
+export async function readBody(api: Api, exchange: Exchange): Promise<Buffer> {
   const { request } = exchange;
+  const { body_bytes, body_ms } = api.limits;
   const chunks: Buffer[] = [];
   let size = 0;
-  const timer = setTimeout(() => request.destroy(new Error('the request body took too long')), bodyTime_ms);
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+  const tooLarge = () =>
+    new ShoalError('invalid-argument', `the request body is above the limit of ${body_bytes} bytes`);
+  if (Number(request.headers['content-length'] ?? 0) > body_bytes) throw tooLarge();
+  return new Promise((resolve, reject) => {
+    const stop = (result: () => void) => {
+      cancel();
+      request.removeAllListeners('data').removeAllListeners('end').removeAllListeners('close').pause();
+      result();
+    };
+    const cancel = api.clock.after(body_ms, () =>
+      stop(() => reject(new ShoalError('invalid-argument', `the request body took longer than ${body_ms} ms`))),
+    );
+    request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > bodyLimit_bytes) {
-        throw new ShoalError('invalid-argument', `request body is above the limit of ${bodyLimit_bytes} bytes`);
-      }
       chunks.push(chunk);
-    }
-  } finally {
-    clearTimeout(timer);
-  }
-  return Buffer.concat(chunks, size);
+      if (size > body_bytes) stop(() => reject(tooLarge()));
+    });
+    request.on('end', () => stop(() => resolve(Buffer.concat(chunks, size))));
+    request.on('close', () =>
+      stop(() => reject(new ShoalError('invalid-argument', 'the client hung up within the request body'))),
+    );
+  });
 }
 
 /**
  * The request's JSON body; undefined when there is none. Throws `invalid-argument` in Docker's words
  * (api/server/httputils CheckForJSON and ReadJSON).
  */
-export async function readJSON(exchange: Exchange): Promise<unknown> {
-  const body = await readBody(exchange);
+export async function readJSON(api: Api, exchange: Exchange): Promise<unknown> {
+  const body = await readBody(api, exchange);
   if (body.length === 0) return undefined;
   const type = exchange.request.headers['content-type'] ?? '';
   const media = type.split(';', 1)[0]?.trim().toLowerCase() ?? '';

@@ -7,7 +7,7 @@ import type { Route } from './router.js';
 export const networkRoutes: readonly Route[] = [{ method: 'POST', pattern: '/networks/create', handle: create }];
 
 async function create(api: Api, exchange: Exchange): Promise<void> {
-  const body = await readBody(exchange);
+  const body = await readBody(api, exchange);
   if (isForCluster(body)) {
     throw new ShoalError(
       'not-supported',

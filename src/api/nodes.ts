@@ -66,7 +66,7 @@ function shown(manager: ManagerBackend, node: Node): Record<string, unknown> {
 
 async function update(api: Api, exchange: Exchange): Promise<void> {
   const manager = managerOf(api);
-  const body = await readJSON(exchange);
+  const body = await readJSON(api, exchange);
   const spec = fromJSON('NodeSpec', body, 'Spec');
   const version = versionParameter(exchange, 'node');
   validateNodeSpec(spec);

@@ -10,6 +10,7 @@ import { type Random, systemRandom } from '../model/random.js';
 import type { Backend } from './backend.js';
 import { EventLog } from './event-log.js';
 import { type Api, answerJSON, type Exchange } from './exchange.js';
+import { defaultLimits, type Limits } from './limits.js';
 import { EngineVersion, passThrough, passUpgrade } from './passthrough.js';
 import { type Match, Router } from './router.js';
 import { routes } from './routes.js';
@@ -21,6 +22,7 @@ export interface ApiServerOptions {
   random?: Random;
   /** Where the cluster's events are remembered, anew each time this node becomes a manager; in memory when not given. */
   newHistory?: () => History;
+  limits?: Partial<Limits>;
 }
 
 /** Where the API listens: a unix socket, or TCP (port 0: any free one). */
@@ -33,12 +35,9 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-/** How long request headers may take to arrive, and how long an idle connection is kept. */
-const headersTime_ms = 10_000;
-const idleTime_ms = 75_000;
-/** Room for X-Registry-Config of a client that is logged in to many registries. */
-const headerLimit_bytes = 128 * 1024;
-const connectionsMax = 4096;
+const messageMax = 1500;
+/** How long the rest of a refused request is read and thrown away. */
+const linger_ms = 1_000;
 
 /** The Docker Engine API of this node: the cluster's part is answered here, the rest by the node's own engine. */
 export function createApiServer(backend: Backend, options: ApiServerOptions): ApiServer {
@@ -53,6 +52,7 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
       () => clock.monotonic(),
     ),
     events: new EventLog(() => clock.now(), options.newHistory),
+    limits: { ...defaultLimits, ...options.limits },
   };
   const router = new Router(routes);
   const servers: http.Server[] = [];
@@ -60,7 +60,7 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
 
   return {
     async listen(address) {
-      const server = newServer((request, response) => void serve(api, router, request, response));
+      const server = newServer(api.limits, (request, response) => void serve(api, router, request, response));
       server.on('upgrade', (request: http.IncomingMessage, socket: Duplex, head: Buffer) => {
         upgraded.add(socket);
         socket.once('close', () => upgraded.delete(socket));
@@ -84,18 +84,18 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
   };
 }
 
-function newServer(listener: http.RequestListener): http.Server {
+function newServer(limits: Limits, listener: http.RequestListener): http.Server {
   const server = http.createServer(
     {
-      maxHeaderSize: headerLimit_bytes,
-      headersTimeout: headersTime_ms,
+      maxHeaderSize: limits.headers_bytes,
+      headersTimeout: limits.headers_ms,
       requestTimeout: 0, // an image may be uploaded for hours; readBody bounds what we read ourselves
-      keepAliveTimeout: idleTime_ms,
-      connectionsCheckingInterval: 2_000,
+      keepAliveTimeout: limits.idle_ms,
+      connectionsCheckingInterval: Math.min(2_000, limits.headers_ms),
     },
     listener,
   );
-  server.maxConnections = connectionsMax;
+  server.maxConnections = limits.connections;
   return server;
 }
 
@@ -174,8 +174,31 @@ function answerError(api: Api, exchange: Exchange, thrown: unknown): void {
     response.destroy();
     return;
   }
-  if (!request.complete) response.setHeader('Connection', 'close'); // the rest of its body is not worth reading
-  answerJSON(exchange, status, { message: messageOf(thrown) });
+  const message = messageOf(thrown).slice(0, messageMax); // it may quote what the client sent
+  if (request.complete) answerJSON(exchange, status, { message });
+  else answerEarly(api, exchange, status, message);
+}
+
+/**
+ * Answers before the request has come whole. The rest is thrown away for a moment: hanging up on a client that still writes would
+ * lose it the answer.
+ */
+function answerEarly(api: Api, { request, response }: Exchange, status: number, message: string): void {
+  const text = `${JSON.stringify({ message })}\n`;
+  response.writeHead(status, {
+    Connection: 'close',
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+  });
+  response.write(text);
+  const end = () => {
+    cancel();
+    response.end();
+  };
+  const cancel = api.clock.after(linger_ms, end);
+  request.once('end', end);
+  request.once('close', end);
+  request.resume();
 }
 
 async function listenTCP(server: http.Server, address: { host: string; port: number }): Promise<ApiAddress> {

@@ -69,7 +69,7 @@ async function inspect(api: Api, exchange: Exchange): Promise<void> {
 
 async function create(api: Api, exchange: Exchange): Promise<void> {
   const manager = managerOf(api);
-  const given = fromJSON('ServiceSpec', (await readJSON(exchange)) ?? missingBody(), 'Spec');
+  const given = fromJSON('ServiceSpec', (await readJSON(api, exchange)) ?? missingBody(), 'Spec');
   const id = newID(api.random);
   const isNamed = given.Name !== '';
   for (let left = attemptsMax; ; left--) {
@@ -104,7 +104,7 @@ async function update(api: Api, exchange: Exchange): Promise<void> {
   if (rollback !== '' && rollback !== 'previous') {
     throw new ShoalError('invalid-argument', `unrecognized rollback option ${rollback}, expected previous`);
   }
-  const body = fromJSON('ServiceSpec', (await readJSON(exchange)) ?? missingBody(), 'Spec');
+  const body = fromJSON('ServiceSpec', (await readJSON(api, exchange)) ?? missingBody(), 'Spec');
   const version = versionParameter(exchange, 'service');
   for (let left = attemptsMax; ; left--) {
     const view = await manager.read();

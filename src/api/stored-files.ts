@@ -54,7 +54,7 @@ async function inspect(kind: Kind, api: Api, exchange: Exchange): Promise<void> 
 
 async function create(kind: Kind, api: Api, exchange: Exchange): Promise<void> {
   const manager = managerOf(api);
-  const body = await readJSON(exchange);
+  const body = await readJSON(api, exchange);
   const ID = newID(api.random);
   if (kind === 'Secret') {
     const spec = fromJSON('SecretSpec', body, 'Spec');
@@ -70,7 +70,7 @@ async function create(kind: Kind, api: Api, exchange: Exchange): Promise<void> {
 
 async function update(kind: Kind, api: Api, exchange: Exchange): Promise<void> {
   const manager = managerOf(api);
-  const body = await readJSON(exchange);
+  const body = await readJSON(api, exchange);
   const version = versionParameter(exchange, kind.toLowerCase());
   const spec = kind === 'Secret' ? fromJSON('SecretSpec', body, 'Spec') : fromJSON('ConfigSpec', body, 'Spec');
   checkObjectLabels('Spec', spec.Labels);

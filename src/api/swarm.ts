@@ -37,7 +37,7 @@ async function inspect(api: Api, exchange: Exchange): Promise<void> {
 }
 
 async function init(api: Api, exchange: Exchange): Promise<void> {
-  const body = new Body(await readJSON(exchange));
+  const body = new Body(await readJSON(api, exchange));
   const forceNewCluster = body.boolean('ForceNewCluster');
   if (!forceNewCluster) checkInactive(api);
   const given = fromJSON('SwarmSpec', body.raw('Spec') ?? {}, 'Spec');
@@ -56,7 +56,7 @@ async function init(api: Api, exchange: Exchange): Promise<void> {
 }
 
 async function join(api: Api, exchange: Exchange): Promise<void> {
-  const body = new Body(await readJSON(exchange));
+  const body = new Body(await readJSON(api, exchange));
   checkInactive(api);
   const remoteAddresses = body.strings('RemoteAddrs').map((one, at) => remoteAddress(`RemoteAddrs[${at}]`, one));
   if (remoteAddresses.length === 0) {
@@ -160,7 +160,7 @@ function refuseManagerLeave(api: Api, manager: ManagerBackend): never {
 
 async function update(api: Api, exchange: Exchange): Promise<void> {
   const manager = managerOf(api);
-  const given = fromJSON('SwarmSpec', await readJSON(exchange), 'Spec');
+  const given = fromJSON('SwarmSpec', await readJSON(api, exchange), 'Spec');
   const version = versionParameter(exchange, 'swarm');
   const rotations = (['worker', 'manager'] as const).filter((role) =>
     strictFlag(exchange, role === 'worker' ? 'rotateWorkerToken' : 'rotateManagerToken'),
@@ -196,7 +196,7 @@ async function unlockKey(api: Api, exchange: Exchange): Promise<void> {
 }
 
 async function unlock(api: Api, exchange: Exchange): Promise<void> {
-  new Body(await readJSON(exchange)).string('UnlockKey');
+  new Body(await readJSON(api, exchange)).string('UnlockKey');
   if (api.backend.local().state === 'inactive') {
     throw new ShoalError('not-a-manager', 'This node is not part of a swarm');
   }

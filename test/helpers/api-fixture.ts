@@ -3,6 +3,7 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import winston from 'winston';
+import type { Limits } from '../../src/api/limits.js';
 import { type ApiServer, createApiServer } from '../../src/api/server.js';
 import { MemoryBackend } from './memory-backend.js';
 
@@ -63,8 +64,8 @@ export class ApiFixture {
   readonly server: ApiServer;
   private readonly engines: FakeEngine[] = [];
 
-  constructor() {
-    this.server = createApiServer(this.backend, { log: winston.createLogger({ silent: true }) });
+  constructor(limits: Partial<Limits> = {}) {
+    this.server = createApiServer(this.backend, { log: winston.createLogger({ silent: true }), limits });
   }
 
   async start(): Promise<this> {
