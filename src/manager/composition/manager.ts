@@ -17,6 +17,7 @@ import { MembershipKeeper } from '../membership/keeper.js';
 import { checkRoleChange } from '../membership/refusals.js';
 import { removalOf, removeNode } from '../membership/removal.js';
 import { membershipService } from '../membership/service.js';
+import { Planner } from '../planner.js';
 import { openTunnel } from '../tunnel/client.js';
 import { leadershipOf, type ManagerState, managersOf } from './managers.js';
 import { ReplicatedStore } from './replicated-store.js';
@@ -103,6 +104,17 @@ export class Manager {
     this.#serve('ManagerPeers', peers);
     this.#ends.push(() => dispatcher.stop());
     this.#ends.push(raft.onStatus(() => dispatcher.leadershipChanged()));
+
+    const planner = new Planner({
+      store: this.#store,
+      proposer: store,
+      raft,
+      clock,
+      random,
+      log: log.child({ part: 'planner' }),
+    });
+    this.#ends.push(() => planner.stop());
+    planner.start();
 
     listener.setGuard(({ nodeID }) => removalOf(this.#store, nodeID));
     this.#ends.push(() => {
