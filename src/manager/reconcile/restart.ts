@@ -52,6 +52,10 @@ function replaceEnded(pass: ServicePass, slot: Slot, task: Task): void {
   }
   pass.stop(slot, task);
   if (hasSuccessor(pass, slot, task) || !shouldRestart(pass, slot, task)) return;
+  if (!pass.freshness.isFresh(task)) {
+    pass.bear(slot, { replaces: task }); // what comes is not what failed: nothing to wait for
+    return;
+  }
   pass.bear(slot, { replaces: task, startAfter: pass.pass.now + Math.max(pass.restart.delay_ms, backOff(slot, task)) });
 }
 
