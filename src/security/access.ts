@@ -17,6 +17,7 @@ const access: ReadonlyMap<string, readonly Caller[]> = new Map([
   ['/shoal.Membership/JoinRaft', managers],
   ['/shoal.Membership/LeaveRaft', managers],
   ['/shoal.Raft/Messages', managers],
+  ['/shoal.Raft/Stream', managers],
   ['/shoal.Tunnel/Connect', managers],
 ]);
 

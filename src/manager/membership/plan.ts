@@ -59,5 +59,9 @@ export function nextStep(view: View, status: RaftStatus, adding: ReadonlySet<num
     );
     if (heir !== undefined) return { do: 'hand-over', to: heir.id };
   }
+  for (const node of view.list('Node')) {
+    const isMember = status.members.some(({ id }) => id === node.RaftID);
+    if (node.RaftID > 0 && node.Spec?.Role !== 'manager' && !isMember) return { do: 'retire', node }; // demoted before it was in
+  }
   return addition(view, status, adding);
 }
