@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import winston from 'winston';
@@ -20,6 +21,7 @@ export class FakeEngine {
   readonly requests: { method: string; url: string; headers: http.IncomingHttpHeaders; body: string }[] = [];
   readonly server: http.Server;
   readonly path: string;
+  private readonly sockets = new Set<Socket>();
   handle: (request: http.IncomingMessage, response: http.ServerResponse) => void = (_request, response) => {
     response.writeHead(200, { 'Content-Type': 'application/json' });
     response.end('{"from":"engine"}\n');
@@ -27,6 +29,7 @@ export class FakeEngine {
 
   constructor(path: string, apiVersion = '1.41') {
     this.path = path;
+    const track = (socket: Socket) => this.sockets.add(socket.once('close', () => this.sockets.delete(socket)));
     this.server = http.createServer((request, response) => {
       response.setHeader('Api-Version', apiVersion);
       response.setHeader('Server', 'Docker/20.10');
@@ -38,6 +41,7 @@ export class FakeEngine {
       if (request.url === '/_ping') response.end('OK');
       else this.handle(request, response);
     });
+    this.server.on('connection', track);
   }
 
   async start(): Promise<this> {
@@ -51,7 +55,7 @@ export class FakeEngine {
   }
 
   async stop(): Promise<void> {
-    this.server.closeAllConnections();
+    for (const socket of this.sockets) socket.destroy();
     await new Promise((resolve) => this.server.close(resolve));
   }
 }
