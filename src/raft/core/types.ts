@@ -14,6 +14,11 @@ export interface Entry {
   readonly sequence: number;
 }
 
+/** Roughly what an entry takes on the wire and on disk, in bytes; every limit counts with it. */
+export function entrySize(entry: Entry): number {
+  return entry.data.length + 32;
+}
+
 /** What must be on disk before a message that depends on it leaves. `commit` rides along to speed up a restart. */
 export interface HardState {
   term: number;

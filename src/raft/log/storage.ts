@@ -1,0 +1,141 @@
+import { ShoalError } from '../../model/errors.js';
+import type { Recovered } from '../core/state.js';
+import type { HardState, SnapshotMeta } from '../core/types.js';
+import type { Disk, DiskFile } from './disk.js';
+import { checkSnapshot, parseSnapshotName, snapshotChunks, snapshotName, writeSnapshot } from './snapshot-file.js';
+import { type LogWrite, WriteAheadLog } from './wal.js';
+
+const writingName = 'snapshot-writing.tmp';
+const receivingName = 'snapshot-receiving.tmp';
+
+/** A snapshot file that comes in from the leader, piece by piece. */
+export interface IncomingSnapshot {
+  index: number;
+  term: number;
+  total: number;
+  /** How much of it is here. */
+  received: number;
+  file: DiskFile;
+}
+
+/** All that a member keeps on disk: the write-ahead log, and the snapshots beside it. */
+export class RaftStorage {
+  private constructor(
+    private readonly disk: Disk,
+    private readonly wal: WriteAheadLog,
+  ) {}
+
+  /** `isNew`: nothing has ever counted in it. Throws ShoalError `failed-precondition` when something in it is damaged. */
+  static async open(
+    disk: Disk,
+    segmentBytes: number,
+  ): Promise<{ storage: RaftStorage; recovered: Recovered; isNew: boolean }> {
+    const names = await disk.list();
+    for (const name of names) if (name.endsWith('.tmp')) await disk.remove(name);
+    const snapshots = names
+      .map(parseSnapshotName)
+      .filter((parsed) => parsed !== undefined)
+      .sort((left, right) => right.index - left.index || right.term - left.term);
+    let snapshot: SnapshotMeta | undefined;
+    const newest = snapshots[0];
+    if (newest !== undefined) {
+      const name = snapshotName(newest.index, newest.term);
+      const file = await disk.open(name);
+      try {
+        snapshot = await checkSnapshot(file, name, newest.index);
+      } finally {
+        await file.close();
+      }
+    }
+    const { wal, recovered, isNew } = await WriteAheadLog.open({ disk, segmentBytes }, snapshot);
+    const storage = new RaftStorage(disk, wal);
+    if (snapshot !== undefined) await storage.dropOldSnapshots(snapshot.index);
+    return { storage, recovered, isNew };
+  }
+
+  /** See WriteAheadLog.append. */
+  append(write: LogWrite): Promise<void> {
+    return this.wal.append(write);
+  }
+
+  /** Writes a snapshot beside the log; it counts from the moment this resolves. What could not be finished leaves nothing behind. */
+  async saveSnapshot(meta: SnapshotMeta, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    await this.discard(writingName);
+    const file = await this.disk.open(writingName, { create: true });
+    try {
+      await writeSnapshot(file, meta, chunks);
+    } catch (error) {
+      await file.close();
+      await this.discard(writingName);
+      throw error;
+    }
+    await file.close();
+    await this.disk.rename(writingName, snapshotName(meta.index, meta.term));
+    await this.disk.syncDirectory();
+  }
+
+  private async discard(name: string): Promise<void> {
+    if ((await this.disk.list()).includes(name)) await this.disk.remove(name);
+  }
+
+  async receiveSnapshot(index: number, term: number, total: number): Promise<IncomingSnapshot> {
+    await this.discard(receivingName);
+    const file = await this.disk.open(receivingName, { create: true });
+    return { index, term, total, received: 0, file };
+  }
+
+  async writeIncoming(incoming: IncomingSnapshot, data: Uint8Array): Promise<void> {
+    await incoming.file.write(incoming.received, data);
+    incoming.received += data.length;
+  }
+
+  /** Checks what was received and makes it durable. Throws ShoalError when it is not a whole snapshot. */
+  async finishIncoming(incoming: IncomingSnapshot): Promise<SnapshotMeta> {
+    await incoming.file.sync();
+    const meta = await checkSnapshot(incoming.file, receivingName, incoming.index);
+    if (meta.term !== incoming.term) {
+      throw new ShoalError('internal', `a snapshot of term ${incoming.term} came with term ${meta.term} in it`);
+    }
+    return meta;
+  }
+
+  async dropIncoming(incoming: IncomingSnapshot): Promise<void> {
+    await incoming.file.close();
+    await this.discard(receivingName);
+  }
+
+  /** Puts a received snapshot in its place. Interrupted anywhere, the next start finds the old state or the new one. */
+  async installIncoming(incoming: IncomingSnapshot, hardState: HardState): Promise<void> {
+    await incoming.file.close();
+    await this.disk.rename(receivingName, snapshotName(incoming.index, incoming.term));
+    await this.disk.syncDirectory();
+    await this.wal.append({ reset: { index: incoming.index, term: incoming.term }, entries: [], hardState });
+  }
+
+  /** The state machine's chunks of the snapshot. */
+  chunks(meta: SnapshotMeta): AsyncIterable<Uint8Array> {
+    return snapshotChunks(this.disk, meta);
+  }
+
+  /** The snapshot's file, to be sent as it is. The caller closes it; it stays readable when it is replaced meanwhile. */
+  openSnapshot(meta: SnapshotMeta): Promise<DiskFile> {
+    return this.disk.open(snapshotName(meta.index, meta.term));
+  }
+
+  /** Drops what `snapshot` has made unnecessary: older snapshots, and log segments with nothing after `compactTo`. */
+  async compact(snapshot: SnapshotMeta, compactTo: number): Promise<void> {
+    await this.dropOldSnapshots(snapshot.index);
+    await this.wal.compact(compactTo);
+  }
+
+  private async dropOldSnapshots(newest: number): Promise<void> {
+    for (const name of await this.disk.list()) {
+      const parsed = parseSnapshotName(name);
+      if (parsed !== undefined && parsed.index < newest) await this.disk.remove(name);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.wal.close();
+  }
+}

@@ -1,0 +1,212 @@
+import { ShoalError } from '../../model/errors.js';
+import type { LogPosition } from '../core/log.js';
+import type { Recovered } from '../core/state.js';
+import type { Entry, HardState, SnapshotMeta } from '../core/types.js';
+import type { Disk, DiskFile } from './disk.js';
+import { readRecord } from './record.js';
+import { LogReplay } from './recovery.js';
+import { BatchBuilder, decodeHead, segmentName, segmentNumber } from './segment.js';
+
+export interface LogWrite {
+  /** The log starts over after this; comes first. */
+  reset?: LogPosition | undefined;
+  /** Replace everything from the first of them on. */
+  entries: readonly Entry[];
+  hardState?: HardState | undefined;
+}
+
+export interface WalOptions {
+  disk: Disk;
+  segmentBytes: number;
+}
+
+/** Out of room: nothing was lost, and it can be tried again. */
+export function isDiskFull(error: unknown): boolean {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+/**
+ * The write-ahead log: segment files that are only ever appended to. One `append` is one write and one sync, whatever it holds;
+ * appends come one at a time. Old segments go when a snapshot has what they hold.
+ */
+export class WriteAheadLog {
+  private file: DiskFile | undefined;
+  private number = 0;
+  private bytes = 0;
+  private batch = 0;
+  private maxIndex = 0;
+  /** Finished segments, oldest first. */
+  private finished: { number: number; maxIndex: number }[] = [];
+  private last: LogPosition = { index: 0, term: 0 };
+  private hardState: HardState = { term: 0, vote: 0, commit: 0 };
+  private broken: unknown;
+
+  private constructor(private readonly options: WalOptions) {}
+
+  /**
+   * Reads what is there and makes it ready for appends. A torn tail is cut off. Throws ShoalError `failed-precondition`, naming file,
+   * offset and entry, when something that was durable cannot be read.
+   */
+  static async open(
+    options: WalOptions,
+    snapshot: SnapshotMeta | undefined,
+  ): Promise<{ wal: WriteAheadLog; recovered: Recovered; isNew: boolean }> {
+    const wal = new WriteAheadLog(options);
+    const replay = await wal.replay();
+    const isNew = snapshot === undefined && replay.lastIndex === 0 && replay.hardState.term === 0;
+    const dropped = replay.join(snapshot);
+    wal.hardState = replay.hardState;
+    wal.last = { index: replay.lastIndex, term: replay.entries.at(-1)?.term ?? replay.base.term };
+    if (wal.file === undefined) await wal.startSegment(wal.number + 1, 0);
+    if (dropped) await wal.append({ reset: replay.base, entries: [] });
+    const { hardState, base, entries } = replay;
+    return { wal, recovered: { hardState, base, entries, snapshot }, isNew };
+  }
+
+  private async replay(): Promise<LogReplay> {
+    const { disk } = this.options;
+    const numbers = (await disk.list())
+      .map(segmentNumber)
+      .filter((number) => number !== undefined)
+      .sort((left, right) => left - right);
+    const replay = new LogReplay();
+    let file: DiskFile | undefined;
+    let content: Buffer = Buffer.alloc(0);
+    for (const [place, number] of numbers.entries()) {
+      await file?.close();
+      file = await disk.open(segmentName(number));
+      content = await file.read(0, await file.size());
+      const segment = replay.add(
+        number,
+        await this.withoutLeftovers(content, numbers[place + 1]),
+        place === numbers.length - 1,
+      );
+      if (segment === undefined) break;
+      this.finished.push({ number, maxIndex: segment.maxIndex });
+    }
+    await this.resumeLast(replay, numbers, file, content.length);
+    return replay;
+  }
+
+  /** Only what was there when the next segment was started counts: beyond it lies at most a write that failed. */
+  private async withoutLeftovers(content: Buffer, nextNumber: number | undefined): Promise<Buffer> {
+    if (nextNumber === undefined) return content;
+    const next = await this.options.disk.open(segmentName(nextNumber));
+    try {
+      const first = readRecord(await next.read(0, 1024), 0, nextNumber);
+      return first === undefined ? content : content.subarray(0, decodeHead(first.payload).previousBytes);
+    } finally {
+      await next.close();
+    }
+  }
+
+  private async resumeLast(
+    replay: LogReplay,
+    numbers: readonly number[],
+    file: DiskFile | undefined,
+    size: number,
+  ): Promise<void> {
+    const segment = replay.segments.at(-1);
+    const lastNumber = numbers.at(-1);
+    this.number = segment?.number ?? 0;
+    if (lastNumber !== undefined && lastNumber !== segment?.number) {
+      // It was being created when the power went: nothing in it counts yet.
+      await file?.close();
+      await this.options.disk.remove(segmentName(lastNumber));
+      await this.options.disk.syncDirectory();
+      if (segment !== undefined) await this.startSegment(segment.number + 1, segment.bytes);
+      return;
+    }
+    if (segment === undefined || file === undefined) return;
+    this.finished.pop();
+    this.file = file;
+    this.bytes = segment.bytes;
+    this.batch = segment.lastBatch;
+    this.maxIndex = segment.maxIndex;
+    if (size > segment.bytes) await file.truncate(segment.bytes);
+    // What a crash left unsynced is read back from memory, not from the disk: it counts only once it is durable.
+    await file.sync();
+  }
+
+  /**
+   * Resolves when all of it is durable. When the disk is full it throws that error and leaves the log as it was, to be tried again;
+   * any other failure is final, since what a failed sync left on disk is not known.
+   */
+  async append(write: LogWrite): Promise<void> {
+    if (this.broken !== undefined) throw this.broken;
+    try {
+      if (this.bytes >= this.options.segmentBytes) await this.startSegment(this.number + 1, this.bytes);
+      await this.writeBatch(write);
+    } catch (error) {
+      if (!isDiskFull(error)) this.broken = error;
+      throw error;
+    }
+  }
+
+  private async writeBatch(write: LogWrite): Promise<void> {
+    const file = this.file as DiskFile;
+    this.batch++;
+    const builder = new BatchBuilder({
+      fileNumber: this.number,
+      offset: this.bytes,
+      synced: this.bytes,
+      batch: this.batch,
+    });
+    if (write.reset !== undefined) builder.reset(write.reset);
+    for (const entry of write.entries) builder.entry(entry);
+    if (write.hardState !== undefined) builder.hardState(write.hardState);
+    const data = builder.finish();
+    await file.write(this.bytes, data);
+    await file.sync();
+    this.bytes += data.length;
+    const last = write.entries.at(-1);
+    this.maxIndex = Math.max(this.maxIndex, write.reset?.index ?? 0, last?.index ?? 0);
+    this.last = last ?? write.reset ?? this.last;
+    this.hardState = write.hardState ?? this.hardState;
+  }
+
+  private async startSegment(number: number, previousBytes: number): Promise<void> {
+    const { disk } = this.options;
+    const name = segmentName(number);
+    // One that could not be finished because the disk was full is started over.
+    if ((await disk.list()).includes(name)) await disk.remove(name);
+    const file = await disk.open(name, { create: true });
+    const place = { fileNumber: number, offset: 0, synced: 0, batch: 0 };
+    const head = { number, previous: this.last, hardState: this.hardState, previousBytes };
+    const data = new BatchBuilder(place).head(head).finish();
+    try {
+      await file.write(0, data);
+      await file.sync();
+      await disk.syncDirectory();
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    if (this.file !== undefined) {
+      this.finished.push({ number: this.number, maxIndex: this.maxIndex });
+      await this.file.close();
+    }
+    this.file = file;
+    this.number = number;
+    this.bytes = data.length;
+    this.batch = 0;
+    this.maxIndex = 0;
+  }
+
+  /** Removes the segments that hold nothing after `index`. */
+  async compact(index: number): Promise<void> {
+    while (this.finished.length > 0 && (this.finished[0] as { maxIndex: number }).maxIndex <= index) {
+      await this.options.disk.remove(segmentName((this.finished[0] as { number: number }).number));
+      // One at a time: a gap between segments would look like damage.
+      await this.options.disk.syncDirectory();
+      this.finished.shift();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.file?.close();
+    this.file = undefined;
+    this.broken ??= new ShoalError('unavailable', 'the raft log is closed');
+  }
+}
