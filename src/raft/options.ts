@@ -16,6 +16,8 @@ export interface RaftOptions {
   clock: Clock;
   random: Random;
   log: Logger;
+  /** The node cannot go on (its disk failed, or its state contradicts the protocol) and has stopped itself. */
+  onFatal?: (error: Error) => void;
   /** Of a brand-new cluster only: its first voters, the same on each of them. A member that joins later has none. */
   bootstrap?: readonly Member[];
   /** The survivor of a lost majority becomes the only member; it keeps everything in its log. */

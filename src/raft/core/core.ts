@@ -71,6 +71,16 @@ export class RaftCore {
   get lastIndex(): number {
     return this.state.log.lastIndex;
   }
+  /** The term of the entry at `index`; undefined when it is not in the log. */
+  termAt(index: number): number | undefined {
+    return this.state.log.term(index);
+  }
+  get snapshot(): SnapshotMeta | undefined {
+    return this.state.snapshot;
+  }
+  get hardState(): HardState {
+    return { term: this.state.term, vote: this.state.vote, commit: this.state.log.committed };
+  }
   /** The first index still in the log; everything before it is in a snapshot. */
   get firstIndex(): number {
     return this.state.log.base.index + 1;
@@ -87,6 +97,10 @@ export class RaftCore {
   }
   get promotable(): boolean {
     return this.state.promotable;
+  }
+  /** On a leader: whether it is not the time for a change of membership. */
+  get changing(): boolean {
+    return this.state.leadership?.changing === true;
   }
   get transferring(): boolean {
     return this.state.leadership?.transferring === true;

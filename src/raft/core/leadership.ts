@@ -138,13 +138,19 @@ export class Leadership {
    */
   changeMembership(changes: readonly MembershipChange[]): number | undefined | 'busy' {
     const { configurations, log } = this.context;
-    if (!this.settled || configurations.latestIndex > log.committed || this.transfer !== undefined) return 'busy';
+    if (this.changing) return 'busy';
     const data = encodeMembership(changeMembership(configurations.latest, changes));
     if (Buffer.compare(data, encodeMembership(configurations.latest)) === 0) return undefined;
     const index = this.append('membership', data, 0, 0);
     configurations.append(log.slice(index, Number.POSITIVE_INFINITY));
     this.replication.reconfigure();
     return index;
+  }
+
+  /** Whether this is not the time for a change of membership. */
+  get changing(): boolean {
+    const { configurations, log } = this.context;
+    return !this.settled || configurations.latestIndex > log.committed || this.transfer !== undefined;
   }
 
   private promoteLearners(): void {

@@ -106,3 +106,11 @@ export type Message = Envelope &
 
 export type MessageType = Message['type'];
 export type MessageOf<T extends MessageType> = Extract<Message, { type: T }>;
+
+/** Roughly what a message takes on the wire, in bytes; for limits and batches. */
+export function messageSize(message: Message): number {
+  let size = 64;
+  if (message.type === 'append') for (const entry of message.entries) size += entrySize(entry);
+  else if (message.type === 'propose' || message.type === 'snapshot-chunk') size += message.data.length;
+  return size;
+}

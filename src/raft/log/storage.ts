@@ -1,6 +1,6 @@
 import { ShoalError } from '../../model/errors.js';
 import type { Recovered } from '../core/state.js';
-import type { HardState, SnapshotMeta } from '../core/types.js';
+import type { SnapshotMeta } from '../core/types.js';
 import type { Disk, DiskFile } from './disk.js';
 import { checkSnapshot, parseSnapshotName, snapshotChunks, snapshotName, writeSnapshot } from './snapshot-file.js';
 import { type LogWrite, WriteAheadLog } from './wal.js';
@@ -104,12 +104,14 @@ export class RaftStorage {
     await this.discard(receivingName);
   }
 
-  /** Puts a received snapshot in its place. Interrupted anywhere, the next start finds the old state or the new one. */
-  async installIncoming(incoming: IncomingSnapshot, hardState: HardState): Promise<void> {
-    await incoming.file.close();
+  /**
+   * Puts a received snapshot in its place; to be followed by an `append` that resets the log. Interrupted anywhere, the next start
+   * finds the old state or the new one.
+   */
+  async placeIncoming(incoming: IncomingSnapshot): Promise<void> {
     await this.disk.rename(receivingName, snapshotName(incoming.index, incoming.term));
     await this.disk.syncDirectory();
-    await this.wal.append({ reset: { index: incoming.index, term: incoming.term }, entries: [], hardState });
+    await incoming.file.close();
   }
 
   /** The state machine's chunks of the snapshot. */

@@ -1,5 +1,4 @@
 import type { Entry, Message, MessageType } from '../core/types.js';
-import { entrySize } from '../core/types.js';
 import { ByteReader, ByteWriter, WireError } from './bytes.js';
 import { readEntry, writeEntry } from './entry.js';
 
@@ -228,12 +227,4 @@ export function decodeBatch(bytes: Uint8Array): Message[] {
     if (message !== undefined) messages.push(message);
   }
   return messages;
-}
-
-/** Roughly what a message takes on the wire, in bytes; for limits and batches. */
-export function messageSize(message: Message): number {
-  let size = 64;
-  if (message.type === 'append') for (const entry of message.entries) size += entrySize(entry);
-  else if (message.type === 'propose' || message.type === 'snapshot-chunk') size += message.data.length;
-  return size;
 }

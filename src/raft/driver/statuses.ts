@@ -1,0 +1,65 @@
+import type { Clock } from '../../model/clock.js';
+import type { RaftCore } from '../core/core.js';
+import type { RaftStatus } from '../node.js';
+
+/** What others are told about this member, and when. */
+export class Statuses {
+  private readonly listeners = new Set<() => void>();
+  private readonly lastHeard_ms = new Map<number, number>();
+  private leadingSince_ms = 0;
+  private told = '';
+
+  constructor(
+    private readonly core: RaftCore,
+    private readonly clock: Clock,
+  ) {
+    this.told = this.fingerprint();
+  }
+
+  heard(id: number): void {
+    this.lastHeard_ms.set(id, this.clock.monotonic());
+  }
+
+  now(appliedIndex: number): RaftStatus {
+    const { core } = this;
+    const { voters, learners } = core.membership;
+    const members = [
+      ...voters.map((member) => ({ ...member, learner: false })),
+      ...learners.map((member) => ({ ...member, learner: true })),
+    ];
+    const silence_ms = new Map<number, number>();
+    if (core.role === 'leader') {
+      const now_ms = this.clock.monotonic();
+      for (const { id } of members) {
+        const heard_ms = Math.max(this.lastHeard_ms.get(id) ?? 0, this.leadingSince_ms);
+        if (id !== core.id) silence_ms.set(id, now_ms - heard_ms);
+      }
+    }
+    const { id, term, role, leader, committed } = core;
+    return { id, term, role, leader, commitIndex: committed, appliedIndex, members, silence_ms };
+  }
+
+  private fingerprint(): string {
+    const { core } = this;
+    return `${core.role} ${core.leader} ${core.term} ${core.membershipIndex}`;
+  }
+
+  /** Calls the listeners if role, leader, term or membership changed since the last time. */
+  tell(): void {
+    const fingerprint = this.fingerprint();
+    if (fingerprint === this.told) return;
+    const led = this.told.startsWith('leader');
+    this.told = fingerprint;
+    if (!led && this.core.role === 'leader') this.leadingSince_ms = this.clock.monotonic();
+    for (const call of [...this.listeners]) call();
+  }
+
+  listen(call: () => void): () => void {
+    this.listeners.add(call);
+    return () => this.listeners.delete(call);
+  }
+
+  close(): void {
+    this.listeners.clear();
+  }
+}
