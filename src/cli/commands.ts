@@ -12,6 +12,11 @@ export const node: readonly Entry[] = [
     load: () => import('./node/role.js').then((m) => m.demote),
   },
   {
+    name: 'inspect',
+    summary: 'Display detailed information on one or more nodes',
+    load: () => import('./node/inspect.js').then((m) => m.nodeInspect),
+  },
+  {
     name: 'ls',
     aliases: ['list'],
     summary: 'List nodes in the swarm',
@@ -21,6 +26,11 @@ export const node: readonly Entry[] = [
     name: 'promote',
     summary: 'Promote one or more nodes to manager in the swarm',
     load: () => import('./node/role.js').then((m) => m.promote),
+  },
+  {
+    name: 'ps',
+    summary: 'List tasks running on one or more nodes, defaults to current node',
+    load: () => import('./node/ps.js').then((m) => m.nodePs),
   },
   {
     name: 'rm',
@@ -52,4 +62,94 @@ export const swarm: readonly Entry[] = [
     load: () => import('./swarm/unlock.js').then((m) => m.unlockKey),
   },
   { name: 'update', summary: 'Update the swarm', load: () => import('./swarm/update.js').then((m) => m.swarmUpdate) },
+];
+
+export const service: readonly Entry[] = [
+  {
+    name: 'create',
+    summary: 'Create a new service',
+    load: () => import('./service/create.js').then((m) => m.serviceCreate),
+  },
+  {
+    name: 'inspect',
+    summary: 'Display detailed information on one or more services',
+    load: () => import('./service/inspect.js').then((m) => m.serviceInspect),
+  },
+  {
+    name: 'logs',
+    summary: 'Fetch the logs of a service or task',
+    load: () => import('./service/logs.js').then((m) => m.serviceLogs),
+  },
+  {
+    name: 'ls',
+    aliases: ['list'],
+    summary: 'List services',
+    load: () => import('./service/ls.js').then((m) => m.serviceLs),
+  },
+  {
+    name: 'ps',
+    summary: 'List the tasks of one or more services',
+    load: () => import('./service/ps.js').then((m) => m.servicePs),
+  },
+  {
+    name: 'rm',
+    aliases: ['remove'],
+    summary: 'Remove one or more services',
+    load: () => import('./service/rm.js').then((m) => m.serviceRm),
+  },
+  {
+    name: 'rollback',
+    summary: "Revert changes to a service's configuration",
+    load: () => import('./service/rollback.js').then((m) => m.serviceRollback),
+  },
+  {
+    name: 'scale',
+    summary: 'Scale one or multiple replicated services',
+    load: () => import('./service/scale.js').then((m) => m.serviceScale),
+  },
+  {
+    name: 'update',
+    summary: 'Update a service',
+    load: () => import('./service/update.js').then((m) => m.serviceUpdate),
+  },
+];
+
+export const secret: readonly Entry[] = [
+  {
+    name: 'create',
+    summary: 'Create a secret from a file or STDIN as content',
+    load: () => import('./data/secret.js').then((m) => m.create),
+  },
+  {
+    name: 'inspect',
+    summary: 'Display detailed information on one or more secrets',
+    load: () => import('./data/secret.js').then((m) => m.inspect),
+  },
+  { name: 'ls', aliases: ['list'], summary: 'List secrets', load: () => import('./data/secret.js').then((m) => m.ls) },
+  {
+    name: 'rm',
+    aliases: ['remove'],
+    summary: 'Remove one or more secrets',
+    load: () => import('./data/secret.js').then((m) => m.rm),
+  },
+];
+
+export const config: readonly Entry[] = [
+  {
+    name: 'create',
+    summary: 'Create a config from a file or STDIN',
+    load: () => import('./data/config.js').then((m) => m.create),
+  },
+  {
+    name: 'inspect',
+    summary: 'Display detailed information on one or more configs',
+    load: () => import('./data/config.js').then((m) => m.inspect),
+  },
+  { name: 'ls', aliases: ['list'], summary: 'List configs', load: () => import('./data/config.js').then((m) => m.ls) },
+  {
+    name: 'rm',
+    aliases: ['remove'],
+    summary: 'Remove one or more configs',
+    load: () => import('./data/config.js').then((m) => m.rm),
+  },
 ];

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../model/clock.js';
 import { type Client, createClient } from './client.js';
 
@@ -18,6 +19,8 @@ export interface Context {
   /** The daemon's API at the address of `-H`, the environment, or the default. Connects when first used. */
   readonly client: Client;
   readFile(path: string): Promise<Buffer>;
+  /** Waits, and keeps the program alive meanwhile. `cancel` ends the wait early. */
+  sleep(delay_ms: number, cancel?: AbortSignal): Promise<void>;
   /** Calls at Ctrl-C instead of ending the program; the result stops that. */
   onInterrupt(call: () => void): () => void;
   /** Lets go of the daemon. */
@@ -42,6 +45,8 @@ export function systemContext(host: string | undefined): Context {
       return client;
     },
     readFile: (path) => readFile(path),
+    sleep: (delay_ms, cancel) =>
+      wait(delay_ms, undefined, cancel === undefined ? {} : { signal: cancel }).catch(() => undefined),
     onInterrupt(call) {
       process.on('SIGINT', call);
       return () => process.off('SIGINT', call);

@@ -13,8 +13,9 @@ export class CliError extends Error {
 export class DaemonError extends CliError {
   readonly status: number;
 
-  constructor(status: number, message: string) {
-    super(`Error response from daemon: ${message}`);
+  /** `told`: how the user is told of it, where that is not by the daemon's own message. */
+  constructor(status: number, message: string, told = `Error response from daemon: ${message}`) {
+    super(told);
     this.name = 'DaemonError';
     this.status = status;
   }

@@ -1,4 +1,5 @@
 import type { Context } from '../base/context.js';
+import { eachInTurn } from '../base/each.js';
 import { CliError } from '../base/errors.js';
 import type { Node } from '../base/wire.js';
 import type { Info } from '../system/info.js';
@@ -35,21 +36,4 @@ export async function updateNodes(
     await context.client.post(path, { query: { version: node.Version?.Index }, body: spec });
     context.out.write(`${done(reference)}\n`);
   });
-}
-
-/** Does the same to many; what fails is told together at the end. */
-export async function eachInTurn(
-  references: readonly string[],
-  work: (reference: string) => Promise<void>,
-): Promise<void> {
-  const failures: string[] = [];
-  for (const reference of references) {
-    try {
-      await work(reference);
-    } catch (thrown) {
-      if (!(thrown instanceof CliError)) throw thrown;
-      failures.push(thrown.message);
-    }
-  }
-  if (failures.length > 0) throw new CliError(failures.join('\n'));
 }

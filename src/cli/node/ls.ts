@@ -7,6 +7,8 @@ import type { Info } from '../system/info.js';
 interface Row {
   node: Node;
   isSelf: boolean;
+  /** The certificate that the cluster trusts; undefined when this node may not know. */
+  trustRoot: string | undefined;
 }
 
 const title = (word: string | undefined) => (word === undefined ? '' : word.charAt(0).toUpperCase() + word.slice(1));
@@ -15,6 +17,11 @@ export function managerStatus(node: Node): string {
   const status = node.ManagerStatus;
   if (status === undefined || status === null) return '';
   return status.Leader ? 'Leader' : title(status.Reachability);
+}
+
+function tlsStatus(root: string | undefined, trustRoot: string | undefined): string {
+  if (!root || !trustRoot) return 'Unknown';
+  return root === trustRoot ? 'Ready' : 'Needs Rotation';
 }
 
 export const nodeListing: Listing<Row> = {
@@ -40,7 +47,7 @@ export const nodeListing: Listing<Row> = {
     {
       name: 'TLSStatus',
       header: 'TLS STATUS',
-      value: ({ node }) => (node.Description?.TLSInfo?.TrustRoot ? 'Ready' : 'Unknown'),
+      value: ({ node, trustRoot }) => tlsStatus(node.Description?.TLSInfo?.TrustRoot, trustRoot),
     },
   ],
 };
@@ -58,7 +65,11 @@ export const nodeLs: CommandSpec = {
     ]);
     const names = new Intl.Collator('en', { numeric: true });
     const rows = nodes
-      .map((node) => ({ node, isSelf: info?.Swarm?.NodeID === node.ID }))
+      .map((node) => ({
+        node,
+        isSelf: info?.Swarm?.NodeID === node.ID,
+        trustRoot: info?.Swarm?.Cluster?.TLSInfo?.TrustRoot,
+      }))
       .sort((a, b) => names.compare(a.node.Description?.Hostname ?? '', b.node.Description?.Hostname ?? ''));
     context.out.write(await formatList(nodeListing, rows, values));
   },

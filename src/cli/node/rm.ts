@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../base/command.js';
+import { eachInTurn } from '../base/each.js';
 import { onOff } from '../base/flag.js';
-import { eachInTurn } from './common.js';
 
 const forceFlag = onOff('force', 'Force remove a node from the swarm', { short: 'f' });
 

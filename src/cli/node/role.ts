@@ -14,7 +14,7 @@ function roleCommand(role: 'manager' | 'worker', already: string, done: string):
           [reference],
           (node) => {
             if (node.Spec?.Role !== role) return { ...node.Spec, Role: role };
-            context.out.write(`Node ${reference} is already a ${already}.\n`);
+            context.out.write(`Node ${node.ID} is already a ${already}.\n`);
             return undefined;
           },
           () => `${done.replace('%', reference)}`,

@@ -56,7 +56,7 @@ export const swarmCa: CommandSpec = {
     if (values.get(detachFlag)) return;
     let now = await context.client.get<Swarm>('/swarm');
     while (now.RootRotationInProgress) {
-      await new Promise<void>((resolve) => setTimeout(resolve, poll_ms));
+      await context.sleep(poll_ms);
       now = await context.client.get<Swarm>('/swarm');
     }
     if (!values.get(quietFlag)) context.out.write(rootOf(now));

@@ -33,12 +33,13 @@ const poolFlag = list(
   },
   { kind: 'ipNetSlice', shown: '[]' },
 );
+const defaultSubnetSize = 24;
 const maskFlag = flag(
   'default-addr-pool-mask-length',
   'uint32',
   'default address pool subnet mask length',
   (word) => parseInteger(word, 0, 2 ** 32 - 1),
-  { shown: '24' },
+  { shown: String(defaultSubnetSize) },
 );
 
 /** `shoal swarm init` */
@@ -63,7 +64,6 @@ export const swarmInit: CommandSpec = {
   async run(context, values) {
     const availability = values.get(availabilityFlag);
     const locks = values.get(autolockFlag) ?? false;
-    const pools = values.get(poolFlag) ?? [];
     const id = await context.client
       .post<string>('/swarm/init', {
         body: {
@@ -71,12 +71,12 @@ export const swarmInit: CommandSpec = {
           AdvertiseAddr: values.get(advertiseFlag) ?? '',
           DataPathAddr: values.get(dataPathFlag) ?? '',
           DataPathPort: values.get(dataPathPortFlag) ?? 0,
-          DefaultAddrPool: pools,
-          SubnetSize: values.get(maskFlag) ?? (pools.length > 0 ? 24 : 0),
+          DefaultAddrPool: values.get(poolFlag) ?? [],
+          SubnetSize: values.get(maskFlag) ?? defaultSubnetSize,
           ForceNewCluster: values.get(forceFlag) ?? false,
           AutoLockManagers: locks,
           Spec: mergeSpec({ Labels: {} }, values),
-          Availability: availability === undefined ? 'active' : checkAvailability(availability),
+          Availability: availability === undefined ? '' : checkAvailability(availability),
         },
       })
       .catch((thrown: unknown) => {
@@ -88,9 +88,10 @@ export const swarmInit: CommandSpec = {
     context.out.write(`Swarm initialized: current node (${id}) is now a manager.\n\n`);
     await printJoinCommand(context, 'worker');
     context.out.write(
-      "To add a manager to this swarm, run 'shoal swarm join-token manager' and follow the instructions.\n\n",
+      "To add a manager to this swarm, run 'shoal swarm join-token manager' and follow the instructions.\n",
     );
     if (locks) {
+      context.out.write('\n');
       const { UnlockKey } = await context.client.get<{ UnlockKey?: string }>('/swarm/unlockkey');
       printUnlockKey(context, UnlockKey ?? '');
     }

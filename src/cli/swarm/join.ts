@@ -27,7 +27,7 @@ export const swarmJoin: CommandSpec = {
         DataPathAddr: values.get(dataPathFlag) ?? '',
         RemoteAddrs: [remote],
         JoinToken: values.get(tokenFlag) ?? '',
-        Availability: availability === undefined ? 'active' : checkAvailability(availability),
+        Availability: availability === undefined ? '' : checkAvailability(availability),
       },
     });
     const info = await context.client.get<Info>('/info');

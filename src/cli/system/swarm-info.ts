@@ -1,4 +1,4 @@
-import { formatDuration } from '../base/units.js';
+import { roughly } from '../base/units.js';
 import type { Swarm } from '../base/wire.js';
 
 /** The `Swarm` of GET /info. */
@@ -48,9 +48,9 @@ function describeCluster(swarm: SwarmInfo, cluster: Swarm): string[] {
     `  Heartbeat Tick: ${spec.Raft?.HeartbeatTick ?? 0}`,
     `  Election Tick: ${spec.Raft?.ElectionTick ?? 0}`,
     ' Dispatcher:',
-    `  Heartbeat Period: ${formatDuration(spec.Dispatcher?.HeartbeatPeriod ?? 0)}`,
+    `  Heartbeat Period: ${roughly((spec.Dispatcher?.HeartbeatPeriod ?? 0) / 1e6)}`,
     ' CA Configuration:',
-    `  Expiry Duration: ${formatDuration(ca.NodeCertExpiry ?? 0)}`,
+    `  Expiry Duration: ${roughly((ca.NodeCertExpiry ?? 0) / 1e6)}`,
     `  Force Rotate: ${ca.ForceRotate ?? 0}`,
     ...(ca.ExternalCAs?.length
       ? ['  External CAs:', ...ca.ExternalCAs.map((each) => `    ${each.Protocol}: ${each.URL}`)]

@@ -1,0 +1,15 @@
+import type { CommandSpec } from '../base/command.js';
+import { eachInTurn } from '../base/each.js';
+
+/** `shoal service rm` */
+export const serviceRm: CommandSpec = {
+  usage: 'SERVICE [SERVICE...]',
+  operands: { min: 1, max: Number.POSITIVE_INFINITY },
+  flags: [],
+  async run(context, _values, references) {
+    await eachInTurn(references, async (reference) => {
+      await context.client.delete(`/services/${encodeURIComponent(reference)}`);
+      context.out.write(`${reference}\n`);
+    });
+  },
+};
