@@ -19,7 +19,7 @@ export interface MemberStart {
   forceNewCluster?: boolean;
 }
 
-const retry_ms = 1_000;
+const retry_ms = { least: 1_000, most: 15_000 };
 const joinRaft_ms = 20_000;
 const leaveRaft_ms = 15_000;
 
@@ -40,6 +40,10 @@ export class ClusterMember {
   #cancelTimer = () => {};
   #stopped = false;
   #rejection = '';
+  /** The group goes on without us: whatever we are to be, we are not that member any more. */
+  #isOut = false;
+  #raftFailure = '';
+  #retry_ms = retry_ms.least;
 
   private constructor(parts: Parts, directory: StateDirectory, state: NodeState, credentials: Credentials) {
     this.#parts = parts;
@@ -113,7 +117,7 @@ export class ClusterMember {
   }
   /** Why the cluster refuses this node; '' while it does not. */
   get rejection(): string {
-    return this.#rejection;
+    return this.#rejection || this.#raftFailure;
   }
 
   /** Starts the worker's side: at once, or once the founder's cluster is there. */
@@ -152,10 +156,14 @@ export class ClusterMember {
     this.#cancelTimer();
     this.#changing = this.#change()
       .then(
-        () => this.#renewAt_ms - this.#parts.clock.now(),
+        () => {
+          this.#retry_ms = retry_ms.least;
+          return this.#renewAt_ms - this.#parts.clock.now();
+        },
         (error) => {
           this.#log.warn('the node could not change yet', { wanted: this.#wanted, reason: messageOf(error) });
-          return retry_ms;
+          this.#retry_ms = Math.min(this.#retry_ms * 2, retry_ms.most);
+          return this.#retry_ms / 2;
         },
       )
       .then((delay_ms) => {
@@ -166,17 +174,20 @@ export class ClusterMember {
           this.change();
           return;
         }
-        this.#cancelTimer = this.#parts.clock.after(Math.max(delay_ms, retry_ms), () => this.change());
+        this.#cancelTimer = this.#parts.clock.after(Math.max(delay_ms, retry_ms.least), () => this.change());
       });
   }
 
   async #change(): Promise<void> {
     const isDue = this.#parts.clock.now() >= this.#renewAt_ms;
     const held = this.#credentials.identity.role;
-    if (isDue || (this.#wanted ?? held) !== held) await this.#renew();
-    const role = this.#credentials.identity.role;
-    if (role === 'manager' && this.#manager === undefined) await this.#becomeManager();
-    if (role === 'worker' && this.#manager !== undefined) await this.#becomeWorker();
+    if (isDue || this.#isOut || (this.#wanted ?? held) !== held) await this.#renew();
+    const { role } = this.#credentials.identity;
+    if (this.#raftFailure !== '') await this.#stopManager(false);
+    if (this.#state.role === 'manager' && (role === 'worker' || this.#isOut)) await this.#becomeWorker();
+    if (role === 'worker' || this.#manager !== undefined) return;
+    if (this.#state.role === 'manager' && this.#state.raftID > 0) await this.#startManager({});
+    else await this.#becomeManager();
   }
 
   async #renew(): Promise<void> {
@@ -213,6 +224,7 @@ export class ClusterMember {
     await this.#stopManager(false);
     await this.#save({ role: 'worker', raftID: 0 });
     await this.#directory.clearRaft();
+    this.#isOut = false;
     this.#log.info('the node is a worker now');
   }
 
@@ -231,6 +243,7 @@ export class ClusterMember {
           stateMachine,
           listener: this.#listener,
           dialer: this.#credentials,
+          onFatal: (error) => this.#raftFailed(error),
         }),
       listener: this.#listener,
       dialer: this.#credentials,
@@ -241,11 +254,18 @@ export class ClusterMember {
       log,
     });
     this.#manager.raft.onStatus(({ members }) => {
-      const isOut = members.length > 0 && !members.some(({ id }) => id === raftID);
-      if (!isOut || this.#wanted === 'worker') return;
-      this.#wanted = 'worker'; // taken out of the group; what the node is to be now, its next certificate says
+      if (this.#isOut || members.length === 0 || members.some(({ id }) => id === raftID)) return;
+      this.#isOut = true; // what the node is to be now, its next certificate says
       this.change();
     });
+    this.#raftFailure = '';
+  }
+
+  /** The node goes on as a worker, and tries to come back as the manager it was. */
+  #raftFailed(error: Error): void {
+    this.#log.error('fatal: this manager cannot go on', { error });
+    this.#raftFailure = `this manager cannot go on: ${error.message}`;
+    this.change();
   }
 
   async #stopManager(handOver: boolean): Promise<void> {

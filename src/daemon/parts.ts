@@ -1,8 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
+import type { OpenedRaft } from '../manager/composition/manager.js';
 import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
-import type { Member, RaftNode, StateMachine } from '../raft/node.js';
+import type { Member, StateMachine } from '../raft/node.js';
 import type { Dialer, ServiceHost } from '../security/identity.js';
 import type { WorkerPlace, WorkerSide } from './worker-side.js';
 
@@ -15,6 +16,8 @@ export interface RaftPlace {
   stateMachine: StateMachine;
   listener: ServiceHost;
   dialer: Dialer;
+  /** Raft cannot go on (its disk failed, say) and has stopped itself. */
+  onFatal: (error: Error) => void;
 }
 
 /** What a member of a cluster is made of; tests hand in others than the daemon does. */
@@ -24,6 +27,6 @@ export interface Parts {
   log: Logger;
   /** A fresh byte stream to the node's own Docker Engine API. */
   connectEngine: () => Promise<Duplex>;
-  openRaft: (place: RaftPlace) => Promise<RaftNode>;
+  openRaft: (place: RaftPlace) => Promise<OpenedRaft>;
   startWorker: (place: WorkerPlace) => WorkerSide;
 }

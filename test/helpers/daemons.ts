@@ -89,7 +89,10 @@ export class Daemons {
       connectEngine: async () => {
         throw new ShoalError('unavailable', 'a simulated engine has no socket');
       },
-      openRaft: ({ self, stateMachine, isFirst }) => this.group.open(self, stateMachine, isFirst),
+      openRaft: async ({ self, stateMachine, isFirst }) => {
+        const node = await this.group.open(self, stateMachine, isFirst);
+        return { node, close: () => node.stop() };
+      },
       startWorker: (place) =>
         startWorkerSide(place, {
           engine,

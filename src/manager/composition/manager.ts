@@ -22,10 +22,16 @@ import { openTunnel } from '../tunnel/client.js';
 import { leadershipOf, type ManagerState, managersOf } from './managers.js';
 import { ReplicatedStore } from './replicated-store.js';
 
+export interface OpenedRaft {
+  node: RaftNode;
+  /** Stops it and takes its service off the cluster port. */
+  close(): Promise<void>;
+}
+
 export interface ManagerOptions {
   nodeID: string;
   /** This manager's membership of the Raft group, replicating the state machine. */
-  openRaft: (stateMachine: StateMachine) => Promise<RaftNode>;
+  openRaft: (stateMachine: StateMachine) => Promise<OpenedRaft>;
   /** The node's cluster port: the managers' services are mounted on it. */
   listener: ClusterListener;
   dialer: Dialer;
@@ -47,15 +53,17 @@ export class Manager {
   readonly #options: ManagerOptions;
   readonly #store: Store;
   readonly #replicated: ReplicatedStore;
+  readonly #closeRaft: () => Promise<void>;
   #keeper: MembershipKeeper | undefined;
   #cancelRecheck = () => {};
   readonly #ends: (() => void | Promise<void>)[] = [];
 
-  private constructor(options: ManagerOptions, store: Store, raft: RaftNode) {
+  private constructor(options: ManagerOptions, store: Store, { node, close }: OpenedRaft) {
     this.#options = options;
     this.#store = store;
-    this.raft = raft;
-    this.#replicated = new ReplicatedStore(raft, store);
+    this.raft = node;
+    this.#closeRaft = close;
+    this.#replicated = new ReplicatedStore(node, store);
   }
 
   /** Restores what is on disk and takes part in the group. Throws `internal` naming the file when the disk's content is damaged. */
@@ -163,7 +171,7 @@ export class Manager {
       });
     }
     for (const end of this.#ends.splice(0).reverse()) await end();
-    await this.raft.stop({ handOver: false });
+    await this.#closeRaft();
   }
 
   propose(transaction: TransactionInit): Promise<{ index: number }> {
