@@ -1,6 +1,7 @@
 import type { RaftStatus } from '../../raft/node.js';
 import type { View } from '../../store/view.js';
 import type { Leadership } from '../dispatcher/dispatcher.js';
+import { silentMessage } from '../dispatcher/node-liveness.js';
 import { isReachable } from '../membership/plan.js';
 
 export interface ManagerState {
@@ -17,7 +18,7 @@ export interface ManagerState {
 export function managersOf(status: RaftStatus, view: View): ReadonlyMap<string, ManagerState> {
   const isUp = (id: number, nodeID: string) => {
     if (status.role === 'leader' || id === status.id) return isReachable(status, id);
-    return status.leader === id || (status.leader !== 0 && view.get('Node', nodeID)?.Status?.State !== 'down');
+    return status.leader === id || (status.leader !== 0 && view.get('Node', nodeID)?.Status?.Message !== silentMessage);
   };
   return new Map(
     status.members.map(({ id, nodeID, address }) => [

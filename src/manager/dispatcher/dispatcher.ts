@@ -23,7 +23,7 @@ import type { Commit, Proposer } from '../../store/view.js';
 import { AssignmentLedger, concernsNode, isEmpty } from './assignments.js';
 import { DrainGate } from './drain-gate.js';
 import { type ManagerAddress, managersFor } from './managers.js';
-import { NodeLiveness } from './node-liveness.js';
+import { NodeLiveness, silentMessage } from './node-liveness.js';
 import { Peers } from './peers.js';
 import { Reports } from './reports.js';
 import { Session, type SessionCall } from './session.js';
@@ -407,7 +407,7 @@ export class Dispatcher {
     });
     for (const node of lost) {
       this.options.log.warn('a node is down', { node: node.ID, hostname: node.Description?.Hostname });
-      const Status: NodeStatusInit = { ...node.Status, State: 'down', Message: 'heartbeat failure' };
+      const Status: NodeStatusInit = { ...node.Status, State: 'down', Message: silentMessage };
       this.reports.add({ Action: 'observe', Node: { ID: node.ID, Status } });
     }
   }

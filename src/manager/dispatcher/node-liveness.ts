@@ -1,6 +1,9 @@
 import type { Node } from '../../model/types.js';
 import type { View } from '../../store/view.js';
 
+/** Node.Status.Message of a node that no manager hears of any more (one whose engine fails is down as well, but heard). */
+export const silentMessage = 'heartbeat failure';
+
 export interface LivenessView {
   now_ms: number;
   /** Time after which a silent node, or manager, is taken for lost. */

@@ -17,7 +17,7 @@ export interface GrpcTransportOptions {
   /** How to reach a peer: credentials that accept only it, and channel options if any. Called for each new connection. */
   dial(peer: Member): { credentials: grpc.ChannelCredentials; options?: grpc.ChannelOptions };
   /** Who may call: gives the caller's node id, which must then be the member's; undefined: do not check. Throws ShoalError to refuse. */
-  authorise(call: { getPeer(): string }): string | undefined;
+  authorise(call: { getPeer(): string; metadata: grpc.Metadata }): string | undefined;
 }
 
 /** How long a stream may take to end by itself when the transport stops. */

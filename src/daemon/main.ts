@@ -1,0 +1,112 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { createApiServer } from '../api/server.js';
+import { systemClock as clock } from '../model/clock.js';
+import { messageOf, ShoalError } from '../model/errors.js';
+import { packageRoot } from '../model/paths.js';
+import { systemRandom as random } from '../model/random.js';
+import { DockerEngine } from '../worker/docker-engine.js';
+import { listenAddress } from './addresses.js';
+import { apiAddress } from './api-hosts.js';
+import { Daemon } from './daemon.js';
+import { connectEngineSocket } from './engine-socket.js';
+import { lockStateDirectory } from './lock.js';
+import { createLog } from './log.js';
+import { type DaemonOptions, defaultDaemonOptions } from './options.js';
+import type { Parts } from './parts.js';
+import { openRaft } from './raft.js';
+import { surviveErrors } from './survive.js';
+import { startWorkerSide } from './worker-side.js';
+
+export type { DaemonOptions };
+export { defaultDaemonOptions };
+
+const stop_ms_max = 20_000; // systemd and Docker give up on us a little later
+
+/** The version in package.json. */
+function shoalVersion(): string {
+  return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+function stopSignal(): Promise<string> {
+  return new Promise((done) => {
+    let signals = 0;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        signals += 1;
+        if (signals > 1) process.exit(1);
+        done(signal);
+      });
+    }
+  });
+}
+
+/**
+ * Runs the daemon until SIGTERM or SIGINT, then stops it cleanly: a leading manager hands over first, containers run on. Throws
+ * ShoalError when it cannot start: options that make no sense, a state directory that another daemon has, a socket that is taken.
+ */
+export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
+  const options: DaemonOptions = { ...defaultDaemonOptions, ...given };
+  const hosts = options.apiHosts.map(apiAddress);
+  if (hosts.length === 0) throw new ShoalError('invalid-argument', '--host: at least one is needed');
+  listenAddress('', options.listenAddress, {});
+  const log = createLog(options.logLevel);
+  const lock = await lockStateDirectory(resolve(options.stateDirectory));
+  const stopping = stopSignal();
+  surviveErrors(log, () => {
+    log.once('finish', () => process.exit(1));
+    log.end();
+    setTimeout(() => process.exit(1), 1_000);
+  });
+
+  const engine = new DockerEngine(options.engineSocket, clock);
+  const connectEngine = () => connectEngineSocket(options.engineSocket.replace(/^unix:\/\//, ''));
+  const parts: Parts = {
+    clock,
+    random,
+    log,
+    connectEngine,
+    openRaft: (place) => openRaft(place, { clock, random, log: log.child({ part: 'raft' }) }),
+    startWorker: (place) =>
+      startWorkerSide(place, {
+        engine,
+        hostname: options.hostname || hostname(),
+        labels: options.labels,
+        clock,
+        random,
+        log,
+      }),
+  };
+  const version = shoalVersion();
+  const daemon = new Daemon(parts, { ...options, stateDirectory: resolve(options.stateDirectory) }, version);
+  const api = createApiServer(daemon, { log: log.child({ part: 'api' }), clock, random });
+  try {
+    // The API first: a node that takes long to come back can be asked why.
+    for (const host of hosts) {
+      if ('path' in host) mkdirSync(dirname(host.path), { recursive: true });
+      else log.warn('the API is served over TCP without protection: whoever reaches it is root here', host);
+      await api.listen(host);
+    }
+    log.info('daemon started', {
+      version,
+      process: process.pid,
+      hosts: options.apiHosts,
+      state: options.stateDirectory,
+    });
+    await daemon.start();
+    const signal = await stopping;
+    log.info('stopping', { signal });
+  } finally {
+    const late = setTimeout(() => {
+      log.error('stopping takes too long; the process ends all the same');
+      process.exit(1);
+    }, stop_ms_max);
+    await daemon.stop().catch((error) => log.error('stopping failed', { reason: messageOf(error) }));
+    await api.close();
+    await lock.release();
+    clearTimeout(late);
+    log.info('stopped');
+  }
+}

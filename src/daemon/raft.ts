@@ -1,0 +1,48 @@
+import type { Logger } from 'winston';
+import type { OpenedRaft } from '../manager/composition/manager.js';
+import type { Clock } from '../model/clock.js';
+import type { Random } from '../model/random.js';
+import { startRaft } from '../raft/driver.js';
+import { nodeDisk } from '../raft/log/node-disk.js';
+import { GrpcTransport } from '../raft/transport/grpc-transport.js';
+import type { RaftPlace } from './parts.js';
+
+/** This manager's membership of the Raft group: its log on disk, its streams on the cluster port, each with the node it is meant for. */
+export async function openRaft(
+  { self, directory, isFirst, forceNewCluster, stateMachine, listener, dialer, onFatal }: RaftPlace,
+  { clock, random, log }: { clock: Clock; random: Random; log: Logger },
+): Promise<OpenedRaft> {
+  const transport = new GrpcTransport({
+    clock,
+    random,
+    log,
+    dial: ({ nodeID }) => ({ credentials: dialer.credentials({ role: 'manager', nodeID }) }),
+    authorise: (call) => listener.identityOf(call).nodeID,
+  });
+  listener.addService(transport.definition, transport.handlers);
+  try {
+    const raft = await startRaft({
+      self,
+      disk: await nodeDisk(directory),
+      transport,
+      stateMachine,
+      clock,
+      random,
+      log,
+      ...(isFirst && { bootstrap: [self] }),
+      forceNewCluster,
+      onFatal,
+    });
+    return {
+      node: raft,
+      close: async () => {
+        await raft.stop();
+        listener.removeService(transport.definition);
+      },
+    };
+  } catch (error) {
+    listener.removeService(transport.definition);
+    await transport.stop();
+    throw error;
+  }
+}
