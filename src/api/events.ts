@@ -61,6 +61,8 @@ async function events(api: Api, exchange: Exchange): Promise<void> {
     for (const event of waiting) tell(event);
     waiting = undefined;
     await copyLines(answer, response);
+  } catch (thrown) {
+    if (!response.destroyed) throw thrown; // else the client has gone, and the engine's stream with it
   } finally {
     stop();
     response.end();

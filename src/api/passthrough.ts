@@ -1,5 +1,5 @@
 import type http from 'node:http';
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ShoalError } from '../model/errors.js';
@@ -66,13 +66,14 @@ export async function engineTarget(exchange: Exchange, version: EngineVersion): 
   return `/v1.${Math.min(exchange.minor, await version.minor())}${rest}`;
 }
 
-export function forwardedHeaders(headers: IncomingHttpHeaders): http.OutgoingHttpHeaders {
-  const named = new Set(
-    String(headers.connection ?? '')
-      .split(',')
-      .map((one) => one.trim().toLowerCase()),
-  );
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !ofConnection.has(name) && !named.has(name)));
+/** What is passed on of a message's headers. One that comes several times stays so: BuildKit lists its methods that way. */
+function forwardedHeaders(message: IncomingMessage): Record<string, string[]> {
+  const named = new Set((message.headers.connection ?? '').split(',').map((one) => one.trim().toLowerCase()));
+  const forwarded: Record<string, string[]> = {};
+  for (const [name, values] of Object.entries(message.headersDistinct)) {
+    if (values !== undefined && !ofConnection.has(name) && !named.has(name)) forwarded[name] = values;
+  }
+  return forwarded;
 }
 
 /**
@@ -82,7 +83,7 @@ export function forwardedHeaders(headers: IncomingHttpHeaders): http.OutgoingHtt
 export async function passThrough(api: Api, exchange: Exchange, connect: Connect, body?: Buffer): Promise<void> {
   const { request, response } = exchange;
   const path = await engineTarget(exchange, api.engineVersion);
-  const headers = forwardedHeaders(request.headers);
+  const headers: http.OutgoingHttpHeaders = forwardedHeaders(request);
   if (body !== undefined) headers['content-length'] = body.length;
   const upstream = await openRequest(connect, { method: request.method ?? 'GET', path, headers });
   response.once('close', () => upstream.destroy());
@@ -105,8 +106,8 @@ export async function passThrough(api: Api, exchange: Exchange, connect: Connect
 }
 
 function writeHead(response: http.ServerResponse, answer: IncomingMessage): void {
-  for (const [name, value] of Object.entries(forwardedHeaders(answer.headers))) {
-    if (value !== undefined && !answeredByUs.has(name)) response.setHeader(name, value);
+  for (const [name, values] of Object.entries(forwardedHeaders(answer))) {
+    if (!answeredByUs.has(name)) response.setHeader(name, values.length === 1 ? values[0]! : values);
   }
   response.writeHead(answer.statusCode ?? 502, answer.statusMessage);
   response.flushHeaders(); // of a stream the head is news by itself
@@ -129,7 +130,7 @@ export async function passUpgrade(
   }
   const path = await engineTarget(exchange, api.engineVersion);
   const headers = {
-    ...forwardedHeaders(request.headers),
+    ...forwardedHeaders(request),
     Connection: 'Upgrade',
     Upgrade: request.headers.upgrade ?? 'tcp',
   };

@@ -55,6 +55,19 @@ describe('what is not the cluster’s', () => {
     assert.equal(engine.requests.filter((one) => one.url === '/_ping').length, 1, 'it is asked for its version once');
   });
 
+  it('keeps apart the values of a header that comes several times', async () => {
+    const methods = ['/moby.filesync.v1.FileSync/DiffCopy', '/moby.filesync.v1.Auth/Credentials'];
+    engine.handle = (request, response) => {
+      response.setHeader('X-Many', request.headersDistinct['x-method'] ?? []);
+      response.end();
+    };
+    const request = open('POST', '/session', { 'X-Method': methods });
+    request.end();
+    const answer = await answerOf(request);
+    answer.resume();
+    assert.deepEqual(answer.headersDistinct['x-many'], methods);
+  });
+
   it('is a 503 while the engine is away, and works again once it is back', async () => {
     api.backend.engines.delete('');
     const { status, body } = await api.call('GET', '/containers/json');
