@@ -76,7 +76,9 @@ export class TestClient {
       this.received = Buffer.concat([this.received, bytes]);
     });
     this.socket.on('end', () => {
-      this.ended = true;
+      // Node takes data that comes together with RST for an end; but then nobody is there any more.
+      if (!this.socket.writableEnded && this.socket.remoteAddress === undefined) this.error = 'ECONNRESET';
+      else this.ended = true;
     });
     this.socket.on('error', (error: NodeJS.ErrnoException) => {
       this.error = error.code;

@@ -167,14 +167,23 @@ class HandleWire implements Wire {
     if (this.closed || count === 0 || buffer === undefined) return undefined;
     if (count < 0) {
       this.handle.readStop();
-      if (count === endOfFile) this.events.ended();
-      else this.events.failed(getSystemErrorName(count));
+      if (count !== endOfFile) this.events.failed(getSystemErrorName(count));
+      else if (this.wasReset()) this.events.failed('ECONNRESET');
+      else this.events.ended();
       return undefined;
     }
     this.events.data(count === buffer.length ? buffer : buffer.subarray(0, count));
     if (this.closed || count < smallBuffer || buffer.length !== smallBuffer) return undefined;
     this.buffer = this.wires.takeBuffer('large'); // the small one may still be on its way out, so nobody else gets it
     return this.buffer;
+  }
+
+  /**
+   * When data and RST come together libuv (`uv__stream_io`, its way past a partial read) calls it an end of file. But a connection that
+   * was reset has no peer any more, where one that only the other side has ended still has. Once both have ended nobody can tell.
+   */
+  private wasReset(): boolean {
+    return !this.ending && this.handle.getpeername({}) !== 0;
   }
 
   /** As an event of its own, so that a caller never finds its connection gone under its hands. */

@@ -11,6 +11,7 @@ export interface TcpHandle {
   connect6(request: Request, address: string, port: number): number;
   setNoDelay(on: boolean): number;
   setKeepAlive(on: boolean, delay_s: number): number;
+  getpeername(out: object): number;
   reset(done: () => void): number;
   close(done?: () => void): void;
 }
@@ -43,6 +44,7 @@ const methods = [
   'connect6',
   'setNoDelay',
   'setKeepAlive',
+  'getpeername',
   'reset',
   'close',
 ];

@@ -44,11 +44,16 @@ class SocketWire implements Wire {
   events: WireEvents = noEvents;
   closed = false;
   private failure = false;
+  private ending = false;
 
   constructor(private readonly socket: Socket) {
     socket.on('data', (bytes) => this.events.data(bytes));
     socket.pause();
-    socket.on('end', () => this.events.ended());
+    socket.on('end', () => {
+      // As in HandleWire.wasReset; the address is looked up here for the first time, so it is not remembered from before.
+      if (!this.ending && socket.remoteAddress === undefined) this.fail('ECONNRESET');
+      else this.events.ended();
+    });
     socket.on('error', (error: NodeJS.ErrnoException) => this.fail(error.code ?? 'UNKNOWN'));
     socket.on('close', () => this.fail('ECONNRESET')); // without a word before: torn down below us
   }
@@ -70,6 +75,7 @@ class SocketWire implements Wire {
   }
 
   end(): void {
+    this.ending = true;
     this.socket.end(() => {
       if (!this.closed && !this.failure) this.events.finished();
     });
