@@ -150,6 +150,16 @@ describe('place', () => {
     assert.equal(place(fleet, [group(0, Spec, { leaving, wanted })]).placed.get('a')?.nodeID, 'n1');
   });
 
+  it('gives that room to nobody else', () => {
+    const Spec = { Resources: { Reservations: { NanoCPUs: 3e9 } } };
+    const old = complete('Task', { ID: 'x', NodeID: 'n1', Spec, Status: { State: 'running' } } as TaskInit);
+    const fleet = new Fleet(nodes(1));
+    fleet.book(old, false);
+    const wanted = [{ id: 'a', replaces: old }, { id: 'b' }, { id: 'c', replaces: old }];
+    const found = place(fleet, [group(0, Spec, { wanted }), group(1, Spec, { serviceID: 'other' })]);
+    assert.deepEqual([...found.placed.keys()], ['a']);
+  });
+
   it('puts no two tasks with one host port on a node', () => {
     const spec = { EndpointPorts: [{ PublishedPort: 80, PublishMode: 'host', Protocol: 'tcp' }] };
     const found = place(new Fleet(nodes(3)), [group(4, spec)]);
