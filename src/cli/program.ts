@@ -17,21 +17,27 @@ const versionFlag = onOff('version', 'Print version information and quit', { sho
  */
 export function programOf(contextFor: (host: string | undefined) => Context): DockerCommand {
   const root = new DockerCommand('shoal');
+  const { out, err } = contextFor(undefined);
+  root.description('One cluster of many machines that run Docker Engine').exitOverride().allowExcessArguments();
+  root.configureOutput({ writeOut: (text) => out.write(text), writeErr: (text) => err.write(text) });
   const context = () => contextFor(chosenHost(root));
   const lazy = (entry: Entry) => new LazyCommand(entry, async () => commandOf(entry, await entry.load(), context));
   const group = (name: string, summary: string, entries: readonly Entry[]) => {
-    const command = new DockerCommand(name).description(summary).exitOverride() as DockerCommand;
+    const command = new DockerCommand(name);
+    command.copyInheritedSettings(root).description(summary);
     command.operandsUsage = 'COMMAND';
     command.optionsFirst = true;
     for (const entry of entries) command.addCommand(lazy(entry));
     return command;
   };
 
-  root.description('One cluster of many machines that run Docker Engine').exitOverride();
   root.operandsUsage = '[OPTIONS] COMMAND';
   root.flags.push(hostFlag, versionFlag);
   root.optionsFirst = true;
   root.addCommand(group('config', 'Manage Swarm configs', config));
+  root.addCommand(
+    lazy({ name: 'daemon', summary: 'Run the Shoal daemon', load: () => import('./daemon.js').then((m) => m.daemon) }),
+  );
   root.addCommand(
     lazy({
       name: 'info',
@@ -78,12 +84,6 @@ export async function run(args: readonly string[], contextFor: (host: string | u
   const fallback = contextFor(undefined);
   try {
     const program = programOf(remembered);
-    for (const command of [program, ...program.commands]) {
-      command.configureOutput({
-        writeOut: (text) => fallback.out.write(text),
-        writeErr: (text) => fallback.err.write(text),
-      });
-    }
     await program.parseAsync([...args], { from: 'user' });
     return 0;
   } catch (thrown) {

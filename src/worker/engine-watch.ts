@@ -55,7 +55,6 @@ export class EngineWatch {
 
   async stop(): Promise<void> {
     this.stopped = true;
-    this.markTried();
     this.stream?.close();
     this.cancelWait();
     await this.running;
@@ -74,7 +73,7 @@ export class EngineWatch {
         this.options.log.warn('the engine was lost; connecting again', { reason });
       } catch (error) {
         this.stream?.close();
-        if (this.stopped) return;
+        if (this.stopped) return this.markTried();
         this.options.onDown();
         if (this.error === '') this.options.log.warn('the engine cannot be used', { error: messageOf(error) });
         this.setError(messageOf(error));
@@ -88,10 +87,10 @@ export class EngineWatch {
   private async connect(): Promise<EventStream> {
     const { engine, labels } = this.options;
     await engine.ping();
-    this.options.onInfo(await engine.info());
-    const stream = await engine.events(labels, this.options.onEvent);
+    const [info, stream] = await Promise.all([engine.info(), engine.events(labels, this.options.onEvent)]);
     this.stream = stream;
     if (this.stopped) stream.close();
+    this.options.onInfo(info);
     this.options.onLook(await engine.list(labels));
     return stream;
   }

@@ -42,8 +42,7 @@ export function healthOf(config: ContainerConfig): { after_ms: number; health: '
 /** A container of the simulated engine: what inspect shows, and what moves it. */
 export class SimulatedContainer {
   phase: ContainerPhase = 'created';
-  /** How often it was started. */
-  starts = 0;
+  started = false;
   exitCode = 0;
   pid = 0;
   health: Container['health'] = '';
@@ -72,8 +71,7 @@ export class SimulatedContainer {
   }
 
   inspect(): Container {
-    const { pid, exitCode } = this;
-    const started = this.starts > 0;
+    const { started, pid, exitCode } = this;
     const stopGrace_ms = (this.config.StopTimeout ?? 10) * 1000;
     return { ...this.summary(), started, pid, exitCode, error: '', stopGrace_ms, bindings: [...this.bindings] };
   }

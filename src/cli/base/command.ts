@@ -80,11 +80,7 @@ export class DockerCommand extends Command {
 /** The command of a spec, ready to parse under `parent`. `context` is asked for once the command line has been read. */
 export function commandOf(title: CommandTitle, spec: CommandSpec, context: () => Context): DockerCommand {
   const command = new DockerCommand(title.name);
-  command
-    .description(title.summary)
-    .aliases(title.aliases ?? [])
-    .exitOverride()
-    .allowExcessArguments();
+  command.description(title.summary).aliases(title.aliases ?? []);
   command.flags.push(...spec.flags);
   command.operandsUsage = spec.usage;
   command.optionsFirst = spec.optionsFirst ?? false;
@@ -104,6 +100,7 @@ export class LazyCommand extends DockerCommand {
     this.allowExcessArguments().action(async () => {
       const command = await load();
       command.parent = this.parent;
+      if (command instanceof DockerCommand && this.parent !== null) command.copyInheritedSettings(this.parent);
       await command.parseAsync(this.args, { from: 'user' });
     });
   }

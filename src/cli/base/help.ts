@@ -45,7 +45,7 @@ function wrap(text: string, indent: number): string {
   const lines: string[] = [];
   for (const paragraph of text.split('\n')) {
     let rest = paragraph;
-    while (rest.length > room + slack_columns) {
+    while (rest.length >= room + slack_columns) {
       const cut = rest.lastIndexOf(' ', room - 1);
       if (cut <= 0) break;
       lines.push(rest.slice(0, cut));

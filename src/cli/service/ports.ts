@@ -24,7 +24,7 @@ function parseLong(text: string): PortConfig {
     else throw new Error(`invalid field key: ${key}; use target, published, protocol or mode`);
   }
   if (mode !== 'ingress' && mode !== 'host')
-    throw new Error(`invalid publish mode (${mode}): must be either ingress or host`);
+    throw new Error(`invalid publish mode value (${mode}): must be either 'ingress' or 'host'`);
   if (target === 0) throw new Error(`missing mandatory field "target"`);
   return portOf(protocol, target, published, mode);
 }

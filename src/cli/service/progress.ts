@@ -111,7 +111,7 @@ class Follower {
       return;
     }
     this.#convergedAt_ms ??= now_ms;
-    const left_s = Math.floor((monitor_ms - (now_ms - this.#convergedAt_ms)) / 1000) + 1;
+    const left_s = Math.max(1, Math.ceil((monitor_ms - (now_ms - this.#convergedAt_ms)) / 1000));
     this.lines.show({ id: 'verify', text: `Waiting ${left_s} seconds to verify that tasks are stable...` });
   }
 

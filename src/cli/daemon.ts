@@ -1,0 +1,85 @@
+import { type DaemonOptions, defaultDaemonOptions as defaults } from '../daemon/options.js';
+import type { CommandSpec } from './base/command.js';
+import { flag, list, text } from './base/flag.js';
+import { parseLabel } from './base/labels.js';
+
+const quoted = (value: string) => JSON.stringify(value);
+
+const levels: readonly DaemonOptions['logLevel'][] = ['error', 'warn', 'info', 'debug'];
+
+const stateDirFlag = text('state-dir', 'Directory of everything that outlives the daemon: its identity and its log', {
+  shown: quoted(defaults.stateDirectory),
+});
+const hostFlag = list(
+  'host',
+  'Where to serve the API: unix:///path or tcp://host:port (unprotected). May be repeated',
+  (word) => word,
+  { short: 'H', shown: quoted(defaults.apiHosts.join(',')) },
+);
+const engineFlag = text('engine-socket', 'Socket of the Docker Engine of this machine', {
+  shown: quoted(defaults.engineSocket),
+});
+const listenFlag = text(
+  'listen-addr',
+  'Cluster port, where "swarm init" and "swarm join" name none (format: "<ip>:<port>")',
+  {
+    shown: defaults.listenAddress,
+  },
+);
+const advertiseFlag = text(
+  'advertise-addr',
+  'Address or interface at which other nodes reach this one, where "swarm init" and "swarm join" name none',
+);
+const publishFlag = text('publish-addr', 'Address that published ports listen on; all of the machine when empty');
+const hostnameFlag = text('hostname', 'Name of the node in "node ls"; the name of the machine when empty');
+const labelFlag = list(
+  'label',
+  'Label of this node\'s engine, for constraints such as "engine.labels.disk==ssd"',
+  parseLabel,
+  {
+    short: 'l',
+  },
+);
+const levelFlag = flag(
+  'log-level',
+  'string',
+  `How much to log (${levels.map(quoted).join(', ')})`,
+  (word) => {
+    const level = levels.find((each) => each === word);
+    if (level === undefined) throw new Error(`use ${levels.join(', ')}`);
+    return level;
+  },
+  { shown: quoted(defaults.logLevel) },
+);
+
+/** `shoal daemon`: runs until it is told to stop. */
+export const daemon: CommandSpec = {
+  usage: '[OPTIONS]',
+  operands: { min: 0, max: 0 },
+  flags: [
+    stateDirFlag,
+    hostFlag,
+    engineFlag,
+    listenFlag,
+    advertiseFlag,
+    publishFlag,
+    hostnameFlag,
+    labelFlag,
+    levelFlag,
+  ],
+  async run(_context, values) {
+    // Loaded here: nothing of the daemon's weight is for commands that only talk to it.
+    const { runDaemon } = await import('../daemon/main.js');
+    await runDaemon({
+      stateDirectory: values.get(stateDirFlag) ?? defaults.stateDirectory,
+      apiHosts: values.get(hostFlag) ?? defaults.apiHosts,
+      engineSocket: values.get(engineFlag) ?? defaults.engineSocket,
+      listenAddress: values.get(listenFlag) ?? defaults.listenAddress,
+      advertiseAddress: values.get(advertiseFlag) ?? defaults.advertiseAddress,
+      publishAddress: values.get(publishFlag) ?? defaults.publishAddress,
+      hostname: values.get(hostnameFlag) ?? defaults.hostname,
+      labels: Object.fromEntries(values.get(labelFlag) ?? []),
+      logLevel: values.get(levelFlag) ?? defaults.logLevel,
+    });
+  },
+};

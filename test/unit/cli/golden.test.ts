@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { splitWords } from '../../../src/cli/service/words.js';
+import { packageRoot } from '../../../src/model/paths.js';
+import { cli } from '../../helpers/cli.js';
+import { type FakeDaemon, startFakeDaemon } from '../../helpers/fake-daemon.js';
+import { differences, envFile, environment, routes } from './golden/cluster.js';
+
+interface Golden {
+  line: string;
+  code: number;
+  sent?: { query: Record<string, string>; changes: Record<string, unknown> }[];
+  error?: string;
+}
+
+const folder = join(packageRoot(), 'test', 'unit', 'cli', 'golden');
+const [recording = ''] = readdirSync(folder).filter((name) => name.endsWith('.jsonl'));
+const goldens = readFileSync(join(folder, recording), 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line) as Golden);
+
+/** Docker's first words of a mistake; where it only says "no", we say what is allowed too. */
+function assertSays(err: string, golden: string): void {
+  const [said = ''] = err.split('\n');
+  const words = (text: string) => text.replaceAll('docker', 'shoal').replace(/['"`]/g, '').toLowerCase();
+  const kept = words(golden)
+    .replace(/\.$/, '')
+    .replace(/: (strconv\.|invalid syntax|time: |eof).*$/, '');
+  assert.ok(words(said).startsWith(kept), `said:   ${said}\ndocker: ${golden}`);
+}
+
+describe('help', () => {
+  const text = readFileSync(join(folder, recording.replace('.jsonl', '-help.txt')), 'utf8');
+  for (const part of text.split('### ').slice(1)) {
+    const [command = '', ...lines] = part.split('\n');
+    it(`of ${command} is Docker's`, async () => {
+      const daemon = await startFakeDaemon();
+      const { code, out } = await cli(daemon, [...command.split(' '), '--help']);
+      await daemon.close();
+      assert.equal(code, 0);
+      assert.equal(out, lines.join('\n').replace(/docker (?=config|node|secret|service|swarm)/g, 'shoal '));
+    });
+  }
+});
+
+describe(`service commands, held against ${recording.replace('.jsonl', '')}`, () => {
+  let daemon: FakeDaemon;
+  before(async () => {
+    daemon = await startFakeDaemon(routes);
+  });
+  after(() => daemon.close());
+
+  for (const golden of goldens) {
+    it(`service ${golden.line}`, async () => {
+      daemon.requests.length = 0;
+      const result = await cli(daemon, ['service', ...splitWords(golden.line)], {
+        env: environment,
+        files: { [envFile.path]: envFile.content },
+      });
+      assert.equal(result.code, golden.code, result.err);
+      if (golden.error !== undefined) {
+        assertSays(result.err, golden.error);
+        return;
+      }
+      const reference = golden.line.split(' ').at(-1) ?? '';
+      const sent = daemon.requests
+        .filter(({ method, path }) => method === 'POST' && path.startsWith('/services/'))
+        .map(({ path, query, body }) => {
+          const before = path.endsWith('/create')
+            ? {}
+            : (routes[`GET /services/${reference}`] as { Spec?: object })?.Spec;
+          return { query, changes: differences(before ?? {}, body) };
+        });
+      assert.deepEqual(sent, golden.sent);
+    });
+  }
+});
