@@ -20,6 +20,7 @@ export class EventLog {
   follow(manager: ManagerBackend | undefined): void {
     if (manager === this.manager) return;
     this.unwatch?.();
+    this.history?.close().catch(() => {}); // only ever looked at: what cannot be closed is let go
     this.manager = manager;
     const history = manager && this.newHistory();
     this.history = history;

@@ -40,6 +40,7 @@ const labelFlag = list(
     short: 'l',
   },
 );
+const historyFlag = text('history', "Redis that keeps the cluster's events for all managers (redis://host:port)");
 const levelFlag = flag(
   'log-level',
   'string',
@@ -65,6 +66,7 @@ export const daemon: CommandSpec = {
     publishFlag,
     hostnameFlag,
     labelFlag,
+    historyFlag,
     levelFlag,
   ],
   async run(_context, values) {
@@ -79,6 +81,7 @@ export const daemon: CommandSpec = {
       publishAddress: values.get(publishFlag) ?? defaults.publishAddress,
       hostname: values.get(hostnameFlag) ?? defaults.hostname,
       labels: Object.fromEntries(values.get(labelFlag) ?? []),
+      historyURL: values.get(historyFlag) ?? defaults.historyURL,
       logLevel: values.get(levelFlag) ?? defaults.logLevel,
     });
   },

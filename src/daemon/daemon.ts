@@ -52,6 +52,11 @@ export class Daemon implements Backend {
     this.#member = undefined;
   }
 
+  /** Id of the cluster that this node is a member of; '' of none. */
+  get clusterID(): string {
+    return this.#member?.state.clusterID ?? '';
+  }
+
   local(): LocalNode {
     const member = this.#member;
     if (member === undefined) {

@@ -2,6 +2,8 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { createApiServer } from '../api/server.js';
+import { MemoryHistory } from '../manager/history/history.js';
+import { RedisHistory } from '../manager/history/redis-history.js';
 import { systemClock as clock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { packageRoot } from '../model/paths.js';
@@ -29,6 +31,14 @@ function shoalVersion(): string {
   return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
 }
 
+function checkHistoryURL(url: string): void {
+  if (url === '' || (/^rediss?:\/\//.test(url) && URL.canParse(url))) return;
+  throw new ShoalError(
+    'invalid-argument',
+    `--history: ${JSON.stringify(url)} must be redis://host:port or rediss://host:port`,
+  );
+}
+
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
 function stopSignal(): Promise<string> {
   return new Promise((done) => {
@@ -52,6 +62,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
   const hosts = options.apiHosts.map(apiAddress);
   if (hosts.length === 0) throw new ShoalError('invalid-argument', '--host: at least one is needed');
   listenAddress('', options.listenAddress, {});
+  checkHistoryURL(options.historyURL);
   const log = createLog(options.logLevel);
   const lock = await lockStateDirectory(resolve(options.stateDirectory));
   const stopping = stopSignal();
@@ -81,7 +92,11 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
   };
   const version = shoalVersion();
   const daemon = new Daemon(parts, { ...options, stateDirectory: resolve(options.stateDirectory) }, version);
-  const api = createApiServer(daemon, { log: log.child({ part: 'api' }), clock, random });
+  const newHistory =
+    options.historyURL === ''
+      ? () => new MemoryHistory()
+      : () => new RedisHistory(options.historyURL, daemon.clusterID, log.child({ part: 'history' }));
+  const api = createApiServer(daemon, { log: log.child({ part: 'api' }), clock, random, newHistory });
   try {
     // The API first: a node that takes long to come back can be asked why.
     for (const host of hosts) {

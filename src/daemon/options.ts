@@ -16,6 +16,8 @@ export interface DaemonOptions {
   hostname: string;
   /** Engine labels of this node, as in `node.labels`-free constraints `engine.labels.x==y`; added to those of the engine. */
   labels: Readonly<Record<string, string>>;
+  /** Redis (redis:// or rediss://) that keeps the cluster's events for all managers; '' keeps them in memory. */
+  historyURL: string;
   logLevel: 'error' | 'warn' | 'info' | 'debug';
 }
 
@@ -28,5 +30,6 @@ export const defaultDaemonOptions: DaemonOptions = {
   publishAddress: '',
   hostname: '',
   labels: {},
+  historyURL: '',
   logLevel: 'info',
 };
