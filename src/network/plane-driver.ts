@@ -1,0 +1,108 @@
+import type { Logger } from 'winston';
+import type { Clock } from '../model/clock.js';
+import { messageOf } from '../model/errors.js';
+import type { Route, Routes } from '../model/types.js';
+import type { DataPlane } from './data-plane.js';
+
+export interface PlaneDriverOptions {
+  plane: DataPlane;
+  clock: Clock;
+  log: Logger;
+  /**
+   * The plane is as the manager's routes were at `revision` or later; `busyTaskIDs` have left rotation but still have connections.
+   * Called after every change, and whenever a task stops being busy.
+   */
+  applied(revision: number, busyTaskIDs: readonly string[]): void;
+}
+
+/** After a plane refused altogether it is asked again. */
+const retry_ms = 1000;
+/** How long a manager that is behind what the plane has already may take to catch up before its word counts all the same. */
+const patience_ms = 5000;
+
+/**
+ * Brings the routes that a session sends to the plane: one change at a time, and of those that come meanwhile only what they amount to.
+ *
+ * A new session may be with a manager that has not heard of everything yet. Endpoints that it still names may be stopping, so its
+ * routes wait until they are no older than those in the plane.
+ */
+export class PlaneDriver {
+  private readonly wanted = new Map<string, Route>();
+  private wantedRevision = 0;
+  /** Undefined before the first change went through. */
+  private planeRevision: number | undefined;
+  private isDirty = false;
+  private isClosed = false;
+  private applying: Promise<void> | undefined;
+  private cancelWait = () => {};
+  private readonly stopListening: () => void;
+
+  constructor(private readonly options: PlaneDriverOptions) {
+    this.stopListening = options.plane.onReleased(() => this.tell());
+  }
+
+  /** Takes a message of the session, in the order they come. */
+  receive(message: Routes): void {
+    if (this.isClosed) return;
+    if (message.Full) this.wanted.clear();
+    for (const id of message.RemovedRouteIDs) this.wanted.delete(id);
+    for (const route of message.Routes) this.wanted.set(route.ID, route);
+    this.wantedRevision = message.Revision;
+    this.isDirty = true;
+    this.cancelWait();
+    this.next();
+  }
+
+  /** Changes nothing any more; resolves once a change that is under way has gone through. The plane is left as it is. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.cancelWait();
+    this.stopListening();
+    await this.applying;
+  }
+
+  private next(): void {
+    if (!this.isDirty || this.isClosed || this.applying !== undefined) return;
+    if (this.planeRevision === undefined || this.wantedRevision >= this.planeRevision) {
+      this.start();
+      return;
+    }
+    this.cancelWait = this.options.clock.after(patience_ms, () => this.start());
+    this.tell();
+  }
+
+  private start(): void {
+    this.applying ??= this.applyAll().then((done) => {
+      this.applying = undefined;
+      if (done) this.next();
+    });
+  }
+
+  /** False when the plane refused; it is asked again later. */
+  private async applyAll(): Promise<boolean> {
+    this.isDirty = false;
+    const revision = this.wantedRevision;
+    try {
+      const { failed } = await this.options.plane.apply([...this.wanted.values()]);
+      if (failed.length > 0) {
+        this.options.log.warn('some routes cannot be had', { count: failed.length, failed: failed.slice(0, 10) });
+      }
+      this.planeRevision = revision;
+      this.tell();
+      return true;
+    } catch (error) {
+      this.options.log.error('routes could not be applied', { revision, reason: messageOf(error) });
+      this.isDirty = true;
+      this.cancelWait();
+      if (!this.isClosed) this.cancelWait = this.options.clock.after(retry_ms, () => this.start());
+      return false;
+    }
+  }
+
+  /** What the session sent last may be older than the plane; of that it is told, because it knows no other revision. */
+  private tell(): void {
+    if (this.planeRevision === undefined || this.isClosed) return;
+    const revision = Math.min(this.wantedRevision, this.planeRevision);
+    this.options.applied(revision, this.options.plane.busyTasks());
+  }
+}
