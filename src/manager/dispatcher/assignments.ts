@@ -11,7 +11,7 @@ export function concernsNode(before: Task | undefined, after: Task | undefined):
  * still wanted, because some node may still send it traffic.
  */
 export class AssignmentLedger {
-  /** Desired state and version of each task as the node knows it. */
+  /** Each task as the node was told it. */
   private readonly tasks = new Map<string, Task>();
   private readonly secrets = new Set<string>();
   private readonly configs = new Set<string>();
@@ -35,7 +35,7 @@ export class AssignmentLedger {
     };
   }
 
-  /** What became of these tasks since the node was told; undefined when nothing that it must know. */
+  /** What became of these tasks since the node was told; see `isEmpty`. */
   changes(view: View, taskIDs: Iterable<string>): AssignmentsInit {
     const Tasks: Task[] = [];
     const RemovedTaskIDs: string[] = [];

@@ -18,6 +18,7 @@ export const stopGrace_ms_default = 10_000;
  * have lost their sessions by then.
  */
 export class DrainGate {
+  /** Invariant: every manager that counts is in exactly one of `progress` and `silentSince`, and no other is. */
   private readonly progress = new Map<string, Progress>();
   /** Managers that should tell their progress and have not, by when that was noticed. */
   private readonly silentSince = new Map<string, number>();
@@ -28,35 +29,31 @@ export class DrainGate {
 
   /** The managers that count, by node id, this one among them. */
   setManagers(nodeIDs: readonly string[], now_ms: number): void {
-    for (const id of this.progress.keys()) if (!nodeIDs.includes(id)) this.progress.delete(id);
-    for (const id of this.silentSince.keys()) if (!nodeIDs.includes(id)) this.silentSince.delete(id);
-    for (const id of nodeIDs) if (!this.progress.has(id) && !this.silentSince.has(id)) this.silentSince.set(id, now_ms);
+    const counting = new Set(nodeIDs);
+    for (const id of this.progress.keys()) if (!counting.has(id)) this.progress.delete(id);
+    for (const id of this.silentSince.keys()) if (!counting.has(id)) this.silentSince.delete(id);
+    for (const id of counting) if (!this.counts(id)) this.silentSince.set(id, now_ms);
   }
 
+  /** Word of a manager; of one that does not count it is not listened to. */
   setProgress(nodeID: string, progress: Progress): void {
+    if (!this.counts(nodeID)) return;
     this.progress.set(nodeID, progress);
     this.silentSince.delete(nodeID);
   }
 
-  /** The stream from that manager broke. */
+  /** Nothing more will be heard of that manager, until it tells its progress anew. */
   lose(nodeID: string, now_ms: number): void {
     if (this.progress.delete(nodeID)) this.silentSince.set(nodeID, now_ms);
   }
 
-  /** Whether the task must be shown to its node as still wanted, though it shall end. */
+  /** Whether the task must be shown to its node as still wanted, though it shall end. One that must is remembered as waiting. */
   holds(task: Task, now_ms: number): boolean {
-    if (!mustDrain(task)) {
-      this.waiting.delete(task.ID);
-      return false;
-    }
     const since = this.waiting.get(task.ID) ?? now_ms;
-    const waited_ms = now_ms - since;
-    if (waited_ms >= stopGrace_ms(task) || this.isDrained(task, now_ms)) {
-      this.waiting.delete(task.ID);
-      return false;
-    }
-    this.waiting.set(task.ID, since);
-    return true;
+    const isFree = !mustDrain(task) || now_ms - since >= stopGrace_ms(task) || this.isDrained(task, now_ms);
+    if (isFree) this.waiting.delete(task.ID);
+    else this.waiting.set(task.ID, since);
+    return !isFree;
   }
 
   /** Tasks that wait, to be looked at again after any progress. */
@@ -68,8 +65,13 @@ export class DrainGate {
     return this.waiting.has(taskID);
   }
 
+  /** The task is gone, or is another manager's to stop. */
   forget(taskID: string): void {
     this.waiting.delete(taskID);
+  }
+
+  private counts(nodeID: string): boolean {
+    return this.progress.has(nodeID) || this.silentSince.has(nodeID);
   }
 
   private isDrained(task: Task, now_ms: number): boolean {

@@ -7,6 +7,15 @@ export interface ManagerAddress {
   address: string;
 }
 
+/** Raft's view of the managers, as far as sessions depend on it. */
+export interface Leadership {
+  hasLeader: boolean;
+  leads: boolean;
+  managers: readonly ManagerAddress[];
+  /** On the leader: milliseconds since each other manager was last heard of, by node id. */
+  silence_ms: ReadonlyMap<string, number>;
+}
+
 /**
  * The managers as a node is told them. Preferred is one other than itself where there is one (its own daemon dying with it must not hide
  * that it is gone), spread evenly by rendezvous hashing: a manager that comes or goes moves only the nodes that it must.

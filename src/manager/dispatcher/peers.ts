@@ -1,4 +1,4 @@
-import type * as grpc from '@grpc/grpc-js';
+import * as grpc from '@grpc/grpc-js';
 import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
 import type { Random } from '../../model/random.js';
@@ -6,6 +6,7 @@ import type { DrainState, DrainStateInit, ManagerPeersClient, ManagerPeersHandle
 import type { IdentityOf } from '../../security/identity.js';
 import type { Progress } from './drain-gate.js';
 import type { ManagerAddress } from './managers.js';
+import { NewestOnly } from './newest-only.js';
 
 const reconnect_ms = { least: 100, most: 2_000 };
 
@@ -18,19 +19,17 @@ export interface PeersOptions {
   log: Logger;
   /** A manager told how far its sessions are. */
   onProgress(nodeID: string, progress: Progress): void;
-  /** The stream from that manager broke. */
-  onLost(nodeID: string): void;
+  /** Nothing more is heard from that manager since `since_ms` (of the clock's monotonic time). */
+  onLost(nodeID: string, since_ms: number): void;
 }
 
-interface Peer {
-  address: string;
-  close(): void;
-  send(state: DrainStateInit): void;
-}
+type FromPeer = grpc.ServerDuplexStream<DrainState, DrainStateInit>;
 
 /** Tells every other manager how far this one's sessions are, and hears the same of them. Soft state: the newest word is all that counts. */
 export class Peers {
-  private readonly peers = new Map<string, Peer>();
+  private readonly told = new Map<string, ToPeer>();
+  /** The newest stream from each manager. */
+  private readonly heard = new Map<string, { call: FromPeer; at_ms: number }>();
   private latest: DrainStateInit | undefined;
 
   constructor(private readonly options: PeersOptions) {}
@@ -38,76 +37,125 @@ export class Peers {
   /** Holds a stream to each of these managers, and to no other. */
   setManagers(managers: readonly ManagerAddress[]): void {
     const wanted = new Map(managers.filter((one) => one.nodeID !== this.options.self).map((one) => [one.nodeID, one]));
-    for (const [id, peer] of this.peers) {
-      if (wanted.get(id)?.address === peer.address) continue;
+    for (const [id, peer] of this.told) {
+      if (wanted.get(id)?.address === peer.manager.address) continue;
       peer.close();
-      this.peers.delete(id);
+      this.told.delete(id);
     }
-    for (const [id, manager] of wanted) if (!this.peers.has(id)) this.peers.set(id, this.open(manager));
+    for (const [id, manager] of wanted) {
+      if (!this.told.has(id)) this.told.set(id, new ToPeer(manager, this.options, () => this.latest));
+    }
   }
 
-  tell(progress: Progress): void {
-    this.latest = { NodeID: this.options.self, Revision: progress.revision, BusyTaskIDs: [...progress.busy] };
-    for (const peer of this.peers.values()) peer.send(this.latest);
+  /** To be called at every change of progress, and often enough besides that silence means something. */
+  tell({ revision, busy }: Progress): void {
+    this.latest = { Revision: revision, BusyTaskIDs: [...busy] };
+    for (const peer of this.told.values()) peer.send(this.latest);
+  }
+
+  /** Gives up managers that have said nothing for `lost_ms`. */
+  expire(lost_ms: number): void {
+    const before = this.options.clock.monotonic() - lost_ms;
+    for (const [nodeID, { call, at_ms }] of this.heard) {
+      if (at_ms > before) continue;
+      this.heard.delete(nodeID);
+      call.end();
+      this.options.onLost(nodeID, at_ms);
+    }
   }
 
   close(): void {
-    for (const peer of this.peers.values()) peer.close();
-    this.peers.clear();
+    for (const peer of this.told.values()) peer.close();
+    this.told.clear();
+    for (const { call } of this.heard.values()) call.end();
+    this.heard.clear();
   }
 
   handlers(): ManagerPeersHandlers {
-    const { identityOf, onProgress, onLost } = this.options;
-    return {
-      Drained: (call) => {
-        const { nodeID } = identityOf(call);
-        call.on('data', (state: DrainState) =>
-          onProgress(nodeID, { revision: state.Revision, busy: new Set(state.BusyTaskIDs) }),
-        );
-        call.on('end', () => call.end());
-        call.on('error', () => {}); // 'close' follows
-        call.on('close', () => onLost(nodeID));
-      },
-    };
+    return { Drained: (call) => this.accept(call) };
   }
 
-  private open(manager: ManagerAddress): Peer {
-    const { clock, random, log } = this.options;
-    let client: ManagerPeersClient | undefined;
-    let stream: grpc.ClientDuplexStream<DrainStateInit, DrainState> | undefined;
-    let cancelRetry = () => {};
-    let wait_ms = reconnect_ms.least;
-    let closed = false;
-    const connect = () => {
-      client = this.options.connect(manager);
-      const mine = client.Drained();
-      stream = mine;
-      mine.on('data', () => {});
-      mine.on('metadata', () => {
-        wait_ms = reconnect_ms.least;
-      });
-      mine.on('error', (error: Error) => {
-        if (stream !== mine) return;
-        stream = undefined;
-        client?.close();
-        if (closed) return;
-        log.debug('no word to another manager', { manager: manager.nodeID, reason: error.message });
-        cancelRetry = clock.after(wait_ms / 2 + random.below(wait_ms), connect);
-        wait_ms = Math.min(wait_ms * 2, reconnect_ms.most);
-      });
-      mine.on('end', () => mine.cancel());
-      if (this.latest !== undefined) mine.write(this.latest);
+  private accept(call: FromPeer): void {
+    const { clock, identityOf, onProgress, onLost } = this.options;
+    const { nodeID } = identityOf(call);
+    this.heard.get(nodeID)?.call.end();
+    const mine = { call, at_ms: clock.monotonic() };
+    this.heard.set(nodeID, mine);
+    call.sendMetadata(new grpc.Metadata()); // the other end learns that it is connected
+    call.on('data', ({ Revision, BusyTaskIDs }: DrainState) => {
+      if (this.heard.get(nodeID) !== mine) return;
+      mine.at_ms = clock.monotonic();
+      onProgress(nodeID, { revision: Revision, busy: new Set(BusyTaskIDs) });
+    });
+    const over = () => {
+      if (this.heard.get(nodeID) !== mine) return;
+      this.heard.delete(nodeID);
+      onLost(nodeID, clock.monotonic());
     };
-    connect();
-    return {
-      address: manager.address,
-      send: (state) => stream?.write(state),
-      close() {
-        closed = true;
-        cancelRetry();
-        stream?.cancel();
-        client?.close();
-      },
-    };
+    call.on('end', () => {
+      call.end();
+      over();
+    });
+    call.on('error', () => {}); // 'close' follows
+    call.on('close', over);
+  }
+}
+
+/** The stream to one manager, opened again whenever it breaks. */
+class ToPeer {
+  private client: ManagerPeersClient | undefined;
+  private stream: grpc.ClientDuplexStream<DrainStateInit, DrainState> | undefined;
+  private sender: NewestOnly<DrainStateInit> | undefined;
+  private cancelRetry = () => {};
+  private wait_ms = reconnect_ms.least;
+  private closed = false;
+
+  constructor(
+    readonly manager: ManagerAddress,
+    private readonly options: PeersOptions,
+    private readonly latest: () => DrainStateInit | undefined,
+  ) {
+    this.connect();
+  }
+
+  send(state: DrainStateInit): void {
+    this.sender?.send(state);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.cancelRetry();
+    this.stream?.cancel();
+    this.client?.close();
+  }
+
+  private connect(): void {
+    this.client = this.options.connect(this.manager);
+    const stream = this.client.Drained();
+    this.stream = stream;
+    this.sender = new NewestOnly(stream);
+    let wasOpen = false;
+    stream.on('metadata', () => {
+      wasOpen = true;
+    });
+    stream.on('data', () => {}); // read, so that its end is noticed
+    stream.on('end', () => stream.cancel());
+    stream.on('error', (error: Error) => {
+      if (this.stream !== stream || this.closed) return;
+      this.stream = undefined;
+      this.sender = undefined;
+      this.client?.close();
+      this.options.log.debug('no word to another manager', { manager: this.manager.nodeID, reason: error.message });
+      this.retry(wasOpen);
+    });
+    const latest = this.latest();
+    if (latest !== undefined) this.send(latest);
+  }
+
+  private retry(wasOpen: boolean): void {
+    const { clock, random } = this.options;
+    if (wasOpen) this.wait_ms = reconnect_ms.least;
+    this.cancelRetry = clock.after(this.wait_ms / 2 + random.below(this.wait_ms), () => this.connect());
+    this.wait_ms = Math.min(this.wait_ms * 2, reconnect_ms.most);
   }
 }

@@ -4,14 +4,18 @@ import type { FromNode, ToNodeInit } from '../../model/types.js';
 
 export type SessionCall = grpc.ServerDuplexStream<FromNode, ToNodeInit>;
 
-const unread_bytes_max = 64 * 1024 * 1024; // a node that stops reading is cut off before it costs the manager its memory
+const unreadMax = 2_000; // messages: a node that stops reading is cut off before it costs the manager its memory
+const beatsToLose = 3;
 
 /** One node's session as its manager holds it: the stream, the last sign of life, and which routes the node has applied. */
 export class Session {
+  /** Tasks outside rotation to which the node still has open connections. */
+  busy: ReadonlySet<string> = new Set();
   private lastWord_ms: number;
+  /** What the node knows of how often it must be heard. */
+  private toldPeriod_ms: number;
   private sentRevision = 0;
   private ackedRevision = 0;
-  busy: ReadonlySet<string> = new Set();
   private ended = false;
 
   constructor(
@@ -20,22 +24,41 @@ export class Session {
     readonly epoch: number,
     private readonly call: SessionCall,
     private readonly clock: Clock,
+    heartbeat_ms: number,
   ) {
     this.lastWord_ms = clock.monotonic();
+    this.toldPeriod_ms = heartbeat_ms;
   }
 
   send(message: ToNodeInit): void {
     if (this.ended) return;
     this.call.write(message);
-    if (this.call.writableLength > unread_bytes_max) this.call.destroy(new Error('the node does not read'));
+    if (this.call.writableLength > unreadMax) this.call.destroy(new Error('the node does not read'));
   }
 
+  /** The node gave a sign of life. */
   heard(): void {
     this.lastWord_ms = this.clock.monotonic();
   }
 
+  /** Answers a heartbeat; from then on the node beats as often as it is told here. */
+  acknowledge(heartbeat_ms: number): void {
+    this.toldPeriod_ms = heartbeat_ms;
+    this.send({ HeartbeatAck: { HeartbeatPeriod: Math.round(heartbeat_ms * 1e6) } });
+  }
+
+  /** Time in which this manager itself heard nobody does not count as the node's silence. */
+  excuse(pause_ms: number): void {
+    this.lastWord_ms = Math.min(this.lastWord_ms + pause_ms, this.clock.monotonic());
+  }
+
   get silent_ms(): number {
     return this.clock.monotonic() - this.lastWord_ms;
+  }
+
+  /** Whether the node has missed its beats. A period that was shortened counts once the node knows it. */
+  isLost(heartbeat_ms: number): boolean {
+    return this.silent_ms >= beatsToLose * Math.max(heartbeat_ms, this.toldPeriod_ms);
   }
 
   routesSent(revision: number): void {
@@ -43,7 +66,7 @@ export class Session {
   }
 
   /** A node that claims routes it was never sent is not believed. */
-  routesApplied(revision: number, busy: readonly string[]): void {
+  routesApplied(revision: number, busy: Iterable<string>): void {
     this.ackedRevision = Math.max(this.ackedRevision, Math.min(revision, this.sentRevision));
     this.busy = new Set(busy);
   }

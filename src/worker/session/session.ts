@@ -1,20 +1,19 @@
-import type * as grpc from '@grpc/grpc-js';
 import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
+import type { ShoalError } from '../../model/errors.js';
 import type { Random } from '../../model/random.js';
 import type {
   Assignments,
   DispatcherClient,
-  FromNodeInit,
   HelloInit,
   ManagerPeer,
   NodeDescriptionInit,
   Routes,
   TaskStatus,
   ToNode,
-  Welcome,
 } from '../../model/types.js';
-import { ManagerChoice } from './manager-choice.js';
+import { Attempt } from './attempt.js';
+import { type Manager, ManagerChoice } from './manager-choice.js';
 
 /** What the node learns from its session. Calls come in the order in which the manager sent. */
 export interface SessionHandlers {
@@ -37,10 +36,12 @@ export interface SessionState {
 }
 
 export interface SessionOptions {
+  /** The node's own id. */
   self: string;
   /** Managers known from before, host:port; at least one that is alive must be among them. */
   managers: readonly { nodeID: string; address: string }[];
   connect(address: string): DispatcherClient;
+  /** What the node is, asked for anew for each session. */
   hello(): Promise<HelloInit>;
   handlers: SessionHandlers;
   clock: Clock;
@@ -49,9 +50,7 @@ export interface SessionOptions {
 }
 
 const wait_ms = { least: 50, most: 1_000 };
-const beatsToLose = 3;
-const welcome_ms_max = 5_000; // a registration is one Raft commit; a manager that takes longer is left for another
-const heartbeat_ms_default = 1_000;
+const betterManager_ms = 30_000; // how often a node looks whether its preferred manager is back
 
 /**
  * The node's session with a manager: one at a time, renewed at once with another when it is lost. What the node runs and routes does
@@ -59,13 +58,17 @@ const heartbeat_ms_default = 1_000;
  */
 export class NodeSession {
   private readonly choice: ManagerChoice;
+  /** The session that is open, or that is being opened while there is none. */
   private current: Attempt | undefined;
+  /** One with a manager that is preferred, being opened while `current` goes on. */
+  private move: Attempt | undefined;
   private cancelRetry = () => {};
+  private cancelMove = () => {};
   private backoff_ms = wait_ms.least;
   private stopped = false;
 
   constructor(private readonly options: SessionOptions) {
-    this.choice = new ManagerChoice(options.managers, options.random);
+    this.choice = new ManagerChoice(options.self, options.managers, options.random);
     this.connect();
   }
 
@@ -83,150 +86,112 @@ export class NodeSession {
 
   /** The node or its engine is not what it was. */
   describe(Description: NodeDescriptionInit, EngineError: string): void {
-    this.current?.send({ NodeReport: { Description, EngineError } });
+    this.current?.describe({ Description, EngineError });
+    this.move?.describe({ Description, EngineError });
   }
 
   /** Ends the session, so that its manager knows at once that nobody listens. */
   stop(): void {
     this.stopped = true;
     this.cancelRetry();
+    this.cancelMove();
     this.current?.close();
+    this.move?.close();
     this.current = undefined;
+    this.move = undefined;
   }
 
   private connect(): void {
-    const { options } = this;
     const manager = this.choice.next();
-    const attempt = new Attempt(manager.address, options, {
-      welcomed: (welcome) => {
-        this.backoff_ms = wait_ms.least;
-        this.choice.worked(manager.address);
-        options.log.info('session opened', { manager: manager.nodeID || manager.address, cluster: welcome.ClusterID });
-        options.handlers.onState({ connected: true, manager: manager.nodeID, reason: '' });
+    const attempt: Attempt = this.open(manager, {
+      onWelcome: () => this.opened(manager),
+      onEnd: (reason) => {
+        if (this.current === attempt) this.lost(manager, reason);
       },
-      managers: (managers) => this.managersChanged(managers, manager.address),
-      ended: (reason, removed) => this.lost(attempt, manager.address, reason, removed),
     });
     this.current = attempt;
   }
 
-  private managersChanged(managers: readonly ManagerPeer[], connectedTo: string): void {
+  private open({ address }: Manager, events: { onWelcome(): void; onEnd(reason: ShoalError): void }): Attempt {
+    const { connect, hello, clock } = this.options;
+    return new Attempt({ address, connect, hello, clock, ...events, onMessage: (message) => this.received(message) });
+  }
+
+  private opened({ nodeID, address }: Manager): void {
+    this.backoff_ms = wait_ms.least;
+    this.choice.worked(address);
+    this.options.log.info('session opened', { manager: nodeID || address });
+    this.options.handlers.onState({ connected: true, manager: nodeID, reason: '' });
+  }
+
+  private lost({ address }: Manager, error: ShoalError): void {
+    const { log, handlers, random } = this.options;
+    this.cancelMove();
+    const { move } = this;
+    this.move = undefined;
+    if (error.code === 'out-of-sequence' && move !== undefined) {
+      this.current = move; // its registration, which ended this session, is on the way back to us
+      return;
+    }
+    this.current = undefined;
+    move?.close();
+    this.choice.failed(address);
+    const reason = error.message;
+    log.warn('no session', { manager: address, reason });
+    handlers.onState({ connected: false, manager: '', reason });
+    if (error.code === 'forbidden') handlers.onRemoved(reason);
+    if (this.stopped) return;
+    // the next manager is tried at once; only when all have failed in a row does waiting begin
+    const triedAll = this.choice.triedAll();
+    const delay_ms = triedAll ? this.backoff_ms / 2 + random.below(this.backoff_ms) : 0;
+    if (triedAll) this.backoff_ms = Math.min(this.backoff_ms * 2, wait_ms.most);
+    this.cancelRetry = this.options.clock.after(delay_ms, () => this.connect());
+  }
+
+  private received({ Assignments, Routes, NodeRole, Managers }: ToNode): void {
+    const { handlers } = this.options;
+    if (Assignments) handlers.onAssignments(Assignments);
+    if (Routes) handlers.onRoutes(Routes);
+    if (NodeRole) handlers.onRole(NodeRole.Role);
+    if (Managers) this.managersChanged(Managers.Managers);
+  }
+
+  // ------------------------------------------------------------ moving to the preferred manager
+
+  private managersChanged(managers: readonly ManagerPeer[]): void {
     this.choice.set(managers.map((one) => ({ nodeID: one.NodeID, address: one.Addr, preferred: one.Preferred })));
     this.options.handlers.onManagers(managers);
-    if (!this.choice.shouldMove(connectedTo)) return;
-    this.options.log.info('moving the session to the preferred manager');
-    this.current?.close();
-    this.retryAfter(0);
+    this.lookForBetter();
   }
 
-  private lost(attempt: Attempt, address: string, reason: string, removed: boolean): void {
-    if (this.stopped || this.current !== attempt) return;
-    this.current = undefined;
-    this.choice.failed(address);
-    this.options.log.warn('no session', { manager: address, reason });
-    this.options.handlers.onState({ connected: false, manager: '', reason });
-    if (removed) this.options.handlers.onRemoved(reason);
-    // the next manager is tried at once; only when all have failed in a row does waiting begin
-    this.retryAfter(this.choice.triedAll() ? this.backoff_ms / 2 + this.options.random.below(this.backoff_ms) : 0);
-    if (this.choice.triedAll()) this.backoff_ms = Math.min(this.backoff_ms * 2, wait_ms.most);
+  /** Moves at once to a preferred manager that has not failed; looks again now and then whether one that has is back. */
+  private lookForBetter(): void {
+    this.cancelMove();
+    const better = this.current && this.choice.betterThan(this.current.address);
+    if (better === undefined || this.move?.address === better.address || this.stopped) return;
+    const delay_ms = better.failed ? betterManager_ms / 2 + this.options.random.below(betterManager_ms) : 0;
+    this.cancelMove = this.options.clock.after(delay_ms, () => this.moveTo(better));
   }
 
-  private retryAfter(delay_ms: number): void {
-    this.current = undefined;
-    this.cancelRetry();
-    this.cancelRetry = this.options.clock.after(delay_ms, () => {
-      if (!this.stopped) this.connect();
-    });
-  }
-}
-
-interface AttemptEvents {
-  welcomed(welcome: Welcome): void;
-  managers(managers: readonly ManagerPeer[]): void;
-  ended(reason: string, removed: boolean): void;
-}
-
-/** One stream to one manager, from Hello to its end; `ended` is called at most once, and never after `close`. */
-class Attempt {
-  private readonly client: DispatcherClient;
-  private readonly stream: grpc.ClientDuplexStream<FromNodeInit, ToNode>;
-  private cancelBeat = () => {};
-  private heartbeat_ms = heartbeat_ms_default;
-  private welcomed = false;
-  private over = false;
-  private heard_ms: number;
-  private readonly began_ms: number;
-
-  constructor(
-    address: string,
-    private readonly options: SessionOptions,
-    private readonly events: AttemptEvents,
-  ) {
-    this.began_ms = options.clock.monotonic();
-    this.heard_ms = this.began_ms;
-    this.client = options.connect(address);
-    this.stream = this.client.Session();
-    this.stream.on('data', (message: ToNode) => this.received(message));
-    this.stream.on('error', (error: grpc.ServiceError) => this.end(error.details || error.message, isRemoval(error)));
-    this.stream.on('end', () => this.end('the manager ended the session', false));
-    options.hello().then(
-      (hello) => {
-        if (!this.over) this.stream.write({ Hello: hello });
+  /** The session that is open goes on until the other one is. */
+  private moveTo(manager: Manager): void {
+    if (this.current === undefined || this.current.address === manager.address) return;
+    this.move?.close();
+    const attempt: Attempt = this.open(manager, {
+      onWelcome: () => {
+        if (this.current !== attempt) this.current?.close();
+        this.current = attempt;
+        this.move = undefined;
+        this.opened(manager);
       },
-      (error: Error) => this.end(error.message, false),
-    );
-    this.beatLater();
-  }
-
-  /** What is said before the session is open is dropped: it is said again when the assignments come. */
-  send(message: FromNodeInit): void {
-    if (this.welcomed && !this.over) this.stream.write(message);
-  }
-
-  close(): void {
-    if (this.over) return;
-    this.over = true;
-    this.cancelBeat();
-    this.stream.end();
-    this.stream.cancel();
-    this.client.close();
-  }
-
-  private end(reason: string, removed: boolean): void {
-    if (this.over) return;
-    this.close();
-    this.events.ended(reason, removed);
-  }
-
-  private received(message: ToNode): void {
-    if (this.over) return;
-    this.heard_ms = this.options.clock.monotonic();
-    const { handlers } = this.options;
-    if (message.Welcome) {
-      this.welcomed = true;
-      if (message.Welcome.HeartbeatPeriod > 0) this.heartbeat_ms = message.Welcome.HeartbeatPeriod / 1e6;
-      this.events.welcomed(message.Welcome);
-    }
-    if (message.Assignments) handlers.onAssignments(message.Assignments);
-    if (message.Routes) handlers.onRoutes(message.Routes);
-    if (message.NodeRole) handlers.onRole(message.NodeRole.Role);
-    if (message.Managers) this.events.managers(message.Managers.Managers);
-  }
-
-  private beatLater(): void {
-    this.cancelBeat = this.options.clock.after(this.heartbeat_ms, () => {
-      const now = this.options.clock.monotonic();
-      if (!this.welcomed && now - this.began_ms > welcome_ms_max)
-        return this.end('no answer to the registration', false);
-      if (this.welcomed && now - this.heard_ms > beatsToLose * this.heartbeat_ms)
-        return this.end('no heartbeat from the manager', false);
-      this.send({ Heartbeat: {} });
-      this.beatLater();
+      onEnd: (reason) => {
+        if (this.current === attempt) this.lost(manager, reason);
+        if (this.move !== attempt) return;
+        this.move = undefined;
+        this.choice.failed(manager.address);
+        this.lookForBetter();
+      },
     });
+    this.move = attempt;
   }
-}
-
-/** A manager that knows the cluster's state refuses this node for good (gRPC status PERMISSION_DENIED). */
-function isRemoval(error: grpc.ServiceError): boolean {
-  return error.code === 7;
 }

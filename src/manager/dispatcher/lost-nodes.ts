@@ -1,0 +1,92 @@
+import type { Clock } from '../../model/clock.js';
+import type { Node } from '../../model/types.js';
+import type { View } from '../../store/view.js';
+import type { Leadership } from './managers.js';
+import { NodeLiveness } from './node-liveness.js';
+import type { Session } from './session.js';
+
+const sweepsPerBeat = 4;
+
+export interface LostNodesOptions {
+  self: string;
+  store: View;
+  clock: Clock;
+  heartbeat_ms(): number;
+  leadership(): Leadership;
+  sessions(): Iterable<Session>;
+  sessionOf(nodeID: string): Session | undefined;
+  /** A session's node has missed its beats. */
+  onSilent(session: Session): void;
+  /** A node is to be declared down; told again until it is. */
+  onLost(node: Node): void;
+  /** Something is to be done a few times a beat. `lost_ms` without a word means lost. */
+  onSweep(lost_ms: number): void;
+}
+
+const beatsToLose = 3;
+
+/** The watch over nodes and managers that fall silent, a few times a heartbeat. */
+export class LostNodes {
+  private readonly liveness = new NodeLiveness();
+  private cancel = () => {};
+  private swept_ms: number;
+
+  constructor(private readonly options: LostNodesOptions) {
+    this.swept_ms = options.clock.monotonic();
+    this.sweepLater();
+  }
+
+  get lost_ms(): number {
+    return beatsToLose * this.options.heartbeat_ms();
+  }
+
+  /** A session ended, just now, or by silence: then the silence counts. */
+  ended({ nodeID, epoch, silent_ms }: Session): void {
+    this.liveness.ended(nodeID, epoch, this.options.clock.monotonic(), silent_ms);
+  }
+
+  /** This manager was cut off: what it missed tells nothing of the nodes. */
+  reset(): void {
+    this.liveness.reset();
+  }
+
+  stop(): void {
+    this.cancel();
+  }
+
+  private sweepLater(): void {
+    this.cancel = this.options.clock.after(this.options.heartbeat_ms() / sweepsPerBeat, () => {
+      this.sweep();
+      this.sweepLater();
+    });
+  }
+
+  private sweep(): void {
+    const { options } = this;
+    const now_ms = options.clock.monotonic();
+    const pause_ms = now_ms - this.swept_ms;
+    this.swept_ms = now_ms;
+    if (pause_ms > this.lost_ms / 2) {
+      // This machine was suspended or this process blocked, for longer than could be overlooked: what arrived meanwhile is still to be read.
+      for (const session of options.sessions()) session.excuse(pause_ms);
+      this.reset();
+      return;
+    }
+    for (const session of [...options.sessions()]) {
+      if (session.isLost(options.heartbeat_ms())) options.onSilent(session);
+    }
+    options.onSweep(this.lost_ms);
+    const { hasLeader, leads, managers, silence_ms } = options.leadership();
+    if (!hasLeader) return;
+    const members = new Set(managers.map((one) => one.nodeID));
+    const lost = this.liveness.sweep(options.store, {
+      now_ms,
+      lost_ms: this.lost_ms,
+      self: options.self,
+      leads,
+      epochHere: (id) => options.sessionOf(id)?.epoch,
+      managerGone: (id) => !members.has(id) || (silence_ms.get(id) ?? 0) >= this.lost_ms,
+    });
+    for (const node of lost) options.onLost(node);
+  }
+}

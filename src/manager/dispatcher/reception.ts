@@ -1,0 +1,105 @@
+import type { Clock } from '../../model/clock.js';
+import { timestamp } from '../../model/clock.js';
+import { messageOf, ShoalError } from '../../model/errors.js';
+import type { FromNode, Hello } from '../../model/types.js';
+import type { IdentityOf } from '../../security/identity.js';
+import { statusOf } from '../../security/rpc.js';
+import type { Proposer, View } from '../../store/view.js';
+import { nodeState } from './node-state.js';
+import { checkHello } from './said.js';
+import { Session, type SessionCall } from './session.js';
+
+const hello_ms_max = 5_000;
+
+export interface ReceptionOptions {
+  /** Node id of this manager. */
+  self: string;
+  store: View;
+  proposer: Proposer;
+  identityOf: IdentityOf;
+  clock: Clock;
+  /** Throws when this manager takes no sessions now. */
+  checkServing(): void;
+  heartbeat_ms(): number;
+  /** A node is registered. Throws when its session is not to be. */
+  onOpen(session: Session): void;
+  onMessage(session: Session, message: FromNode): void;
+  /** The stream is at its end; not called when `onOpen` was not. */
+  onClose(session: Session): void;
+}
+
+/** Lets nodes in: Hello, registration in the replicated state, and then their messages. */
+export class Reception {
+  constructor(private readonly options: ReceptionOptions) {}
+
+  accept(call: SessionCall): void {
+    const { clock, identityOf, onOpen, onMessage, onClose } = this.options;
+    const { nodeID } = identityOf(call);
+    let session: Session | undefined;
+    let isGreeted = false;
+    let isOver = false;
+    const refuse = (error: unknown) => {
+      over();
+      call.emit('error', statusOf(error));
+    };
+    const cancelDeadline = clock.after(hello_ms_max, () =>
+      refuse(new ShoalError('unavailable', `Session: no Hello came within ${hello_ms_max / 1000} s`)),
+    );
+    const over = () => {
+      isOver = true;
+      cancelDeadline();
+      if (session !== undefined) onClose(session);
+      session = undefined;
+    };
+    const greeted = async (hello: Hello) => {
+      const registered = await this.register(nodeID, hello, call);
+      if (isOver) return;
+      onOpen(registered);
+      session = registered;
+    };
+    call.on('error', () => {}); // 'close' follows
+    call.on('close', over);
+    call.on('end', () => {
+      over();
+      call.end();
+    });
+    call.on('data', (message: FromNode) => {
+      if (isOver) return;
+      if (session !== undefined) onMessage(session, message);
+      if (isGreeted) return; // between Hello and Welcome nothing counts
+      isGreeted = true;
+      cancelDeadline();
+      if (message.Hello) greeted(message.Hello).catch(refuse);
+      else refuse(new ShoalError('invalid-argument', 'Session: the first message must be Hello'));
+    });
+  }
+
+  /** Makes the session known to the whole cluster; from then on no older one of the node counts. */
+  private async register(nodeID: string, hello: Hello, call: SessionCall): Promise<Session> {
+    const { store, proposer, clock, self, checkServing, heartbeat_ms } = this.options;
+    checkServing();
+    checkHello(hello);
+    const Status = {
+      ...nodeState(hello.EngineError),
+      Addr: hello.Addr,
+      ClusterAddr: hello.ClusterAddr,
+      SessionManager: self,
+      SessionEpoch: 0, // the store gives it its own
+    };
+    const { index } = await proposer
+      .propose({
+        Operations: [{ Action: 'observe', Node: { ID: nodeID, Description: hello.Description, Status } }],
+        Origin: 'dispatcher',
+        Time: timestamp(clock),
+      })
+      .catch((error) => {
+        throw error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error });
+      });
+    const node = store.get('Node', nodeID);
+    if (node === undefined) throw new ShoalError('forbidden', `node ${nodeID} is not a member of this cluster`);
+    if ((node.Status?.SessionEpoch ?? 0) > index) {
+      throw new ShoalError('out-of-sequence', `node ${nodeID} has opened another session`);
+    }
+    return new Session(nodeID, index, call, clock, heartbeat_ms());
+  }
+}

@@ -1,0 +1,121 @@
+import type * as grpc from '@grpc/grpc-js';
+import type { Clock } from '../../model/clock.js';
+import { messageOf, ShoalError } from '../../model/errors.js';
+import type { DispatcherClient, FromNodeInit, HelloInit, NodeReportInit, ToNode, Welcome } from '../../model/types.js';
+import { errorOf } from '../../security/rpc.js';
+
+export interface AttemptOptions {
+  address: string;
+  connect(address: string): DispatcherClient;
+  hello(): Promise<HelloInit>;
+  clock: Clock;
+  /** The manager has taken the node in; its messages follow. */
+  onWelcome(welcome: Welcome): void;
+  onMessage(message: ToNode): void;
+  /** The session is over, or never was. */
+  onEnd(reason: ShoalError): void;
+}
+
+const beatsToLose = 3;
+const welcome_ms_max = 5_000; // a registration is one Raft commit; a manager that takes longer is left for another
+const heartbeat_ms_default = 1_000;
+
+/** One stream to one manager, from Hello to its end; `onEnd` is called at most once, and nothing after `close`. */
+export class Attempt {
+  private readonly client: DispatcherClient;
+  private readonly stream: grpc.ClientDuplexStream<FromNodeInit, ToNode>;
+  private cancelBeat = () => {};
+  private heartbeat_ms = heartbeat_ms_default;
+  private welcomed = false;
+  private over = false;
+  private heard_ms: number;
+  /** What the node said of itself when Hello may have been on its way already. */
+  private report: NodeReportInit | undefined;
+
+  constructor(private readonly options: AttemptOptions) {
+    this.heard_ms = options.clock.monotonic();
+    this.client = options.connect(options.address);
+    this.stream = this.client.Session();
+    this.stream.on('data', (message: ToNode) => this.received(message));
+    this.stream.on('error', (error: grpc.ServiceError) => this.end(errorOf(error, options.address)));
+    this.stream.on('end', () => this.end(unavailable('the manager ended the session')));
+    options.hello().then(
+      (Hello) => {
+        if (!this.over) this.stream.write({ Hello });
+      },
+      (error) => this.end(unavailable(messageOf(error))),
+    );
+    this.beatLater();
+  }
+
+  get address(): string {
+    return this.options.address;
+  }
+
+  /** What is said before the session is open is dropped: it is said again when the assignments come. */
+  send(message: FromNodeInit): void {
+    if (this.welcomed && !this.over) this.stream.write(message);
+  }
+
+  /** The node or its engine is not what it was; told once the session is open. */
+  describe(report: NodeReportInit): void {
+    if (this.welcomed) this.send({ NodeReport: report });
+    else this.report = report;
+  }
+
+  close(): void {
+    if (this.over) return;
+    this.over = true;
+    this.cancelBeat();
+    this.stream.end();
+    this.stream.cancel();
+    this.client.close();
+  }
+
+  private end(reason: ShoalError): void {
+    if (this.over) return;
+    this.close();
+    this.options.onEnd(reason);
+  }
+
+  private received(message: ToNode): void {
+    if (this.over) return;
+    this.heard_ms = this.options.clock.monotonic();
+    if (message.Welcome) this.welcome(message.Welcome);
+    const period = message.HeartbeatAck?.HeartbeatPeriod ?? 0;
+    if (period > 0) this.setPeriod(period / 1e6);
+    if (this.welcomed && !this.over) this.options.onMessage(message);
+  }
+
+  private welcome(welcome: Welcome): void {
+    this.welcomed = true;
+    if (welcome.HeartbeatPeriod > 0) this.setPeriod(welcome.HeartbeatPeriod / 1e6);
+    this.options.onWelcome(welcome);
+    if (this.report !== undefined) this.send({ NodeReport: this.report });
+    this.report = undefined;
+  }
+
+  private setPeriod(heartbeat_ms: number): void {
+    if (heartbeat_ms === this.heartbeat_ms) return;
+    this.heartbeat_ms = heartbeat_ms;
+    this.cancelBeat();
+    this.beatLater();
+  }
+
+  private beatLater(): void {
+    this.cancelBeat = this.options.clock.after(this.heartbeat_ms, () => {
+      const silent_ms = this.options.clock.monotonic() - this.heard_ms;
+      if (!this.welcomed && silent_ms > welcome_ms_max) this.end(unavailable('no answer to the registration'));
+      if (this.welcomed && silent_ms > beatsToLose * this.heartbeat_ms) {
+        this.end(unavailable('no heartbeat from the manager'));
+      }
+      if (this.over) return;
+      this.send({ Heartbeat: {} });
+      this.beatLater();
+    });
+  }
+}
+
+function unavailable(reason: string): ShoalError {
+  return new ShoalError('unavailable', reason);
+}
