@@ -1,0 +1,209 @@
+import type { Random } from '../../src/model/random.js';
+import type { Disk, DiskFile } from '../../src/raft/log/disk.js';
+
+type FileOperation = { position: number; data: Buffer } | { truncate: number };
+type DirectoryOperation = { set: string; inode: Inode } | { remove: string };
+
+/** A file's bytes as programs see them, and as a power cut would leave them. */
+class Inode {
+  live: Buffer = Buffer.alloc(0);
+  durable: Buffer = Buffer.alloc(0);
+  pending: FileOperation[] = [];
+
+  apply(operation: FileOperation): void {
+    this.live = applied(this.live, operation);
+    this.pending.push(operation);
+  }
+
+  /** Makes the first `count` pending operations durable. */
+  settle(count: number): void {
+    for (const operation of this.pending.splice(0, count)) this.durable = applied(this.durable, operation);
+  }
+}
+
+function applied(content: Buffer, operation: FileOperation): Buffer {
+  const end = 'truncate' in operation ? operation.truncate : operation.position + operation.data.length;
+  let result = content;
+  if ('truncate' in operation ? end !== content.length : end > content.length) {
+    result = Buffer.alloc(end);
+    content.copy(result, 0, 0, Math.min(content.length, end));
+  }
+  if ('data' in operation) operation.data.copy(result, operation.position);
+  return result;
+}
+
+function errorOf(code: string, what: string): Error {
+  return Object.assign(new Error(`${code}: ${what}`), { code });
+}
+
+export interface DiskFaults {
+  /** Bytes that files may take together. */
+  capacity: number;
+  /** Waits as long as an operation takes. */
+  delay(): Promise<void>;
+}
+
+const sectorBytes = 512;
+const never = new Promise<never>(() => {});
+
+/**
+ * A disk in memory that keeps only what was synced. A power cut (`crash`) keeps an arbitrary part of the rest: of unsynced writes any
+ * sectors in any order, of unsynced names a prefix.
+ */
+export class SimulatedDisk {
+  private names = new Map<string, Inode>();
+  private durableNames = new Map<string, Inode>();
+  private pendingNames: DirectoryOperation[] = [];
+  private mounted = 0;
+  readonly faults: DiskFaults = { capacity: Number.POSITIVE_INFINITY, delay: async () => {} };
+  syncs = 0;
+
+  /** The disk as the next process sees it. Those that had it before hang from now on. */
+  mount(): Disk {
+    const epoch = ++this.mounted;
+    const alive = async () => {
+      await this.faults.delay();
+      if (this.mounted !== epoch) await never;
+    };
+    const find = (name: string): Inode => {
+      const inode = this.names.get(name);
+      if (inode === undefined) throw errorOf('ENOENT', name);
+      return inode;
+    };
+    return {
+      list: async () => {
+        await alive();
+        return [...this.names.keys()];
+      },
+      open: async (name, options) => {
+        await alive();
+        if (options?.create !== true) return this.file(find(name), alive);
+        if (this.names.has(name)) throw errorOf('EEXIST', name);
+        if (this.used() >= this.faults.capacity) throw errorOf('ENOSPC', name);
+        const inode = new Inode();
+        this.change({ set: name, inode });
+        return this.file(inode, alive);
+      },
+      rename: async (from, to) => {
+        await alive();
+        const inode = find(from);
+        this.change({ set: to, inode });
+        this.change({ remove: from });
+      },
+      remove: async (name) => {
+        await alive();
+        find(name);
+        this.change({ remove: name });
+      },
+      syncDirectory: async () => {
+        const count = this.pendingNames.length;
+        await alive();
+        for (const operation of this.pendingNames.splice(0, count)) change(this.durableNames, operation);
+      },
+    };
+  }
+
+  private change(operation: DirectoryOperation): void {
+    change(this.names, operation);
+    this.pendingNames.push(operation);
+  }
+
+  private file(inode: Inode, alive: () => Promise<void>): DiskFile {
+    return {
+      size: async () => {
+        await alive();
+        return inode.live.length;
+      },
+      read: async (position, length) => {
+        await alive();
+        return Buffer.from(inode.live.subarray(position, position + length));
+      },
+      write: async (position, data) => {
+        const copy = Buffer.from(data);
+        await alive();
+        const growth = Math.max(0, position + copy.length - inode.live.length);
+        const room = this.faults.capacity - this.used();
+        if (growth > room) {
+          // As much as fits is there all the same.
+          const fits = copy.length - growth + Math.max(0, room);
+          if (fits > 0) inode.apply({ position, data: copy.subarray(0, fits) });
+          throw errorOf('ENOSPC', 'no space left on device');
+        }
+        inode.apply({ position, data: copy });
+      },
+      truncate: async (size) => {
+        await alive();
+        inode.apply({ truncate: size });
+      },
+      sync: async () => {
+        const count = inode.pending.length;
+        this.syncs++;
+        await alive();
+        inode.settle(Math.min(count, inode.pending.length));
+      },
+      close: alive,
+    };
+  }
+
+  private used(): number {
+    let bytes = 0;
+    for (const inode of this.names.values()) bytes += inode.live.length;
+    return bytes;
+  }
+
+  /** The power goes, and comes back. */
+  crash(random: Random): void {
+    this.mounted++;
+    const kept = random.below(this.pendingNames.length + 1);
+    for (const operation of this.pendingNames.slice(0, kept)) change(this.durableNames, operation);
+    this.pendingNames = [];
+    this.names = new Map(this.durableNames);
+    for (const inode of new Set(this.names.values())) {
+      for (const operation of inode.pending.splice(0)) {
+        for (const part of torn(operation, random)) inode.durable = applied(inode.durable, part);
+      }
+      inode.live = Buffer.from(inode.durable);
+    }
+  }
+
+  /** The bytes of a file as they are, to be looked at or spoilt. */
+  content(name: string): Buffer {
+    const inode = this.names.get(name);
+    if (inode === undefined) throw errorOf('ENOENT', name);
+    return inode.live;
+  }
+
+  /** Puts a file on the disk, durable. */
+  put(name: string, content: Uint8Array): void {
+    const inode = new Inode();
+    inode.live = Buffer.from(content);
+    inode.durable = Buffer.from(content);
+    this.names.set(name, inode);
+    this.durableNames.set(name, inode);
+  }
+
+  fileNames(): string[] {
+    return [...this.names.keys()].sort();
+  }
+}
+
+function change(names: Map<string, Inode>, operation: DirectoryOperation): void {
+  if ('set' in operation) names.set(operation.set, operation.inode);
+  else names.delete(operation.remove);
+}
+
+/** What a power cut leaves of a write: nothing, all, a prefix, or some of its sectors. */
+function torn(operation: FileOperation, random: Random): FileOperation[] {
+  const how = random.below(4);
+  if (how === 0) return [];
+  if (how === 1 || 'truncate' in operation) return [operation];
+  const { position, data } = operation;
+  if (how === 2) return [{ position, data: data.subarray(0, random.below(data.length + 1)) }];
+  const parts: FileOperation[] = [];
+  for (let at = 0; at < data.length; ) {
+    const end = Math.min(data.length, at + sectorBytes - ((position + at) % sectorBytes));
+    if (random.below(2) === 0) parts.push({ position: position + at, data: data.subarray(at, end) });
+    at = end;
+  }
+  return parts;
+}

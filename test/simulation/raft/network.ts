@@ -1,0 +1,70 @@
+import type { Message } from '../../../src/raft/core/types.js';
+import type { Transport, TransportReceiver } from '../../../src/raft/transport/transport.js';
+import { decodeBatch, encodeBatch } from '../../../src/raft/wire/message.js';
+import type { World } from './world.js';
+
+/** Drops, delays, doubles, reorders and cuts. */
+export class Network {
+  private readonly receivers = new Map<number, TransportReceiver>();
+  /** `from>to` that is cut. */
+  private readonly cuts = new Set<string>();
+  /** In 1000. */
+  dropRate = 0;
+  duplicateRate = 0;
+  maxDelay_ms = 5;
+  delivered = 0;
+
+  constructor(private readonly world: World) {}
+
+  cut(from: number, to: number): void {
+    this.cuts.add(`${from}>${to}`);
+  }
+
+  heal(): void {
+    this.cuts.clear();
+  }
+
+  detach(id: number): void {
+    this.receivers.delete(id);
+  }
+
+  transport(id: number): Transport {
+    let attached: TransportReceiver | undefined;
+    return {
+      start: (_self, receiver) => {
+        attached = receiver;
+        this.receivers.set(id, receiver);
+      },
+      setPeers: () => {},
+      send: (messages) => {
+        if (attached !== undefined && this.receivers.get(id) === attached) this.send(id, messages, attached);
+      },
+      stop: async () => {
+        if (this.receivers.get(id) === attached) this.receivers.delete(id);
+      },
+    };
+  }
+
+  private send(from: number, messages: readonly Message[], sender: TransportReceiver): void {
+    for (const message of messages) {
+      const lost = this.cuts.has(`${from}>${message.to}`) || this.world.random.below(1000) < this.dropRate;
+      if (lost) {
+        if (this.world.oneIn(4))
+          this.world.after(1, () => this.receivers.get(from) === sender && sender.unreachable(message.to));
+        continue;
+      }
+      const copies = this.world.random.below(1000) < this.duplicateRate ? 2 : 1;
+      for (let copy = 0; copy < copies; copy++) this.deliver(message);
+    }
+  }
+
+  private deliver(message: Message): void {
+    // Through the wire format now and then, so that what it does not carry is missed.
+    const [received] = this.world.oneIn(8) ? decodeBatch(encodeBatch([message])) : [message];
+    this.world.after(this.world.between(1, this.maxDelay_ms), () => {
+      if (this.cuts.has(`${message.from}>${message.to}`)) return;
+      this.delivered++;
+      this.receivers.get(message.to)?.receive([received as Message]);
+    });
+  }
+}

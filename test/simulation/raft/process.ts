@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import type { Logger } from 'winston';
+import { seededRandom } from '../../../src/model/random.js';
+import type { RaftCore } from '../../../src/raft/core/core.js';
+import { startRaft } from '../../../src/raft/driver.js';
+import { isDiskFull } from '../../../src/raft/log/wal.js';
+import type { Member, RaftNode, StateMachine } from '../../../src/raft/node.js';
+import { SimulatedDisk } from '../../helpers/sim-disk.js';
+import type { Invariants } from './invariants.js';
+import type { Network } from './network.js';
+import { processClock, type World } from './world.js';
+
+export function memberOf(id: number): Member {
+  return { id, nodeID: `node-${id}`, address: `host-${id}:2377` };
+}
+
+/** The replicated list of the simulation. */
+class ListMachine implements StateMachine {
+  items: string[] = [];
+  private index = 0;
+
+  constructor(
+    private readonly id: number,
+    private readonly world: World,
+    private readonly invariants: Invariants,
+    private readonly alive: () => boolean,
+  ) {}
+
+  apply(index: number, data: Uint8Array): unknown {
+    assert.ok(this.alive(), `${this.id} applies after it was killed`);
+    assert.ok(index > this.index, `${this.id} applies ${index} after ${this.index}`);
+    this.index = index;
+    const text = Buffer.from(data).toString();
+    this.invariants.checkApplied(this.id, index, text);
+    this.items.push(text);
+    return this.items.length;
+  }
+
+  async *snapshot(): AsyncIterable<Uint8Array> {
+    const items = this.items.slice();
+    for (let at = 0; at < items.length; at += 20) {
+      yield Buffer.from(JSON.stringify(items.slice(at, at + 20)));
+      if (this.world.oneIn(3)) await this.world.sleep(this.world.between(1, 30));
+    }
+  }
+
+  async restore(index: number, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const items: string[] = [];
+    for await (const chunk of chunks) items.push(...JSON.parse(Buffer.from(chunk).toString()));
+    assert.ok(index > this.index, `${this.id} is restored to ${index} after ${this.index}`);
+    this.index = index;
+    this.items = items;
+  }
+}
+
+/** One manager: a disk that outlives it, and the process that runs on it at the moment, if any. */
+export class Process {
+  readonly disk = new SimulatedDisk();
+  node: RaftNode | undefined;
+  machine: ListMachine | undefined;
+  private incarnation = 0;
+  running = false;
+  /** It left the cluster for good. */
+  gone = false;
+  diskDelay_ms = 2;
+  rate = 1;
+
+  constructor(
+    readonly id: number,
+    private readonly world: World,
+    private readonly network: Network,
+    private readonly invariants: Invariants,
+    private readonly failed: (error: unknown) => void,
+  ) {
+    this.disk.faults.delay = () =>
+      this.world.sleep(this.diskDelay_ms * 0.5 + this.world.random.below(100) * 0.01 * this.diskDelay_ms);
+  }
+
+  get core(): RaftCore | undefined {
+    return this.running && this.node !== undefined ? (this.node as unknown as { core: RaftCore }).core : undefined;
+  }
+
+  start(bootstrap?: readonly Member[]): void {
+    const incarnation = ++this.incarnation;
+    this.running = true;
+    const alive = () => this.running && this.incarnation === incarnation;
+    const machine = new ListMachine(this.id, this.world, this.invariants, alive);
+    const log = this.logger(alive);
+    startRaft({
+      self: memberOf(this.id),
+      disk: this.disk.mount(),
+      transport: this.network.transport(this.id),
+      stateMachine: machine,
+      clock: processClock(this.world, this.rate, alive),
+      random: seededRandom(this.world.random.below(2 ** 31)),
+      log,
+      onFatal: (error) => alive() && this.failed(error),
+      ...(bootstrap === undefined ? {} : { bootstrap }),
+      snapshotEveryEntries: 25,
+      trailingEntries: 8,
+      segmentBytes: 2048,
+    }).then(
+      (node) => {
+        if (!alive()) return;
+        this.node = node;
+        this.machine = machine;
+      },
+      (error) => {
+        if (!alive()) return;
+        // On a full disk it cannot start; the next try comes when it is restarted.
+        if (isDiskFull(error)) this.crash();
+        else this.failed(error);
+      },
+    );
+  }
+
+  /** A logger that takes a message against the protocol for what it is here, where everyone is honest: a bug. */
+  private logger(alive: () => boolean): Logger {
+    const say = (message: string, details?: object) => {
+      if (process.env.SIMULATION_LOG !== undefined) {
+        console.log(Math.round(this.world.now_ms), this.id, message, JSON.stringify(details ?? {}));
+      }
+      if (alive() && message === 'dropped a raft message')
+        this.failed(new Error(`${message}: ${JSON.stringify(details)}`));
+    };
+    return { debug: say, info: say, warn: say, error: say, log: say } as unknown as Logger;
+  }
+
+  /** kill -9, and the power with it. */
+  crash(): void {
+    if (!this.running) return;
+    this.running = false;
+    this.node = undefined;
+    this.network.detach(this.id);
+    this.disk.crash(this.world.random);
+  }
+
+  /** A clean stop; resolves when it is done. The disk keeps what a power cut right after would leave. */
+  async stop(handOver: boolean): Promise<void> {
+    const { node, incarnation } = this;
+    if (node === undefined) return;
+    await node.stop({ handOver });
+    if (this.incarnation === incarnation) this.crash();
+  }
+}

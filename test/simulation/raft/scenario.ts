@@ -1,0 +1,331 @@
+import assert from 'node:assert/strict';
+import { ShoalError } from '../../../src/model/errors.js';
+import { seededRandom } from '../../../src/model/random.js';
+import { History } from './history.js';
+import { Invariants } from './invariants.js';
+import { Network } from './network.js';
+import { memberOf, Process } from './process.js';
+import { World } from './world.js';
+
+export interface ScenarioResult {
+  seed: number;
+  steps: number;
+  acknowledged: number;
+  reads: number;
+  terms: number;
+  crashes: number;
+}
+
+const faults_ms = 12_000;
+/** A cluster whose faults are over is whole again within this time. */
+const recovery_ms = 30_000;
+
+/** A cluster, its clients, and everything that goes wrong: all of it follows from the seed. */
+class Scenario {
+  private readonly world: World;
+  private readonly network: Network;
+  private readonly invariants = new Invariants();
+  private readonly history = new History();
+  private readonly processes: Process[] = [];
+  private failure: unknown;
+  private quiet = false;
+  private crashes = 0;
+  private said = 0;
+  /** The longest time without something new going wrong. */
+  private readonly calm_ms: number;
+
+  constructor(private readonly seed: number) {
+    this.world = new World(seededRandom(seed));
+    this.network = new Network(this.world);
+    this.calm_ms = this.world.pick([300, 1000, 3000]) as number;
+    this.world.check = () => this.check();
+  }
+
+  private check(): void {
+    if (this.failure !== undefined) throw this.failure;
+    const observed = this.processes.flatMap(({ id, core }) => (core === undefined ? [] : [{ id, core }]));
+    this.invariants.check(observed);
+    if (this.world.steps % 500 === 0) this.invariants.checkLogMatching(observed);
+  }
+
+  private newProcess(): Process {
+    const id = this.processes.length + 1;
+    const fail = (error: unknown) => {
+      this.failure ??= error;
+    };
+    const process = new Process(id, this.world, this.network, this.invariants, fail);
+    process.rate = this.world.between(90, 110) / 100;
+    this.processes.push(process);
+    return process;
+  }
+
+  async run(): Promise<ScenarioResult> {
+    const size = this.world.oneIn(3) ? 5 : 3;
+    const founders = Array.from({ length: size }, () => this.newProcess());
+    for (const process of founders) process.start(founders.map(({ id }) => memberOf(id)));
+    for (let client = 0; client < 4; client++) this.client(client);
+    this.trouble();
+    await this.world.run(faults_ms);
+    await this.recover();
+    const terms = Math.max(...this.processes.map(({ core }) => core?.term ?? 0));
+    const { seed, history, crashes } = this;
+    return {
+      seed,
+      steps: this.world.steps,
+      acknowledged: history.acknowledged,
+      reads: history.readCount,
+      terms,
+      crashes,
+    };
+  }
+
+  /** Appends and reads through any member, one operation after the other. */
+  private client(number: number): void {
+    const next = async () => {
+      for (;;) {
+        await this.world.sleep(this.world.between(5, 120));
+        if (this.quiet) return;
+        const process = this.world.pick(this.processes.filter(({ node }) => node !== undefined));
+        if (process === undefined) continue;
+        if (this.world.oneIn(3)) await this.read(process);
+        else await this.append(process, `${number}.${++this.said}`);
+      }
+    };
+    next().catch((error) => {
+      this.failure ??= error;
+    });
+  }
+
+  private async append(process: Process, text: string): Promise<boolean> {
+    const append = this.history.began(text, this.world.now_ms);
+    // A process that dies leaves its clients without an answer.
+    const outcome = await Promise.race([
+      (process.node as NonNullable<typeof process.node>).propose(Buffer.from(text)).then(
+        ({ result }) => ({ kind: 'acknowledged', place: result as number }) as const,
+        (error) => ({ kind: 'failed', error }) as const,
+      ),
+      this.world.sleep(8000).then(() => ({ kind: 'hung' }) as const),
+    ]);
+    if (outcome.kind === 'acknowledged') {
+      this.history.ended(append, this.world.now_ms, 'acknowledged', outcome.place);
+      return true;
+    }
+    if (outcome.kind === 'failed') {
+      if (!(outcome.error instanceof ShoalError)) throw outcome.error;
+      const refused = outcome.error.code === 'no-leader' || outcome.error.code === 'overloaded';
+      this.history.ended(append, this.world.now_ms, refused ? 'refused' : 'unknown');
+    } else {
+      assert.ok(!process.running || this.world.now_ms > 8000, 'a proposal hung on a process that runs');
+    }
+    return false;
+  }
+
+  private async read(process: Process): Promise<void> {
+    const start_ms = this.world.now_ms;
+    const { machine, node } = process;
+    const done = await Promise.race([
+      (node as NonNullable<typeof node>).readBarrier().then(
+        () => machine?.items.length,
+        (error) => {
+          if (!(error instanceof ShoalError)) throw error;
+          return undefined;
+        },
+      ),
+      this.world.sleep(8000).then(() => undefined),
+    ]);
+    if (done !== undefined) this.history.read(start_ms, this.world.now_ms, done);
+  }
+
+  /** Something goes wrong, every now and then. */
+  private trouble(): void {
+    if (this.quiet) return;
+    this.world.after(this.world.between(50, this.calm_ms), () => {
+      if (this.quiet) return;
+      const kinds = [
+        () => this.crashOne(),
+        () => this.crashOne(),
+        () => this.partition(),
+        () => this.partition(),
+        () => this.badNetwork(),
+        () => this.badDisk(),
+        () => this.fullDisk(),
+        () => this.transfer(),
+        () => this.join(),
+        () => this.leave(),
+        () => this.stopOne(),
+        () => this.crashAll(),
+      ];
+      this.world.pick(kinds)?.();
+      this.trouble();
+    });
+  }
+
+  private restartLater(process: Process): void {
+    this.world.after(this.world.between(1, 3000), () => {
+      if (this.quiet || process.gone || process.running) return;
+      process.start();
+      // It may give up at once, on a full disk.
+      this.restartLater(process);
+    });
+  }
+
+  private crashOne(): void {
+    const process = this.world.pick(this.processes.filter(({ running }) => running));
+    if (process === undefined) return;
+    this.crashes++;
+    process.crash();
+    this.restartLater(process);
+  }
+
+  private crashAll(): void {
+    if (!this.world.oneIn(4)) return;
+    for (const process of this.processes.filter(({ running }) => running)) {
+      this.crashes++;
+      process.crash();
+      this.restartLater(process);
+    }
+  }
+
+  private stopOne(): void {
+    const process = this.world.pick(this.processes.filter(({ node }) => node !== undefined));
+    if (process === undefined) return;
+    process.stop(this.world.oneIn(2)).then(
+      () => this.restartLater(process),
+      (error) => {
+        this.failure ??= error;
+      },
+    );
+  }
+
+  private partition(): void {
+    const side = new Set(this.processes.filter(() => this.world.oneIn(2)).map(({ id }) => id));
+    const oneWay = this.world.oneIn(3);
+    for (const left of this.processes) {
+      for (const right of this.processes) {
+        if (side.has(left.id) === side.has(right.id)) continue;
+        if (!oneWay || side.has(left.id)) this.network.cut(left.id, right.id);
+      }
+    }
+    this.world.after(this.world.between(100, 4000), () => this.network.heal());
+  }
+
+  private badNetwork(): void {
+    this.network.dropRate = this.world.between(0, 200);
+    this.network.duplicateRate = this.world.between(0, 100);
+    this.network.maxDelay_ms = this.world.pick([2, 5, 20, 100, 400]) as number;
+  }
+
+  private badDisk(): void {
+    const process = this.world.pick(this.processes) as Process;
+    process.diskDelay_ms = this.world.pick([1, 2, 5, 50, 500]) as number;
+  }
+
+  private fullDisk(): void {
+    const process = this.world.pick(this.processes) as Process;
+    process.disk.faults.capacity = this.world.between(0, 4000);
+    this.world.after(this.world.between(200, 3000), () => {
+      process.disk.faults.capacity = Number.POSITIVE_INFINITY;
+    });
+  }
+
+  private get leader(): Process | undefined {
+    return this.processes
+      .filter(({ core }) => core?.role === 'leader')
+      .sort((left, right) => (right.core?.term ?? 0) - (left.core?.term ?? 0))[0];
+  }
+
+  /** Whatever a change of members comes to is fine; that it is not half done, the checks see. */
+  private change(work: Promise<void> | undefined): void {
+    work?.catch((error) => {
+      if (!(error instanceof ShoalError)) this.failure ??= error;
+    });
+  }
+
+  private transfer(): void {
+    this.change(this.leader?.node?.transferLeadership());
+  }
+
+  private join(): void {
+    const { leader } = this;
+    if (leader === undefined || this.processes.length >= 9) return;
+    const process = this.newProcess();
+    process.start();
+    this.change(leader.node?.addMember(memberOf(process.id)));
+  }
+
+  private leave(): void {
+    const { leader } = this;
+    const voters = leader?.core?.membership.voters ?? [];
+    const id = this.world.pick(voters)?.id;
+    if (leader === undefined || id === undefined || voters.length <= 2) return;
+    this.change(
+      leader.node?.removeMember(id).then(() => {
+        const process = this.processes[id - 1] as Process;
+        process.gone = true;
+        this.world.after(this.world.between(500, 3000), () => process.crash());
+      }),
+    );
+  }
+
+  /** No more faults: the cluster becomes whole again, and everyone agrees. */
+  private async recover(): Promise<void> {
+    this.quiet = true;
+    this.network.heal();
+    this.network.dropRate = 0;
+    this.network.duplicateRate = 0;
+    this.network.maxDelay_ms = 5;
+    for (const process of this.processes) {
+      process.disk.faults.capacity = Number.POSITIVE_INFINITY;
+      process.diskDelay_ms = 2;
+    }
+    const last = new Set<number>();
+    const until_ms = this.world.now_ms + recovery_ms;
+    const finish = async () => {
+      for (;;) {
+        for (const process of this.processes) if (!process.running && !process.gone) process.start();
+        await this.world.sleep(100);
+        for (const { id, learner } of this.leader?.node?.status().members ?? []) {
+          const process = this.processes[id - 1] as Process;
+          if (learner || last.has(id) || process.node === undefined) continue;
+          if (await this.append(process, `last ${id} ${++this.said}`)) last.add(id);
+        }
+      }
+    };
+    finish().catch((error) => {
+      this.failure ??= error;
+    });
+    await this.world.run(until_ms, () => this.isWhole(last));
+    assert.ok(this.isWhole(last), this.describe('the cluster did not recover'));
+    this.history.check(this.leader?.machine?.items ?? []);
+  }
+
+  private isWhole(said: ReadonlySet<number>): boolean {
+    const { leader } = this;
+    const members = leader?.node?.status().members ?? [];
+    if (leader === undefined || members.length === 0) return false;
+    return members.every(({ id, learner }) => {
+      const process = this.processes[id - 1] as Process;
+      return !learner && said.has(id) && process.core?.applied === leader.core?.lastIndex;
+    });
+  }
+
+  private describe(what: string): string {
+    const states = this.processes.map(({ id, running, gone, core }) => {
+      if (core === undefined) return `${id}: ${gone ? 'gone' : running ? 'starting' : 'down'}`;
+      const { term, role, leader, committed, applied, lastIndex, firstIndex, membership } = core;
+      const ids = `${membership.voters.map((member) => member.id)}|${membership.learners.map((member) => member.id)}`;
+      return `${id}: ${role} of term ${term}, leader ${leader}, log ${firstIndex}..${lastIndex}, committed ${committed}, applied ${applied}, members ${ids}`;
+    });
+    return `${what}\n  ${states.join('\n  ')}`;
+  }
+}
+
+/** Runs the scenario of a seed. What goes wrong is thrown, with the seed in the message. */
+export async function simulate(seed: number): Promise<ScenarioResult> {
+  try {
+    return await new Scenario(seed).run();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`seed ${seed}: ${reason}\nreplay it: npm run simulate -- --seed ${seed}`, { cause: error });
+  }
+}
