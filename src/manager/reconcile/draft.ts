@@ -1,4 +1,4 @@
-import type { OperationInit, Service, Task, TaskStatus, TransactionInit } from '../../model/types.js';
+import type { OperationInit, Service, Task, TaskSpec, TaskStatus, TransactionInit } from '../../model/types.js';
 import { isWanted } from '../../scheduler/fleet.js';
 import type { Wanted } from '../../scheduler/group.js';
 
@@ -15,11 +15,12 @@ interface Change {
   status?: TaskStatus;
 }
 
-/**
- * Operations in one entry, past which a plan is cut off: what is left follows in the next. Keeps an entry in the low
- * megabytes and the time it takes to apply in the tens of milliseconds.
- */
-const operations_max = 10_000;
+// A plan is cut off where it grows past these; what is left follows in the next. Applying an entry holds up everything else on
+// a manager, heartbeats of Raft included: this many tasks take some 0.2 s, well below the shortest election timeout of 1 s.
+const operations_max = 2000;
+const bytes_max = 2 * 2 ** 20;
+/** What a task takes in an entry besides its spec, roughly. */
+const taskOverhead_bytes = 300;
 
 /** The plan as it grows: every task and service at most once, turned into one transaction at the end. */
 export class Draft {
@@ -33,10 +34,12 @@ export class Draft {
   readonly #services = new Map<string, { before: Service; after: Service }>();
   readonly #checkedServices = new Map<string, Service>();
   readonly #checks: OperationInit[] = [];
+  #bytes = 0;
+  readonly #specBytes = new Map<TaskSpec, number>(); // tasks of a service mostly share one
 
   /** Whether there is room for more; if not, notes that the plan is not whole. */
   hasRoom(): boolean {
-    if (this.#births.size + this.#changes.size + this.#removed.size < operations_max) return true;
+    if (this.size < operations_max && this.#bytes < bytes_max) return true;
     this.cut = true;
     return false;
   }
@@ -65,6 +68,7 @@ export class Draft {
   }
 
   bear(birth: Birth): void {
+    this.#weigh(birth.task);
     this.#births.set(birth.task.ID, birth);
   }
 
@@ -141,9 +145,19 @@ export class Draft {
       }));
   }
 
+  #weigh(task: Task): void {
+    let bytes = task.Spec === null ? 0 : this.#specBytes.get(task.Spec);
+    if (bytes === undefined) {
+      bytes = JSON.stringify(task.Spec).length;
+      this.#specBytes.set(task.Spec!, bytes);
+    }
+    this.#bytes += bytes + taskOverhead_bytes;
+  }
+
   #changeOf(task: Task): Change {
     let change = this.#changes.get(task.ID);
     if (change === undefined) {
+      this.#weigh(task);
       change = { task, fields: {} };
       this.#changes.set(task.ID, change);
     }

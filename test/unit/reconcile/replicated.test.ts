@@ -165,14 +165,22 @@ describe('reconcile of a replicated service', () => {
   });
 
   it('leaves out what does not fit into one entry and brings it in the next', () => {
-    world.create('web', 25_000);
-    const first = world.look();
-    assert.equal(first.cut, true);
-    world.planAll();
-    assert.equal(world.wanted('web').length, 25_000);
-    assert.equal(world.look().cut, false);
-    const spread = [...world.spread(world.wanted('web')).values()];
-    assert.ok(Math.max(...spread) - Math.min(...spread) <= 1);
+    for (const [replicas, env_bytes] of [
+      [4500, 1],
+      [300, 30_000],
+    ] as const) {
+      world = new Orchestra();
+      world.addNodes(3);
+      const Env = [`FILL=${'x'.repeat(env_bytes)}`];
+      world.create('web', replicas, { TaskTemplate: { ContainerSpec: { Image: 'web:1', Env } } });
+      assert.equal(world.look().cut, true);
+      world.planAll();
+      assert.ok(world.plans > 2);
+      assert.equal(world.wanted('web').length, replicas);
+      assert.equal(world.look().cut, false);
+      const spread = [...world.spread(world.wanted('web')).values()];
+      assert.ok(Math.max(...spread) - Math.min(...spread) <= 1);
+    }
   });
 
   it('refuses nothing and loses nothing when the service changed while the plan was on its way', () => {
