@@ -76,7 +76,7 @@ export class Agenda {
     }
     for (const id of plan.waiting) this.#waiting.add(id);
     for (const [id, at] of plan.wakes) this.#wakes.set(id, at);
-    if (plan.cut) this.putBack(taken);
+    this.add(plan.left);
   }
 
   /** When the next service is due though nothing changed. */

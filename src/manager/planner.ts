@@ -88,6 +88,7 @@ export class Planner {
     log.info('planning begins', { term });
     let settled = false;
     while (this.#term === term) {
+      this.#changed = false;
       try {
         // Once an entry of ours is applied, so is every one before it, plans of former leaders and lost answers included.
         if (!settled) await this.#parts.proposer.propose({ Operations: [], Origin: 'reconcile', Time: this.#time() });
@@ -108,7 +109,6 @@ export class Planner {
   /** Makes a plan of what is due and has it committed. False when nothing is due. */
   async #step(): Promise<boolean> {
     const { store, clock, random, proposer, log } = this.#parts;
-    this.#changed = false;
     const alone = this.#alone > 0;
     if (alone) this.#alone--;
     const due = alone ? this.#agenda.takeOne(clock.now(), store) : this.#agenda.take(clock.now());

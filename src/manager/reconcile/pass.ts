@@ -62,7 +62,7 @@ export class ServicePass {
 
   /** Whether the task comes into being with this plan. */
   isBorn(task: Task): boolean {
-    return this.#born.has(task);
+    return this.#born.size > 0 && this.#born.has(task);
   }
 
   /** Has this pass come back to the service at `at` though nothing changed. */

@@ -10,6 +10,6 @@ export interface Plan {
   wakes: ReadonlyMap<string, number>;
   /** Services with tasks that wait for a node: to be looked at when a node gets room or is better. */
   waiting: ReadonlySet<string>;
-  /** The plan was cut off where it grew too large for one entry: there is more to do once it is applied. */
-  cut: boolean;
+  /** Services not looked at to the end, as the plan grew too large for one entry: their turn is once it is applied. */
+  left: ReadonlySet<string>;
 }

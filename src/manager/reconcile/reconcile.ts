@@ -21,16 +21,22 @@ export function reconcile(view: View, now: number, random: Random, services?: Re
   const draft = new Draft();
   const pass: Pass = { view, now, random, nodes: new Nodes(view), ports: new PublishedPorts(view), draft };
   const planned: ServicePass[] = [];
+  const left = new Set<string>();
   for (const id of services ?? allServices(view)) {
-    if (!draft.hasRoom()) break;
+    if (!draft.hasRoom()) {
+      left.add(id);
+      continue;
+    }
     const service = view.get('Service', id);
     if (service === undefined) {
       removeTasksOf(pass, id);
+      if (draft.cut) left.add(id);
       continue;
     }
     const before = draft.size;
     const of = planService(pass, service);
     if (of !== undefined) planned.push(of);
+    if (draft.cut) left.add(id);
     if (draft.size > before) draft.checkService(service);
   }
   placeTasks(pass, planned);
@@ -40,7 +46,7 @@ export function reconcile(view: View, now: number, random: Random, services?: Re
     wakeAt: Number.isFinite(wakeAt) ? wakeAt : undefined,
     wakes: draft.wakes,
     waiting: draft.waiting,
-    cut: draft.cut,
+    left,
   };
 }
 

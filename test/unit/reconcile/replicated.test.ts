@@ -173,11 +173,11 @@ describe('reconcile of a replicated service', () => {
       world.addNodes(3);
       const Env = [`FILL=${'x'.repeat(env_bytes)}`];
       world.create('web', replicas, { TaskTemplate: { ContainerSpec: { Image: 'web:1', Env } } });
-      assert.equal(world.look().cut, true);
+      assert.equal(world.look().left.size, 1);
       world.planAll();
       assert.ok(world.plans > 2);
       assert.equal(world.wanted('web').length, replicas);
-      assert.equal(world.look().cut, false);
+      assert.equal(world.look().left.size, 0);
       const spread = [...world.spread(world.wanted('web')).values()];
       assert.ok(Math.max(...spread) - Math.min(...spread) <= 1);
     }
