@@ -55,5 +55,9 @@ export function checkRoute(route: Route): CheckedRoute | { reason: string } {
 }
 
 function quoted(value: unknown): string {
-  return (JSON.stringify(value) ?? 'undefined').slice(0, 64);
+  return typeof value === 'string'
+    ? JSON.stringify(value.slice(0, 32))
+    : typeof value === 'number'
+      ? `${value}`
+      : typeof value;
 }

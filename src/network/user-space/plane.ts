@@ -158,15 +158,16 @@ export class UserSpacePlane implements DataPlane {
   ): Map<string, Published> {
     const wanted = new Map<string, Published>();
     for (const route of routes) {
-      const known = before.get(route?.ID);
-      const checked = known?.route === route ? known.checked : checkRoute(route);
+      const routeID = typeof route?.ID === 'string' ? route.ID : '';
+      const known = before.get(routeID);
+      const checked = known !== undefined && known.route === route ? known.checked : checkRoute(route);
       if ('reason' in checked) {
-        failed.push({ routeID: String(route?.ID), reason: checked.reason });
+        failed.push({ routeID, reason: checked.reason });
         continue;
       }
       const key = `${checked.protocol}/${checked.port}`;
       if (wanted.has(key)) {
-        failed.push({ routeID: String(route.ID), reason: `PublishedPort: ${key} is in another route already` });
+        failed.push({ routeID, reason: `PublishedPort: ${key} is in another route already` });
         continue;
       }
       const there = before.get(key);
