@@ -5,7 +5,7 @@ import { shoalCommand } from '../../src/lab/daemon-command.js';
 import type { Host } from '../../src/lab/host.js';
 import type { Lab } from '../../src/lab/lab.js';
 import type { LoadReport } from '../../src/lab/load.js';
-import { tryRun } from '../../src/lab/run.js';
+import { runShown, tryRun } from '../../src/lab/run.js';
 import { packageRoot } from '../../src/model/paths.js';
 
 const paint = (code: number, text: string) => (process.stdout.isTTY ? `\x1b[${code}m${text}\x1b[0m` : text);
@@ -34,24 +34,14 @@ export async function ask(host: Host, ...args: string[]): Promise<string> {
   return output.stdout.trim();
 }
 
-async function runShown(command: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const [program = '', ...args] = command;
-  const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
-  const [code] = (await once(child, 'exit')) as [number | null];
-  return code ?? 1;
-}
-
 /** Asks the port of each host a few times, from outside the cluster, and shows which replicas answered. */
 export async function askPort(lab: Lab, hosts: readonly Host[], port: number, times = 6): Promise<void> {
   for (const host of hosts) {
     const url = `http://${host.address}:${port}/`;
-    const [program = '', ...args] = [...lab.clientPrefix(), 'busybox', 'wget', '-q', '-T', '3', '-O', '-', url];
-    const answers: string[] = [];
-    for (let turn = 0; turn < times; turn++) {
-      const output = await tryRun(program, args);
-      if (output.code !== 0) throw new Error(`${url} does not answer: ${output.stderr.trim()}`);
-      answers.push(output.stdout.trim());
-    }
+    const [program = '', ...args] = lab.askCommand(url, times);
+    const output = await tryRun(program, args);
+    if (output.code !== 0) throw new Error(`${url} does not answer: ${output.stderr.trim()}`);
+    const answers = output.stdout.trim().split('\n');
     const replicas = [...new Set(answers)].sort();
     console.log(`${host.name}  ${url}  ${times} requests answered by ${replicas.length}: ${replicas.join(', ')}`);
   }

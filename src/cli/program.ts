@@ -85,7 +85,7 @@ export async function run(args: readonly string[], contextFor: (host: string | u
   try {
     const program = programOf(remembered);
     await program.parseAsync([...args], { from: 'user' });
-    return 0;
+    return Number(process.exitCode ?? 0); // `lab exec` ends as the command that it ran
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode;
     fallback.err.write(`${thrown instanceof Error ? thrown.message : String(thrown)}\n`);

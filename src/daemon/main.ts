@@ -85,6 +85,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
         engine,
         hostname: options.hostname || hostname(),
         labels: options.labels,
+        publishAddress: options.publishAddress,
         clock,
         random,
         log,

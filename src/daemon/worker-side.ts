@@ -4,7 +4,10 @@ import type { Clock } from '../model/clock.js';
 import { messageOf } from '../model/errors.js';
 import type { Random } from '../model/random.js';
 import { serviceClient } from '../model/services.js';
-import type { HelloInit, NodeDescription, Routes } from '../model/types.js';
+import type { HelloInit, NodeDescription } from '../model/types.js';
+import type { DataPlane } from '../network/data-plane.js';
+import { PlaneDriver } from '../network/plane-driver.js';
+import { UserSpacePlane } from '../network/user-space/plane.js';
 import type { Credentials } from '../security/credentials.js';
 import type { NodeRole } from '../security/identity.js';
 import { tlsInfoOf } from '../security/tls-info.js';
@@ -44,11 +47,15 @@ export interface WorkerParts {
   hostname: string;
   /** Added to the engine's own. */
   labels: Readonly<Record<string, string>>;
+  /** Address that published ports listen on; '' is all of the node's. */
+  publishAddress: string;
   clock: Clock;
   random: Random;
   log: Logger;
 }
 
+// As long as a node may be silent before it is taken for lost (three heartbeats).
+const engineAway_ms_max = 3_000;
 // linux/magic.h TMPFS_MAGIC
 const tmpfs = 0x01021994;
 
@@ -74,6 +81,9 @@ class NodeWorker implements WorkerSide {
   readonly #parts: WorkerParts;
   readonly #agent: Agent;
   readonly #session: NodeSession;
+  readonly #plane: DataPlane;
+  readonly #routes: PlaneDriver;
+  #cancelEngineReport: () => void = () => {};
   #hasConnected = false;
 
   constructor(place: WorkerPlace, parts: WorkerParts) {
@@ -91,6 +101,19 @@ class NodeWorker implements WorkerSide {
       report: (reports) => this.#session.report(reports),
       memoryDirectory: memoryDirectory(state.nodeID),
     });
+    const { publishAddress } = parts;
+    this.#plane = new UserSpacePlane({
+      log: log.child({ part: 'plane' }),
+      clock,
+      random,
+      ...(publishAddress !== '' && { addresses: [publishAddress] }),
+    });
+    this.#routes = new PlaneDriver({
+      plane: this.#plane,
+      clock,
+      log: log.child({ part: 'plane' }),
+      applied: (revision, busy) => this.#session.routesApplied(revision, busy),
+    });
     this.#session = new NodeSession({
       self: state.nodeID,
       managers: state.managers.map(({ NodeID, Addr }) => ({ nodeID: NodeID, address: Addr })),
@@ -98,7 +121,7 @@ class NodeWorker implements WorkerSide {
       hello: () => this.#hello(address),
       handlers: {
         onAssignments: (assignments) => this.#agent.assign(assignments),
-        onRoutes: (routes) => this.#route(routes),
+        onRoutes: (routes) => this.#routes.receive(routes),
         onManagers: (managers) => events.onManagers(managers.map(({ NodeID, Addr }) => ({ NodeID, Addr }))),
         onRole: (role) => events.onRole(role === 'manager' ? 'manager' : 'worker'),
         onRemoved: (reason) => events.onRejected(reason),
@@ -112,12 +135,21 @@ class NodeWorker implements WorkerSide {
       random,
       log: log.child({ part: 'session' }),
     });
-    this.#agent.onEngineChange(() => {
-      this.#describe().then(
-        (description) => this.#session.describe(description, this.#agent.engineError()),
-        (error) => log.warn('the node could not describe itself', { reason: messageOf(error) }),
-      );
-    });
+    this.#agent.onEngineChange(() => this.#engineChanged());
+  }
+
+  /** Good news travels at once. Bad news waits: an engine that is only being restarted must not send its tasks elsewhere. */
+  #engineChanged(): void {
+    this.#cancelEngineReport();
+    if (this.#agent.engineError() === '') this.#report();
+    else this.#cancelEngineReport = this.#parts.clock.after(engineAway_ms_max, () => this.#report());
+  }
+
+  #report(): void {
+    this.#describe().then(
+      (description) => this.#session.describe(description, this.#agent.engineError()),
+      (error) => this.#parts.log.warn('the node could not describe itself', { reason: messageOf(error) }),
+    );
   }
 
   get isConnected(): boolean {
@@ -144,13 +176,11 @@ class NodeWorker implements WorkerSide {
     };
   }
 
-  #route(routes: Routes): void {
-    this.#session.routesApplied(routes.Revision, []);
-  }
-
   async stop(): Promise<void> {
+    this.#cancelEngineReport();
     this.#session.stop();
-    await this.#agent.stop();
+    await this.#routes.close();
+    await Promise.all([this.#plane.close(), this.#agent.stop()]);
   }
 
   async removeContainers(): Promise<void> {

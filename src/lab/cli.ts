@@ -3,7 +3,7 @@ import { messageOf, ShoalError } from '../model/errors.js';
 import { shoalCommand } from './daemon-command.js';
 import type { Host } from './host.js';
 import { Lab } from './lab.js';
-import { tryRun } from './run.js';
+import { runShown, tryRun } from './run.js';
 
 /** `shoal lab …`: several hosts, each with a Docker Engine and a Shoal daemon, on one Linux machine. */
 export function labCommand(): Command {
@@ -32,6 +32,11 @@ export function labCommand(): Command {
     .argument('<command...>')
     .passThroughOptions()
     .action(guard(execute));
+  named(lab.command('get'))
+    .description('Get a URL as a machine beside the cluster does')
+    .argument('<url>')
+    .option('--times <n>', 'on that many new connections', wholeNumber, 1)
+    .action(guard(get));
   const onHosts = (verb: string, summary: string, act: (host: Host) => Promise<void>) =>
     named(lab.command(verb))
       .description(summary)
@@ -74,7 +79,7 @@ async function up(hosts: number, options: UpOptions): Promise<void> {
   console.log(`
 Use it:    export SHOAL_HOST=unix://${first?.apiSocket}
            shoal ${options.init ? 'service create --name web --replicas 3 -p 8080:80 shoal/web:1' : 'swarm init'}
-           shoal lab exec${name} client busybox wget -qO- http://${first?.address}:8080/
+           shoal lab get${name} http://${first?.address}:8080/
 End it:    shoal lab down${name}`);
 }
 
@@ -119,13 +124,12 @@ async function execute(name: string, command: string[], options: { name: string 
     process.exitCode = await lab.host(name).interact(command);
     return;
   }
-  const [program = 'true', ...args] = [...lab.clientPrefix(), ...command];
-  const { spawn } = await import('node:child_process');
-  const child = spawn(program, args, { stdio: 'inherit' });
-  process.exitCode = await new Promise<number>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', (code) => resolve(code ?? 1));
-  });
+  process.exitCode = await runShown([...lab.clientPrefix(), ...command]);
+}
+
+async function get(url: string, options: { name: string; times: number }): Promise<void> {
+  if (!URL.canParse(url)) throw new ShoalError('invalid-argument', `${JSON.stringify(url)} is not a URL`);
+  process.exitCode = await runShown(Lab.open(options.name).askCommand(url, options.times));
 }
 
 function opened(name: string) {

@@ -1,5 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { messageOf, ShoalError } from '../model/errors.js';
+import { packageRoot } from '../model/paths.js';
 import type { Host, HostOptions } from './host.js';
 import { loadImage, makeImageFile } from './image.js';
 import { hostsMax, Layout } from './layout.js';
@@ -111,6 +113,12 @@ export class Lab {
   /** Command prefix that runs a program as a client outside the cluster that reaches every host. */
   clientPrefix(): string[] {
     return this.sharedEngine === undefined ? ['ip', 'netns', 'exec', this.layout.clientNamespace] : [];
+  }
+
+  /** Command that gets `url` as that client, `times` times on new connections, and prints each answer on a line. */
+  askCommand(url: string, times: number): string[] {
+    const program = join(packageRoot(), 'dist', 'src', 'lab', 'ask.js');
+    return [...this.clientPrefix(), process.execPath, program, url, String(times)];
   }
 
   /** Ends everything and removes it, the hosts' disks too. */

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ShoalError } from '../model/errors.js';
@@ -8,7 +7,7 @@ import { cgroupCleanScript, engineCommand, initScript, shellLine } from './host-
 import type { HostLayout } from './layout.js';
 import { answersPing } from './probe.js';
 import { childrenOf, isRunning, markOf, type ProcessMark, signal } from './processes.js';
-import { type Output, run, startDetached, tryRun, waitFor } from './run.js';
+import { type Output, run, runShown, startDetached, tryRun, waitFor } from './run.js';
 import { cable, hostNetworkDown, hostNetworkUp } from './switch.js';
 
 const boot_ms_max = 60_000; // two noisy cores may start several engines at once
@@ -174,12 +173,8 @@ export class NamespaceHost implements Host {
     return tryRun('nsenter', this.enter(command));
   }
 
-  async interact(command: readonly string[]): Promise<number> {
-    const child = spawn('nsenter', this.enter(command), { stdio: 'inherit' });
-    return new Promise((resolve, reject) => {
-      child.on('error', reject);
-      child.on('exit', (code) => resolve(code ?? 1));
-    });
+  interact(command: readonly string[]): Promise<number> {
+    return runShown(['nsenter', ...this.enter(command)]);
   }
 
   isUp(): boolean {

@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
+import { constants } from 'node:os';
 import { ShoalError } from '../model/errors.js';
 
 const outputLimit_bytes = 64 * 1024 * 1024;
@@ -48,6 +49,16 @@ export async function run(
     );
   }
   return output.stdout;
+}
+
+/** Runs a program on this process's own terminal; resolves with its exit code, as a shell counts it (128 and more: a signal). */
+export function runShown(command: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
+  const [program = 'true', ...args] = command;
+  const child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  });
 }
 
 /** Starts a program in a session of its own that outlives this process; its output goes to the end of `logFile`. Returns its process id. */

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ShoalError } from '../model/errors.js';
@@ -7,7 +6,7 @@ import type { Host, HostOptions } from './host.js';
 import type { HostLayout } from './layout.js';
 import { answersPing } from './probe.js';
 import { isRunning, markOf, type ProcessMark, signal } from './processes.js';
-import { type Output, startDetached, tryRun, waitFor } from './run.js';
+import { type Output, runShown, startDetached, tryRun, waitFor } from './run.js';
 
 const boot_ms_max = 60_000;
 const end_ms_max = 30_000;
@@ -102,12 +101,7 @@ export class SharedHost implements Host {
   }
 
   interact(command: readonly string[]): Promise<number> {
-    const [program = 'true', ...args] = command;
-    const child = spawn(program, args, { stdio: 'inherit' });
-    return new Promise((resolve, reject) => {
-      child.on('error', reject);
-      child.on('exit', (code) => resolve(code ?? 1));
-    });
+    return runShown(command);
   }
 
   isUp(): boolean {

@@ -98,6 +98,7 @@ export class Daemons {
           engine,
           hostname: options.listenAddress,
           labels: options.labels,
+          publishAddress: '127.0.0.1',
           clock: systemClock,
           random: systemRandom,
           log,

@@ -89,8 +89,7 @@ export async function formCluster(lab: Lab, managers: number): Promise<void> {
 
 /** GET http://address:port/ from the client beside the cluster; undefined when nothing answered. */
 export async function get(lab: Lab, address: string, port: number): Promise<string | undefined> {
-  const url = `http://${address}:${port}/`;
-  const [program = '', ...args] = [...lab.clientPrefix(), 'busybox', 'wget', '-q', '-T', '3', '-O', '-', url];
+  const [program = '', ...args] = lab.askCommand(`http://${address}:${port}/`, 1);
   const output = await tryRun(program, args);
   return output.code === 0 ? output.stdout.trim() : undefined;
 }
