@@ -35,9 +35,9 @@ async function events(api: Api, exchange: Exchange): Promise<void> {
   const since = instant(exchange, 'since');
   const until = instant(exchange, 'until');
   const { response } = exchange;
-  const upstream = await openRequest(() => api.backend.connectEngine(), {
+  const upstream = await openRequest(api.engines.own.connect, {
     method: 'GET',
-    path: await engineTarget(exchange, api.engineVersion),
+    path: await engineTarget(exchange, api.engines.own.version),
   });
   response.once('close', () => upstream.destroy());
   upstream.end();

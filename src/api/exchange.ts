@@ -4,9 +4,9 @@ import type { Clock } from '../model/clock.js';
 import { ShoalError } from '../model/errors.js';
 import type { Random } from '../model/random.js';
 import type { Backend, ManagerBackend } from './backend.js';
+import type { Engines } from './engines.js';
 import type { EventLog } from './event-log.js';
 import type { Limits } from './limits.js';
-import type { EngineVersion } from './passthrough.js';
 
 /** What every handler works with. */
 export interface Api {
@@ -14,7 +14,7 @@ export interface Api {
   log: Logger;
   clock: Clock;
   random: Random;
-  engineVersion: EngineVersion;
+  engines: Engines;
   events: EventLog;
   limits: Limits;
 }

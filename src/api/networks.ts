@@ -14,7 +14,7 @@ async function create(api: Api, exchange: Exchange): Promise<void> {
       'Driver: overlay networks are not supported; services reach each other through published ports',
     );
   }
-  await passThrough(api, exchange, () => api.backend.connectEngine(), body);
+  await passThrough(api, exchange, api.engines.own, body);
 }
 
 function isForCluster(body: Buffer): boolean {

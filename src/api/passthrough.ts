@@ -3,9 +3,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ShoalError } from '../model/errors.js';
-import { type Connect, getJSON, openRequest, responseOf } from './engine.js';
+import { openRequest, responseOf } from './engine.js';
+import type { EngineVersion } from './engine-version.js';
+import type { Engine } from './engines.js';
 import type { Api, Exchange } from './exchange.js';
-import { apiVersion } from './version.js';
 
 /** Headers that belong to one connection, not to the request (RFC 9110, 7.6.1), and what we answer for ourselves. */
 const ofConnection: ReadonlySet<string> = new Set([
@@ -22,41 +23,6 @@ const ofConnection: ReadonlySet<string> = new Set([
   'expect',
 ]);
 const answeredByUs: ReadonlySet<string> = new Set(['api-version', 'docker-experimental', 'ostype', 'server', 'date']);
-
-/** How long what an engine said of its API version holds: an engine is upgraded now and then under a running daemon. */
-const versionAge_ms = 30_000;
-
-/** The engine's own API version, asked once in a while. */
-export class EngineVersion {
-  private readonly connect: Connect;
-  private readonly now: () => number;
-  private known: Promise<number> | undefined;
-  private knownAt_ms = 0;
-
-  constructor(connect: Connect, now: () => number) {
-    this.connect = connect;
-    this.now = now;
-  }
-
-  /** Minor of the newest API version that the engine speaks. Throws `unavailable`. */
-  minor(): Promise<number> {
-    if (this.known === undefined || this.now() - this.knownAt_ms > versionAge_ms) {
-      this.knownAt_ms = this.now();
-      const asked = this.ask();
-      asked.catch(() => {
-        if (this.known === asked) this.known = undefined;
-      });
-      this.known = asked;
-    }
-    return this.known;
-  }
-
-  private async ask(): Promise<number> {
-    const { response } = await getJSON(this.connect, '/_ping');
-    const match = /^1\.(\d{1,4})$/.exec(String(response.headers['api-version'] ?? ''));
-    return match === null ? Number(apiVersion.slice(2)) : Number(match[1]);
-  }
-}
 
 /** The request's target for an engine that speaks API versions up to 1.`minor`. */
 export async function engineTarget(exchange: Exchange, version: EngineVersion): Promise<string> {
@@ -80,12 +46,12 @@ function forwardedHeaders(message: IncomingMessage): Record<string, string[]> {
  * Hands a request to an engine and its answer to the client, as they come: neither side runs ahead of the other, and when one
  * goes away the other is told. `body` replaces the request's own when that was read already.
  */
-export async function passThrough(api: Api, exchange: Exchange, connect: Connect, body?: Buffer): Promise<void> {
+export async function passThrough(api: Api, exchange: Exchange, engine: Engine, body?: Buffer): Promise<void> {
   const { request, response } = exchange;
-  const path = await engineTarget(exchange, api.engineVersion);
+  const path = await engineTarget(exchange, engine.version);
   const headers: http.OutgoingHttpHeaders = forwardedHeaders(request);
   if (body !== undefined) headers['content-length'] = body.length;
-  const upstream = await openRequest(connect, { method: request.method ?? 'GET', path, headers });
+  const upstream = await openRequest(engine.connect, { method: request.method ?? 'GET', path, headers });
   response.once('close', () => upstream.destroy());
   if (response.destroyed) {
     upstream.destroy();
@@ -99,9 +65,26 @@ export async function passThrough(api: Api, exchange: Exchange, connect: Connect
   }
   const answer = await answered;
   writeHead(response, answer);
+  if (isNewExec(exchange, answer)) noteExec(api, engine, answer);
   await pipeline(answer, response).catch((thrown) => {
     api.log.debug('a stream through to the engine ended early', { path: exchange.path, error: String(thrown) });
     response.destroy();
+  });
+}
+
+function isNewExec({ request, path }: Exchange, answer: IncomingMessage): boolean {
+  return request.method === 'POST' && /^\/containers\/[^/]+\/exec$/.test(path) && answer.statusCode === 201;
+}
+
+/** An exec's id is all that its later requests have: it is read on its way through. */
+function noteExec(api: Api, engine: Engine, answer: IncomingMessage): void {
+  let text = '';
+  answer.on('data', (chunk: Buffer) => {
+    if (text.length < 1000) text += chunk.toString('latin1');
+  });
+  answer.once('end', () => {
+    const id = /"Id":"([0-9a-f]{64})"/.exec(text)?.[1];
+    if (id !== undefined) api.engines.rememberExec(id, engine);
   });
 }
 
@@ -117,28 +100,27 @@ function writeHead(response: http.ServerResponse, answer: IncomingMessage): void
  * A request that asks to leave HTTP (attach, exec, BuildKit's sessions): once the engine has agreed, bytes flow both ways as they are,
  * and each side's end of writing is passed on by itself. When the engine answers with HTTP, so do we.
  */
-export async function passUpgrade(
-  api: Api,
-  exchange: Exchange,
-  connect: Connect,
-  socket: Duplex,
-  head: Buffer,
-): Promise<void> {
+export async function passUpgrade(exchange: Exchange, engine: Engine, socket: Duplex, head: Buffer): Promise<void> {
   const { request } = exchange;
   if (request.headers['transfer-encoding'] !== undefined) {
     throw new ShoalError('invalid-argument', 'a request that upgrades must state its Content-Length');
   }
-  const path = await engineTarget(exchange, api.engineVersion);
+  const path = await engineTarget(exchange, engine.version);
   const headers = {
     ...forwardedHeaders(request),
     Connection: 'Upgrade',
     Upgrade: request.headers.upgrade ?? 'tcp',
   };
-  const upstream = await openRequest(connect, { method: request.method ?? 'GET', path, headers, mayUpgrade: true });
+  const upstream = await openRequest(engine.connect, {
+    method: request.method ?? 'GET',
+    path,
+    headers,
+    mayUpgrade: true,
+  });
   socket.once('close', () => upstream.destroy());
   const upgraded = new Promise<boolean>((resolve) => {
-    upstream.once('upgrade', (answer: IncomingMessage, engine: Duplex, engineHead: Buffer) => {
-      splice(socket, engine, answer, engineHead);
+    upstream.once('upgrade', (answer: IncomingMessage, stream: Duplex, engineHead: Buffer) => {
+      splice(socket, stream, answer, engineHead);
       resolve(true);
     });
     upstream.once('response', () => resolve(false));

@@ -8,10 +8,11 @@ import { type Clock, systemClock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { type Random, systemRandom } from '../model/random.js';
 import type { Backend } from './backend.js';
+import { Engines } from './engines.js';
 import { EventLog } from './event-log.js';
 import { type Api, answerJSON, type Exchange } from './exchange.js';
 import { defaultLimits, type Limits } from './limits.js';
-import { EngineVersion, passThrough, passUpgrade } from './passthrough.js';
+import { passThrough, passUpgrade } from './passthrough.js';
 import { type Match, Router } from './router.js';
 import { routes } from './routes.js';
 import { apiVersion, splitVersion } from './version.js';
@@ -47,10 +48,7 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
     log: options.log,
     clock,
     random: options.random ?? systemRandom,
-    engineVersion: new EngineVersion(
-      () => backend.connectEngine(),
-      () => clock.monotonic(),
-    ),
+    engines: new Engines(backend, () => clock.monotonic()),
     events: new EventLog(() => clock.now(), options.newHistory),
     limits: { ...defaultLimits, ...options.limits },
   };
@@ -72,6 +70,7 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
     },
     async close() {
       api.events.follow(undefined);
+      await api.engines.follow(undefined);
       await Promise.all(
         servers.splice(0).map((server) => {
           const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -108,12 +107,19 @@ async function serve(
   const exchange = newExchange(api, request, response);
   try {
     const match = route(exchange, router);
-    api.events.follow(api.backend.manager());
-    if (match === undefined) await passThrough(api, exchange, () => api.backend.connectEngine());
+    await follow(api);
+    if (match === undefined) await passThrough(api, exchange, api.engines.of(exchange));
     else await match.handle(api, exchange);
   } catch (thrown) {
     answerError(api, exchange, thrown);
   }
+}
+
+/** Keeps up with what this node is: a manager knows what happens in the cluster and where its containers are. */
+async function follow(api: Api): Promise<void> {
+  const manager = api.backend.manager();
+  api.events.follow(manager);
+  await api.engines.follow(manager);
 }
 
 /** A request that asks to change the protocol. We never do; an engine may. */
@@ -132,7 +138,8 @@ async function serveUpgrade(
   try {
     const match = route(exchange, router);
     if (match === undefined) {
-      await passUpgrade(api, exchange, () => api.backend.connectEngine(), socket, head);
+      await follow(api);
+      await passUpgrade(exchange, api.engines.of(exchange), socket, head);
     } else if (request.method === 'GET' || request.method === 'HEAD') {
       await match.handle(api, exchange); // a client that offers HTTP/2 with every request, as curl --http2 does
     } else {

@@ -176,6 +176,68 @@ describe('what is not the cluster’s', () => {
     request.destroy();
   });
 
+  describe('and belongs to a task on another node', () => {
+    const container = 'c0ffee'.padEnd(64, '0');
+    const exec = 'e4ec'.padEnd(64, '1');
+    const taskID = 'task00000000000000000task1';
+    let there: FakeEngine;
+    beforeEach(async () => {
+      api.backend.found().addNode({ ID: 'node2' }, 'node2');
+      there = await api.addEngine('node2');
+      there.handle = (request, response) => {
+        const isExec = request.url?.endsWith('/exec');
+        response.writeHead(isExec ? 201 : 200, { 'Content-Type': 'application/json' });
+        response.end(isExec ? `{"Id":"${exec}"}\n` : '{"from":"node2"}\n');
+      };
+      api.backend.addTask({
+        ID: taskID,
+        ServiceID: 's',
+        NodeID: 'node2',
+        Status: { State: 'running', ContainerStatus: { ContainerID: container } },
+      });
+    });
+    const from = async (path: string) => (await api.call('GET', path)).body.from;
+
+    it('is answered by that node’s engine, by id, short id or name, in the version it speaks', async () => {
+      for (const reference of [container, container.slice(0, 12), `web.1.${taskID}`]) {
+        assert.equal(await from(`/v1.47/containers/${reference}/json`), 'node2', reference);
+        assert.equal(there.asked.at(-1)?.url, `/v1.41/containers/${reference}/json`);
+      }
+      for (const reference of [container.slice(0, 11), 'web', 'json', 'f'.repeat(64), 'web.1.other']) {
+        assert.equal(await from(`/containers/${reference}/json`), 'engine', reference);
+      }
+      assert.equal(await from('/images/c0ffee/json'), 'engine');
+    });
+
+    it('takes its execs along', async () => {
+      assert.equal((await api.call('POST', `/containers/${container}/exec`, { Cmd: ['x'] })).body.Id, exec);
+      assert.equal(await from(`/exec/${exec}/json`), 'node2');
+      assert.equal(await from(`/exec/${'0'.repeat(64)}/json`), 'engine');
+    });
+
+    it('comes to its place as tasks come and go', async () => {
+      await from('/containers/json');
+      const later = 'deadbeef0000'.padEnd(64, '2');
+      api.backend.addTask({
+        ID: 'later',
+        NodeID: 'node2',
+        Status: { State: 'running', ContainerStatus: { ContainerID: later } },
+      });
+      assert.equal(await from(`/containers/${later}/json`), 'node2');
+      api.backend.commit({ Operations: [{ Action: 'remove', Kind: 'Task', ID: 'later' }] });
+      assert.equal(await from(`/containers/${later}/json`), 'engine');
+      api.backend.isManager = false;
+      assert.equal(await from(`/containers/${container}/json`), 'engine', 'a worker knows its own engine alone');
+    });
+
+    it('is a 503 when that node cannot be reached', async () => {
+      api.backend.engines.delete('node2');
+      const { status, body } = await api.call('GET', `/containers/${container}/json`);
+      assert.equal(status, 503);
+      assert.match(body.message, /no engine answers/);
+    });
+  });
+
   describe('and leaves HTTP', () => {
     const upgrade = (path: string, body = '') =>
       `POST ${path} HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;

@@ -45,7 +45,7 @@ describe('the swarm endpoint', () => {
     assert.deepEqual([status, body], [200, localNodeID]);
     const [{ init }] = api.backend.calls as [{ init: Record<string, unknown> & { spec: { Name: string } } }];
     assert.equal(init.listenAddress, '0.0.0.0:2377');
-    assert.equal(init.advertiseAddress, '127.0.0.1:2377');
+    assert.equal(init.advertiseAddress, '127.0.0.1', 'without a port it is the port listened on');
     assert.deepEqual([init.dataPathPort, init.subnetSize, init.availability], [4789, 24, 'active']);
     assert.equal(init.spec.Name, 'default');
     assert.match(

@@ -1,0 +1,128 @@
+import type { Task } from '../model/types.js';
+import type { Commit } from '../store/view.js';
+import type { Backend, ManagerBackend } from './backend.js';
+import type { Connect } from './engine.js';
+import { EngineVersion } from './engine-version.js';
+import type { Exchange } from './exchange.js';
+import { decodeSegments } from './router.js';
+
+/** An engine that a request may go to. */
+export interface Engine {
+  /** Empty of this node's own. */
+  nodeID: string;
+  connect: Connect;
+  version: EngineVersion;
+}
+
+/** Exec ids are made by engines and name no container; those of other nodes' engines are remembered, the oldest forgotten. */
+const execsMax = 10_000;
+/** As many characters of a container's id as `docker ps` shows; fewer could be meant for one of this node's. */
+const idLength = 12;
+
+/**
+ * Which engine a request is for. It is this node's own, but for the containers of tasks that run elsewhere: a manager
+ * reaches those through the tunnel, so that they can be looked at, followed and exec'd into from any manager.
+ */
+export class Engines {
+  readonly own: Engine;
+  private readonly backend: Backend;
+  private readonly now: () => number;
+  private readonly others = new Map<string, Engine>();
+  private readonly nodeOfExec = new Map<string, string>();
+  private readonly taskOfContainer = new Map<string, string>();
+  private readonly nodeOfTask = new Map<string, string>();
+  private manager: ManagerBackend | undefined;
+  private unwatch: (() => void) | undefined;
+
+  constructor(backend: Backend, now: () => number) {
+    this.backend = backend;
+    this.now = now;
+    const connect = () => backend.connectEngine();
+    this.own = { nodeID: '', connect, version: new EngineVersion(connect, now) };
+  }
+
+  /** Keeps track of where containers are by the manager that this node now is, or is none any more. */
+  async follow(manager: ManagerBackend | undefined): Promise<void> {
+    if (manager === this.manager) return;
+    this.unwatch?.();
+    this.manager = manager;
+    for (const known of [this.others, this.taskOfContainer, this.nodeOfTask, this.nodeOfExec]) known.clear();
+    this.unwatch = manager?.watch((commit) => this.learn(commit));
+    if (manager === undefined) return;
+    try {
+      for (const task of (await manager.read()).list('Task')) this.note(task);
+    } catch {
+      if (this.manager === manager) {
+        this.unwatch?.();
+        this.manager = undefined; // no leader yet: the next request looks again
+      }
+    }
+  }
+
+  /** The engine that has what the request's path names; this node's own for all it does not know of. */
+  of(exchange: Exchange): Engine {
+    const [kind, reference = ''] = decodeSegments(exchange.path);
+    const node =
+      kind === 'exec' ? this.nodeOfExec.get(reference) : kind === 'containers' ? this.nodeOfContainer(reference) : '';
+    return node ? this.at(node) : this.own;
+  }
+
+  /** Remembers whose engine made an exec. */
+  rememberExec(id: string, engine: Engine): void {
+    if (engine === this.own) return;
+    this.nodeOfExec.set(id, engine.nodeID);
+    if (this.nodeOfExec.size > execsMax) {
+      const [oldest] = this.nodeOfExec.keys();
+      this.nodeOfExec.delete(oldest!);
+    }
+  }
+
+  private at(nodeID: string): Engine {
+    let engine = this.others.get(nodeID);
+    if (engine === undefined) {
+      const connect: Connect = async () => {
+        const manager = this.manager;
+        const node = manager && (await manager.read()).get('Node', nodeID);
+        if (!manager || !node) throw new Error(`node ${nodeID} is not in the cluster any more`);
+        return manager.connectEngineOf(node);
+      };
+      engine = { nodeID, connect, version: new EngineVersion(connect, this.now) };
+      this.others.set(nodeID, engine);
+    }
+    return engine;
+  }
+
+  /** The other node that has a task's container, by the container's id (or the beginning of it) or its name. */
+  private nodeOfContainer(reference: string): string {
+    const task =
+      this.taskOfContainer.get(reference) ??
+      this.taskByPrefix(reference) ??
+      reference.slice(reference.lastIndexOf('.') + 1);
+    const node = this.nodeOfTask.get(task) ?? '';
+    return node === this.backend.local().nodeID ? '' : node;
+  }
+
+  private taskByPrefix(reference: string): string | undefined {
+    if (reference.length < idLength || !/^[0-9a-f]+$/.test(reference)) return undefined;
+    for (const [container, task] of this.taskOfContainer) if (container.startsWith(reference)) return task;
+    return undefined;
+  }
+
+  private learn(commit: Commit): void {
+    for (const { kind, before, after } of commit.changes) {
+      if (kind !== 'Task') continue;
+      if (after !== undefined) this.note(after as Task);
+      else if (before !== undefined) {
+        this.taskOfContainer.delete((before as Task).Status?.ContainerStatus?.ContainerID ?? '');
+        this.nodeOfTask.delete(before.ID);
+      }
+    }
+  }
+
+  private note(task: Task): void {
+    const container = task.Status?.ContainerStatus?.ContainerID;
+    if (!container) return;
+    this.taskOfContainer.set(container, task.ID);
+    this.nodeOfTask.set(task.ID, task.NodeID);
+  }
+}
