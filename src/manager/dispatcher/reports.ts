@@ -53,7 +53,7 @@ export class Reports {
 
   private async run(): Promise<void> {
     this.running = true;
-    await Promise.resolve(); // what arrives in this turn goes along
+    await new Promise(setImmediate); // what arrives in this turn of the event loop goes along
     for (;;) {
       const operations = this.gathered.take(transaction_bytes_max);
       if (operations.length === 0) break;

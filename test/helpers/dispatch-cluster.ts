@@ -1,0 +1,394 @@
+import * as grpc from '@grpc/grpc-js';
+import { Dispatcher } from '../../src/manager/dispatcher/dispatcher.js';
+import { type ManagerAddress, managersFor } from '../../src/manager/dispatcher/managers.js';
+import { encode } from '../../src/model/codec.js';
+import { ShoalError } from '../../src/model/errors.js';
+import { seededRandom } from '../../src/model/random.js';
+import { serviceClient, serviceDefinition } from '../../src/model/services.js';
+import type {
+  Assignments,
+  DispatcherClient,
+  FromNodeInit,
+  HelloInit,
+  OperationInit,
+  Routes,
+  ToNode,
+  TransactionInit,
+} from '../../src/model/types.js';
+import { Store } from '../../src/store/store.js';
+import type { Proposer, Verdict } from '../../src/store/view.js';
+import { NodeSession, type SessionState } from '../../src/worker/session/session.js';
+import { ManualClock } from './manual-clock.js';
+import { until } from './net.js';
+import { quiet } from './node-under-test.js';
+
+interface TestMember {
+  readonly store: Store;
+  /** What it is asked to propose fails with this. */
+  failure: ShoalError | undefined;
+  /** How many transactions of the dispatcher's reports were proposed, successful or not. */
+  proposals: number;
+  readonly proposer: Proposer;
+  /** Entries wait until `release`. */
+  hold(): void;
+  release(): void;
+}
+
+/** A store for each manager, fed the same entries as Raft would. */
+export class TestLog {
+  private readonly entries: Uint8Array[] = [];
+  private readonly catchUps: (() => void)[] = [];
+
+  join(): TestMember {
+    const store = new Store();
+    const waiting = new Map<number, (verdict: Verdict) => void>();
+    let isHeld = false;
+    const catchUp = () => {
+      while (!isHeld && store.index < this.entries.length) {
+        const index = store.index + 1;
+        const verdict = store.apply(index, this.entries[index - 1]!);
+        waiting.get(index)?.(verdict);
+        waiting.delete(index);
+      }
+    };
+    const propose = async (transaction: TransactionInit) => {
+      member.proposals += 1;
+      if (member.failure !== undefined) throw member.failure;
+      const verdict = await new Promise<Verdict>((resolve) => {
+        waiting.set(this.entries.push(encode('Transaction', transaction)), resolve);
+        for (const other of this.catchUps) other();
+      });
+      if (!verdict.ok) throw new ShoalError(verdict.code, verdict.message);
+      return { index: verdict.index };
+    };
+    const member: TestMember = {
+      store,
+      failure: undefined,
+      proposals: 0,
+      proposer: { propose },
+      hold: () => {
+        isHeld = true;
+      },
+      release: () => {
+        isHeld = false;
+        catchUp();
+      },
+    };
+    this.catchUps.push(catchUp);
+    catchUp();
+    return member;
+  }
+}
+
+const nodeIDKey = 'test-node-id';
+const asNode = (nodeID: string): grpc.ClientOptions => ({
+  'grpc.use_local_subchannel_pool': 1,
+  interceptors: [
+    (options, next) =>
+      new grpc.InterceptingCall(next(options), {
+        start: (metadata, listener, start) => {
+          metadata.set(nodeIDKey, nodeID);
+          start(metadata, listener);
+        },
+      }),
+  ],
+});
+
+/** A manager's dispatcher behind a port of its own, without TLS: a caller is whom it says it is. */
+export class TestManager {
+  readonly server = new grpc.Server();
+  readonly member: ReturnType<TestLog['join']>;
+  dispatcher!: Dispatcher;
+  address = '';
+  hasLeader = true;
+  leads = false;
+  readonly silence_ms = new Map<string, number>();
+
+  constructor(
+    private readonly cluster: TestCluster,
+    readonly nodeID: string,
+  ) {
+    this.member = cluster.log.join();
+  }
+
+  get store() {
+    return this.member.store;
+  }
+
+  async listen(): Promise<void> {
+    const port = await new Promise<number>((resolve, reject) => {
+      this.server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) =>
+        error ? reject(error) : resolve(bound),
+      );
+    });
+    this.address = `127.0.0.1:${port}`;
+  }
+
+  serve(): void {
+    const { cluster, member, nodeID } = this;
+    this.dispatcher = new Dispatcher({
+      self: nodeID,
+      store: member.store,
+      proposer: member.proposer,
+      leadership: () => ({
+        hasLeader: this.hasLeader,
+        leads: this.leads,
+        managers: cluster.managerAddresses(),
+        silence_ms: this.silence_ms,
+      }),
+      identityOf: (call) => ({
+        nodeID: String(call.metadata.get(nodeIDKey)[0]),
+        role: 'worker',
+        clusterID: 'cluster',
+      }),
+      connectPeer: ({ address }) =>
+        serviceClient('ManagerPeers', address, grpc.credentials.createInsecure(), asNode(nodeID)),
+      clock: cluster.clock,
+      random: seededRandom(1),
+      log: quiet,
+    });
+    const { Dispatcher: sessions, ManagerPeers: peers } = this.dispatcher.handlers();
+    this.server.addService(serviceDefinition('Dispatcher'), sessions);
+    this.server.addService(serviceDefinition('ManagerPeers'), peers);
+  }
+
+  setLeader(hasLeader: boolean): void {
+    this.hasLeader = hasLeader;
+    this.dispatcher.leadershipChanged();
+  }
+
+  /** As when the process is killed. */
+  kill(): void {
+    this.dispatcher.stop();
+    this.server.forceShutdown();
+  }
+}
+
+/** A node with its session, which remembers what it was told and says what the test wants. */
+export class TestNode {
+  readonly assignments: Assignments[] = [];
+  readonly routes: Routes[] = [];
+  readonly states: SessionState[] = [];
+  readonly roles: string[] = [];
+  readonly removals: string[] = [];
+  /** Nothing of it reaches any manager, nor the other way. */
+  isMute = false;
+  /** Routes are in force as soon as they arrive. */
+  acknowledges = true;
+  engineError = '';
+  beatsSent = 0;
+  beatsAnswered = 0;
+  session!: NodeSession;
+
+  constructor(
+    private readonly cluster: TestCluster,
+    readonly id: string,
+  ) {}
+
+  start(managers: readonly TestManager[]): this {
+    this.session = new NodeSession({
+      self: this.id,
+      managers: managers.map(({ nodeID, address }) => ({ nodeID, address })),
+      connect: (address) => this.connect(address),
+      hello: async (): Promise<HelloInit> => ({
+        Description: { Hostname: this.id },
+        Addr: '10.0.0.1',
+        ClusterAddr: '10.0.0.1:2377',
+        EngineError: this.engineError,
+      }),
+      handlers: {
+        onAssignments: (assignments) => this.assignments.push(assignments),
+        onRoutes: (routes) => {
+          this.routes.push(routes);
+          if (this.acknowledges) this.session.routesApplied(routes.Revision, []);
+        },
+        onManagers: () => {},
+        onRole: (role) => this.roles.push(role),
+        onRemoved: (reason) => this.removals.push(reason),
+        onState: (state) => this.states.push(state),
+      },
+      clock: this.cluster.clock,
+      random: seededRandom(7),
+      log: quiet,
+    });
+    return this;
+  }
+
+  /** Node id of the manager that holds the session. */
+  get manager(): string {
+    return this.states.at(-1)?.manager ?? '';
+  }
+
+  /** What the node shall have, by task id, as the assignments so far add up. */
+  get desired(): Record<string, string> {
+    let tasks: Record<string, string> = {};
+    for (const { Full, Tasks, RemovedTaskIDs } of this.assignments) {
+      if (Full) tasks = {};
+      for (const task of Tasks) tasks[task.ID] = task.DesiredState;
+      for (const id of RemovedTaskIDs) delete tasks[id];
+    }
+    return tasks;
+  }
+
+  /** The routes that the node has, as `<route id>: <task ids>`. */
+  get routed(): string[] {
+    const routes = new Map<string, string>();
+    for (const { Full, Routes: changed, RemovedRouteIDs } of this.routes) {
+      if (Full) routes.clear();
+      for (const route of changed) routes.set(route.ID, route.Endpoints.map((one) => one.TaskID).join(' '));
+      for (const id of RemovedRouteIDs) routes.delete(id);
+    }
+    return [...routes].map(([id, tasks]) => `${id}: ${tasks}`);
+  }
+
+  acknowledge(busy: readonly string[] = []): void {
+    this.session.routesApplied(this.routes.at(-1)!.Revision, busy);
+  }
+
+  private connect(address: string): DispatcherClient {
+    const client = serviceClient('Dispatcher', address, grpc.credentials.createInsecure(), asNode(this.id));
+    const open = client.Session.bind(client) as () => grpc.ClientDuplexStream<FromNodeInit, ToNode>;
+    const opened = () => {
+      const stream = open();
+      const write = stream.write.bind(stream);
+      stream.write = ((message: FromNodeInit) => {
+        if (this.isMute) return true;
+        if (message.Heartbeat) this.beatsSent += 1;
+        return write(message);
+      }) as typeof stream.write;
+      const on = stream.on.bind(stream);
+      stream.on = ((event: string, listener: (...parameters: unknown[]) => void) =>
+        on(event, (...parameters: unknown[]) => {
+          if (event === 'data' && (parameters[0] as ToNode).HeartbeatAck && !this.isMute) this.beatsAnswered += 1;
+          if (!(event === 'data' && this.isMute)) listener(...parameters);
+        })) as typeof stream.on;
+      // beats that were on their way when a session ended are never answered
+      stream.on('close', () => {
+        this.beatsAnswered = this.beatsSent;
+      });
+      return stream;
+    };
+    client.Session = opened as typeof client.Session;
+    return client;
+  }
+}
+
+/** Dispatchers and nodes that talk over loopback, on a clock that the test moves. */
+export class TestCluster {
+  readonly clock = new ManualClock();
+  readonly log = new TestLog();
+  readonly managers: TestManager[] = [];
+  readonly nodes: TestNode[] = [];
+
+  static async start(managerCount: number): Promise<TestCluster> {
+    const cluster = new TestCluster();
+    for (let at = 1; at <= managerCount; at++) cluster.managers.push(new TestManager(cluster, `manager${at}`));
+    await Promise.all(cluster.managers.map((manager) => manager.listen()));
+    await cluster.commit([{ Action: 'create', Cluster: { ID: 'cluster', Spec: { Name: 'default' } } }]);
+    for (const manager of cluster.managers) manager.serve();
+    if (cluster.managers[0]) cluster.managers[0].leads = true;
+    return cluster;
+  }
+
+  managerAddresses(): ManagerAddress[] {
+    return this.managers.map(({ nodeID, address }) => ({ nodeID, address }));
+  }
+
+  async commit(Operations: OperationInit[]): Promise<number> {
+    const { index } = await this.managers[0]!.member.proposer.propose({
+      Operations,
+      Origin: 'test',
+      Time: new Date(this.clock.now()).toISOString(),
+    });
+    return index;
+  }
+
+  /** A node that the cluster knows, not started yet. */
+  async addNode(id: string): Promise<TestNode> {
+    await this.commit([{ Action: 'create', Node: { ID: id, Spec: { Role: 'worker' }, Status: { State: 'unknown' } } }]);
+    const node = new TestNode(this, id);
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** A node that prefers the manager and has its session with it. */
+  async connected(manager: TestManager): Promise<TestNode> {
+    const node = (await this.addNode(this.idPreferring(manager))).start([manager]);
+    await this.until(() => node.routes.length > 0 && node.manager === manager.nodeID);
+    return node;
+  }
+
+  /** A second daemon that says it is the same node. */
+  async addTwin(node: TestNode, manager: TestManager): Promise<TestNode> {
+    const twin = new TestNode(this, node.id);
+    node.session.stop();
+    this.nodes.push(twin.start([manager]));
+    return twin;
+  }
+
+  /** An id that no node has yet, of one that shall have its session with the manager. */
+  idPreferring(manager: TestManager): string {
+    for (let count = 1; ; count++) {
+      const id = `node${count}`;
+      if (this.nodes.some((node) => node.id === id)) continue;
+      const preferred = managersFor(id, this.managerAddresses()).Managers?.find((one) => one.Preferred);
+      if (preferred?.NodeID === manager.nodeID) return id;
+    }
+  }
+
+  /** Moves time on in steps, each once all beats of nodes that can be heard were answered. */
+  async pass(by_ms: number): Promise<void> {
+    for (let left_ms = by_ms; left_ms > 0; left_ms -= 100) {
+      await this.clock.advance(Math.min(100, left_ms));
+      await until(() => this.nodes.every((node) => node.isMute || node.beatsAnswered >= node.beatsSent));
+    }
+  }
+
+  /** Waits for what messages on their way bring about; timers that wait (a retry, at once) fire, but no time passes. */
+  async until(done: () => boolean): Promise<void> {
+    await until(async () => {
+      await this.clock.advance(0);
+      return done();
+    });
+  }
+
+  /** A service with a published port, and a task of it that runs on the node. */
+  async runWeb(taskID: string, nodeID: string, over: { StopGracePeriod?: number } = {}): Promise<void> {
+    const port = { Protocol: 'tcp', TargetPort: 80, PublishedPort: 8080, PublishMode: 'ingress' };
+    if (this.managers[0]!.store.get('Service', 'web') === undefined) {
+      await this.commit([
+        {
+          Action: 'create',
+          Service: { ID: 'web', Spec: { Name: 'web', EndpointSpec: { Ports: [port] } }, Endpoint: { Ports: [port] } },
+        },
+      ]);
+    }
+    await this.commit([
+      {
+        Action: 'create',
+        Task: {
+          ID: taskID,
+          ServiceID: 'web',
+          NodeID: nodeID,
+          DesiredState: 'running',
+          Spec: { ContainerSpec: { Image: 'web', ...over } },
+          Status: {
+            State: 'running',
+            Addresses: [{ Protocol: 'tcp', TargetPort: 80, Host: '10.0.0.1', Port: 30_000 }],
+          },
+        },
+      },
+    ]);
+  }
+
+  /** What reconcile does to end a task. */
+  async shutDown(taskID: string): Promise<number> {
+    const task = this.managers[0]!.store.get('Task', taskID)!;
+    return this.commit([{ Action: 'update', Task: { ...task, DesiredState: 'shutdown' } }]);
+  }
+
+  stop(): void {
+    for (const node of this.nodes) node.session?.stop();
+    for (const manager of this.managers) manager.kill();
+  }
+}

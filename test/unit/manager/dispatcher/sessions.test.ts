@@ -1,0 +1,358 @@
+import assert from 'node:assert/strict';
+import * as grpc from '@grpc/grpc-js';
+import { ShoalError } from '../../../../src/model/errors.js';
+import { serviceClient } from '../../../../src/model/services.js';
+import type { FromNodeInit, TaskInit } from '../../../../src/model/types.js';
+import { TestCluster, type TestManager, type TestNode } from '../../../helpers/dispatch-cluster.js';
+
+const task = (id: string, NodeID: string, over: TaskInit = {}): TaskInit => ({
+  ID: id,
+  ServiceID: 's',
+  NodeID,
+  DesiredState: 'running',
+  Status: { State: 'assigned' },
+  ...over,
+});
+const status = (State: string, over: object = {}) => ({
+  Timestamp: '2030-01-01T00:00:00.000Z',
+  State,
+  Message: '',
+  Err: '',
+  ContainerStatus: null,
+  PortStatus: null,
+  Addresses: [],
+  AppliedBy: '',
+  AppliedAt: '',
+  RunningAt: '',
+  ...over,
+});
+
+describe('sessions of nodes with managers', () => {
+  let cluster: TestCluster;
+  let one: TestManager;
+  let two: TestManager;
+
+  beforeEach(async () => {
+    cluster = await TestCluster.start(2);
+    [one, two] = cluster.managers as [TestManager, TestManager];
+  });
+  afterEach(() => cluster.stop());
+
+  const nodeStatus = (node: TestNode) => one.store.get('Node', node.id)?.Status;
+  const taskState = (id: string) => one.store.get('Task', id)?.Status?.State;
+
+  it('registers the node, and tells it its tasks and what becomes of them', async () => {
+    const id = cluster.idPreferring(one);
+    await cluster.commit([{ Action: 'create', Task: task('a', id) }]);
+    const node = (await cluster.addNode(id)).start([two]);
+    await cluster.until(() => node.manager === one.nodeID && node.assignments.length > 0);
+    assert.deepEqual([nodeStatus(node)?.State, nodeStatus(node)?.SessionManager], ['ready', one.nodeID]);
+    assert.deepEqual(node.desired, { a: 'running' });
+    assert.deepEqual(node.roles.at(-1), 'worker');
+
+    await cluster.commit([
+      { Action: 'create', Task: task('b', id) },
+      { Action: 'create', Task: task('c', 'elsewhere') },
+    ]);
+    await cluster.commit([{ Action: 'update', Task: task('a', id, { DesiredState: 'shutdown' }) }]);
+    await cluster.until(() => node.desired.a === 'shutdown');
+    assert.deepEqual(node.desired, { a: 'shutdown', b: 'running' });
+    await cluster.commit([{ Action: 'remove', Kind: 'Task', ID: 'a' }]);
+    await cluster.until(() => !('a' in node.desired));
+  });
+
+  it('gathers reports of one moment into one transaction, and merges them forward only', async () => {
+    const node = await cluster.connected(one);
+    const ids = Array.from({ length: 50 }, (_, at) => `t${at}`);
+    await cluster.commit(ids.map((id) => ({ Action: 'create', Task: task(id, node.id) })));
+    const before = one.member.proposals;
+    one.member.hold();
+    for (const id of ids) node.session.report([{ taskID: id, status: status('running') }]);
+    await cluster.pass(1_000); // the beat behind them was answered: all of them have arrived
+    one.member.release();
+    await cluster.until(() => ids.every((id) => taskState(id) === 'running'));
+    assert.equal(one.member.proposals - before, 2, 'the first, and all that came while it was on its way');
+    node.session.report([{ taskID: 't0', status: status('starting') }]);
+    node.session.report([{ taskID: 't0', status: status('failed', { Err: 'boom' }) }]);
+    await cluster.until(() => taskState('t0') === 'failed');
+    assert.equal(one.store.get('Task', 't0')?.Status?.AppliedBy, node.id);
+  });
+
+  it('sends no report back to the node that it came from', async () => {
+    const node = await cluster.connected(one);
+    await cluster.commit([{ Action: 'create', Task: task('a', node.id) }]);
+    await cluster.until(() => 'a' in node.desired);
+    const told = node.assignments.length;
+    node.session.report([{ taskID: 'a', status: status('running') }]);
+    await cluster.until(() => taskState('a') === 'running');
+    await cluster.commit([{ Action: 'create', Task: task('b', node.id) }]);
+    await cluster.until(() => 'b' in node.desired);
+    assert.equal(node.assignments.length, told + 1);
+  });
+
+  it('keeps reports while the store takes none, and brings them in when it does again', async () => {
+    const node = await cluster.connected(one);
+    await cluster.commit([{ Action: 'create', Task: task('a', node.id) }]);
+    for (const code of ['unavailable', 'overloaded', 'no-leader'] as const) {
+      one.member.failure = new ShoalError(code, 'for now');
+      const before = one.member.proposals;
+      node.session.report([{ taskID: 'a', status: status('running', { Message: code }) }]);
+      await cluster.until(() => one.member.proposals > before);
+      one.member.failure = undefined;
+      await cluster.pass(200);
+      await cluster.until(() => one.store.get('Task', 'a')?.Status?.Message === code);
+    }
+  });
+
+  it('takes no word of a node about the tasks of another, and survives nonsense', async () => {
+    const node = await cluster.connected(one);
+    await cluster.commit([
+      { Action: 'create', Task: task('mine', node.id) },
+      { Action: 'create', Task: task('other', 'elsewhere') },
+    ]);
+    node.session.report([
+      { taskID: 'other', status: status('failed') },
+      { taskID: 'gone', status: status('failed') },
+      { taskID: 'mine', status: status('no state at all') },
+      { taskID: 'mine', status: status('starting', { Addresses: Array(5_000).fill({ Host: '10.0.0.1', Port: 1 }) }) },
+      { taskID: 'mine', status: status('running', { Message: 'x'.repeat(100_000), Timestamp: 'yesterday' }) },
+    ]);
+    node.session.routesApplied(2 ** 52, Array(10_000).fill('no such task'));
+    await cluster.until(() => taskState('mine') === 'running');
+    assert.equal(taskState('other'), 'assigned');
+    const kept = one.store.get('Task', 'mine')?.Status;
+    assert.ok((kept?.Message.length ?? 0) < 2_000);
+    assert.match(kept?.Timestamp ?? '', /^20\d\d-/);
+  });
+
+  it('refuses sessions that do not start with Hello, or claim too much', async () => {
+    const node = await cluster.connected(one);
+    const refusal = (message: FromNodeInit) =>
+      new Promise<grpc.ServiceError>((resolve) => {
+        const client = serviceClient('Dispatcher', one.address, grpc.credentials.createInsecure());
+        const metadata = new grpc.Metadata();
+        metadata.set('test-node-id', node.id);
+        const stream = client.Session(metadata);
+        stream.on('data', () => {});
+        stream.on('error', (error: grpc.ServiceError) => {
+          client.close();
+          resolve(error);
+        });
+        stream.write(message);
+      });
+    assert.match((await refusal({ Heartbeat: {} })).details, /first message must be Hello/);
+    const huge = { Hostname: 'h'.repeat(300_000) };
+    assert.match((await refusal({ Hello: { Description: huge } })).details, /Hello.Description: \d+ bytes/);
+    assert.match((await refusal({ Hello: { Addr: 'a b\n' } })).details, /Hello.Addr/);
+    assert.equal(nodeStatus(node)?.Addr, '10.0.0.1');
+    assert.equal(node.manager, one.nodeID, 'the session that was open is not disturbed');
+  });
+
+  it('ends streams that never say Hello', async () => {
+    const client = serviceClient('Dispatcher', one.address, grpc.credentials.createInsecure());
+    const metadata = new grpc.Metadata();
+    metadata.set('test-node-id', 'idle');
+    const stream = client.Session(metadata);
+    let reason = '';
+    stream.on('data', () => {});
+    stream.on('error', (error: grpc.ServiceError) => {
+      reason = error.details;
+    });
+    await cluster.until(() => cluster.clock.waiting > 0);
+    while (reason === '') await cluster.pass(1_000);
+    assert.match(reason, /no Hello/);
+    client.close();
+  });
+
+  it('turns to another manager when its own dies, which nobody takes for the death of the node', async () => {
+    const node = await cluster.connected(one);
+    await cluster.commit([{ Action: 'create', Task: task('a', node.id) }]);
+    await cluster.until(() => 'a' in node.desired);
+    const epoch = nodeStatus(node)?.SessionEpoch ?? 0;
+    one.kill();
+    await cluster.until(() => node.manager === two.nodeID && node.assignments.at(-1)?.Full === true);
+    assert.deepEqual(node.desired, { a: 'running' });
+    const now = two.store.get('Node', node.id)?.Status;
+    assert.deepEqual([now?.State, now?.SessionManager], ['ready', two.nodeID]);
+    assert.ok((now?.SessionEpoch ?? 0) > epoch);
+    two.leads = true;
+    await cluster.pass(10_000);
+    assert.equal(two.store.get('Node', node.id)?.Status?.State, 'ready');
+  });
+
+  it('declares a node down that misses three beats, and no other; it is ready again when it is back', async () => {
+    const lost = await cluster.connected(one);
+    const fine = await cluster.connected(one);
+    const epoch = nodeStatus(fine)?.SessionEpoch;
+    lost.isMute = true;
+    await cluster.pass(2_000);
+    assert.equal(nodeStatus(lost)?.State, 'ready');
+    await cluster.pass(2_000);
+    await cluster.until(() => nodeStatus(lost)?.State === 'down');
+    assert.match(nodeStatus(lost)?.Message ?? '', /heartbeat/);
+    assert.deepEqual([nodeStatus(fine)?.State, nodeStatus(fine)?.SessionEpoch], ['ready', epoch]);
+    lost.isMute = false;
+    for (let tries = 0; nodeStatus(lost)?.State !== 'ready'; tries++) {
+      assert.ok(tries < 50, 'the node does not come back');
+      await cluster.pass(1_000);
+    }
+  });
+
+  it('drops what an old session still says once the node has opened another', async () => {
+    const node = await cluster.connected(one);
+    const first = nodeStatus(node)?.SessionEpoch ?? 0;
+    one.member.failure = new ShoalError('unavailable', 'for now');
+    node.session.describe({ Hostname: 'old' }, 'the engine is gone');
+    await cluster.until(() => one.member.proposals > 0);
+    // the same node once more, as after a crash that its manager has not noticed
+    const again = await cluster.addTwin(node, two);
+    await cluster.until(() => again.routes.length > 0);
+    assert.ok((nodeStatus(node)?.SessionEpoch ?? 0) > first);
+    one.member.failure = undefined;
+    await cluster.pass(500);
+    assert.deepEqual(
+      [nodeStatus(node)?.State, one.store.get('Node', node.id)?.Description?.Hostname],
+      ['ready', node.id],
+    );
+  });
+
+  it('says on the node why its engine cannot be used, and that it can again', async () => {
+    const node = await cluster.connected(one);
+    node.session.describe({ Hostname: node.id }, 'connect ENOENT');
+    await cluster.until(() => nodeStatus(node)?.State === 'down');
+    assert.equal(nodeStatus(node)?.Message, 'engine: connect ENOENT');
+    assert.equal(node.manager, one.nodeID, 'the session goes on');
+    node.session.describe({ Hostname: node.id }, '');
+    await cluster.until(() => nodeStatus(node)?.State === 'ready');
+  });
+
+  it('refuses a node that was removed, and tells it', async () => {
+    const node = await cluster.connected(one);
+    await cluster.commit([{ Action: 'remove', Kind: 'Node', ID: node.id }]);
+    await cluster.until(() => node.removals.length > 0);
+    assert.match(node.removals[0] ?? '', /removed/);
+    const stranger = await cluster.addNode('stranger');
+    await cluster.commit([{ Action: 'remove', Kind: 'Node', ID: 'stranger' }]);
+    stranger.start([one]);
+    await cluster.until(() => stranger.removals.length > 0);
+    assert.equal(stranger.assignments.length, 0);
+  });
+
+  it('serves no session without a leader, and again with one', async () => {
+    const node = await cluster.connected(one);
+    one.setLeader(false);
+    await cluster.until(() => node.manager === two.nodeID);
+    two.setLeader(false);
+    await cluster.until(() => node.manager === '');
+    assert.deepEqual(node.removals, []);
+    one.setLeader(true);
+    two.setLeader(true);
+    for (let tries = 0; node.manager === ''; tries++) {
+      assert.ok(tries < 50, 'the node finds no manager');
+      await cluster.pass(500);
+    }
+    await cluster.until(() => nodeStatus(node)?.State === 'ready');
+  });
+
+  it('lets the leader declare the nodes of a lost manager down that have not come back elsewhere', async () => {
+    const gone = await cluster.connected(two);
+    const moved = await cluster.connected(two);
+    gone.session.stop();
+    two.kill();
+    await cluster.until(() => moved.manager === one.nodeID);
+    one.silence_ms.set(two.nodeID, 3_000);
+    await cluster.pass(2_500);
+    assert.equal(nodeStatus(gone)?.State, 'ready');
+    await cluster.pass(1_500);
+    await cluster.until(() => nodeStatus(gone)?.State === 'down');
+    assert.equal(nodeStatus(moved)?.State, 'ready');
+  });
+
+  it('forgives nodes the time in which the manager itself stood still', async () => {
+    const node = await cluster.connected(one);
+    await cluster.pass(1_000);
+    const epoch = nodeStatus(node)?.SessionEpoch;
+    cluster.clock.skip(10_000);
+    await cluster.pass(5_000);
+    assert.equal(nodeStatus(node)?.State, 'ready');
+    assert.ok((nodeStatus(node)?.SessionEpoch ?? 0) >= (epoch ?? 0));
+  });
+
+  it('lets a node register anew that was taken for lost while its session went on', async () => {
+    const node = await cluster.connected(one);
+    const Status = { ...nodeStatus(node), State: 'down', Message: 'heartbeat failure' };
+    await cluster.commit([{ Action: 'observe', Node: { ID: node.id, Status } }]);
+    assert.equal(nodeStatus(node)?.State, 'down');
+    await cluster.until(() => nodeStatus(node)?.State === 'ready');
+  });
+
+  it('takes over a changed heartbeat period while sessions go on', async () => {
+    const node = await cluster.connected(one);
+    const epoch = nodeStatus(node)?.SessionEpoch;
+    const setPeriod = (seconds: number) =>
+      cluster.commit([
+        {
+          Action: 'update',
+          Cluster: { ID: 'cluster', Spec: { Name: 'default', Dispatcher: { HeartbeatPeriod: seconds * 1e9 } } },
+        },
+      ]);
+    await setPeriod(5);
+    await cluster.pass(20_000);
+    const beats = node.beatsSent;
+    await cluster.pass(20_000);
+    assert.ok(node.beatsSent - beats <= 5, `${node.beatsSent - beats} beats in 20 s`);
+    await setPeriod(0.5);
+    await cluster.pass(20_000);
+    assert.equal(nodeStatus(node)?.SessionEpoch, epoch, 'it is still the same session');
+    assert.ok(node.beatsSent - beats > 20);
+  });
+
+  it('moves back to the preferred manager when that has returned', async () => {
+    const node = await cluster.connected(one);
+    one.setLeader(false);
+    await cluster.until(() => node.manager === two.nodeID);
+    one.setLeader(true);
+    const states = node.states.length;
+    for (let tries = 0; node.manager !== one.nodeID; tries++) {
+      assert.ok(tries < 100, 'the node does not move back');
+      await cluster.pass(1_000);
+    }
+    assert.ok(
+      node.states.slice(states).every((state) => state.connected),
+      'there was no gap',
+    );
+  });
+
+  it('tells a node what the cluster wants it to be', async () => {
+    const node = await cluster.connected(one);
+    const known = one.store.get('Node', node.id)!;
+    await cluster.commit([{ Action: 'update', Node: { ...known, Spec: { Role: 'manager' } } }]);
+    await cluster.until(() => node.roles.at(-1) === 'manager');
+  });
+
+  it('sends the secrets and configs that the tasks of a node need, and takes them back', async () => {
+    const node = await cluster.connected(one);
+    const Spec = {
+      ContainerSpec: {
+        Secrets: [{ SecretID: 'key', SecretName: 'key' }],
+        Configs: [{ ConfigID: 'conf', ConfigName: 'conf' }],
+      },
+    };
+    await cluster.commit([
+      { Action: 'create', Secret: { ID: 'key', Spec: { Name: 'key', Data: Buffer.alloc(500_000, 'k') } } },
+      { Action: 'create', Secret: { ID: 'not for it', Spec: { Name: 'no' } } },
+      { Action: 'create', Config: { ID: 'conf', Spec: { Name: 'conf', Data: Buffer.from('c') } } },
+      { Action: 'create', Task: task('a', node.id, { Spec }) },
+    ]);
+    await cluster.until(() => 'a' in node.desired);
+    const told = node.assignments.at(-1);
+    assert.deepEqual(
+      [told?.Secrets.map(({ ID }) => ID), told?.Configs.map(({ ID }) => ID), told?.Secrets[0]?.Spec?.Data.length],
+      [['key'], ['conf'], 500_000],
+    );
+    await cluster.commit([{ Action: 'remove', Kind: 'Task', ID: 'a' }]);
+    await cluster.until(() => node.assignments.at(-1)?.RemovedTaskIDs.includes('a') === true);
+    assert.deepEqual(node.assignments.at(-1)?.RemovedSecretIDs, ['key']);
+    assert.deepEqual(node.assignments.at(-1)?.RemovedConfigIDs, ['conf']);
+  });
+});
