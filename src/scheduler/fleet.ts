@@ -5,9 +5,10 @@ import { GenericStock } from './generic.js';
 
 const running = rankOf('running');
 
-/** Whether a task is one that the cluster wants to run, now or once it may start. */
-export function isWanted(task: { DesiredState: string }): boolean {
+/** Whether a task is one that the cluster wants to run, now or once it may start. That of a job is, until it has ended. */
+export function isWanted(task: Pick<Task, 'DesiredState' | 'Status'>): boolean {
   const desired = rankOf(task.DesiredState);
+  if (task.DesiredState === 'complete') return !isFinal(task.Status?.State ?? '');
   return desired >= 0 && desired <= running;
 }
 

@@ -16,6 +16,7 @@ import type {
   TaskStatusInit,
   TransactionInit,
 } from '../../src/model/types.js';
+import { isWanted } from '../../src/scheduler/fleet.js';
 import { LocalProposer } from './local-proposer.js';
 
 const start_ms = Date.parse('2030-01-01T00:00:00Z');
@@ -222,7 +223,7 @@ export class Orchestra {
   }
 
   wanted(name?: string): Task[] {
-    return this.tasks(name).filter((task) => task.DesiredState === 'running' || task.DesiredState === 'ready');
+    return this.tasks(name).filter(isWanted);
   }
 
   /** Tasks that are wanted and run. */

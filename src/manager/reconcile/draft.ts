@@ -100,7 +100,8 @@ export class Draft {
   /** Whether the task exists and is wanted to run once the plan is applied. */
   keepsWanted(task: Task): boolean {
     if (this.#removed.has(task.ID)) return false;
-    return isWanted({ DesiredState: this.#changes.get(task.ID)?.fields.DesiredState ?? task.DesiredState });
+    const DesiredState = this.#changes.get(task.ID)?.fields.DesiredState ?? task.DesiredState;
+    return isWanted({ DesiredState, Status: task.Status });
   }
 
   /** How much was put into the draft: tells whether a step added anything. */

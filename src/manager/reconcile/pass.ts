@@ -27,10 +27,15 @@ export class ServicePass {
   service: Service;
   /** Spec of new tasks. */
   readonly template: TaskSpec;
+  /** One task a node. */
   readonly global: boolean;
+  /** Of a job: the run that is on. */
+  readonly iteration: number | undefined;
   readonly slots: Map<string, Slot>;
   /** Tasks on their way out of the store. */
   readonly removing: readonly Task[];
+  /** Tasks of former runs of a job. */
+  readonly outdated: readonly Task[];
   readonly restart: RestartPolicy;
   readonly freshness: Freshness;
   /** Tasks kept for each slot. */
@@ -42,8 +47,17 @@ export class ServicePass {
     this.pass = pass;
     this.service = service;
     this.template = templateOf(service, cluster?.TaskDefaults?.LogDriver ?? null);
-    this.global = service.Spec?.Mode?.Global != null;
-    const { slots, removing } = slotsOf(pass.view.tasksOfService(service.ID), this.global, pass.nodes);
+    const mode = service.Spec?.Mode;
+    this.global = mode?.Global != null || mode?.GlobalJob != null;
+    const job = mode?.ReplicatedJob != null || mode?.GlobalJob != null;
+    this.iteration = job ? (service.JobStatus?.JobIteration?.Index ?? 0) : undefined;
+    const tasks = [...pass.view.tasksOfService(service.ID)];
+    this.outdated = tasks.filter((task) => !this.#isOfThisRun(task));
+    const { slots, removing } = slotsOf(
+      this.outdated.length === 0 ? tasks : tasks.filter((task) => this.#isOfThisRun(task)),
+      this.global,
+      pass.nodes,
+    );
     this.slots = slots;
     this.removing = removing;
     this.restart = restartPolicyOf(this.template);
@@ -54,6 +68,11 @@ export class ServicePass {
   /** Of the update that is on, or would be if one started now. */
   get update(): UpdatePolicy {
     return updatePolicyOf(this.service);
+  }
+
+  /** The desired state of a task that may run. */
+  get goal(): 'running' | 'complete' {
+    return this.iteration === undefined ? 'running' : 'complete';
   }
 
   get draft(): Draft {
@@ -115,9 +134,9 @@ export class ServicePass {
       NodeID: '',
       AssignedGenericResources: [],
       Status: null,
-      DesiredState: waits ? 'ready' : 'running',
+      DesiredState: waits ? 'ready' : this.goal,
       NetworksAttachments: [],
-      JobIteration: null,
+      JobIteration: this.iteration === undefined ? null : { Index: this.iteration },
       ServiceName: service.Spec?.Name ?? '',
       ServiceLabels: service.Spec?.Labels ?? {},
       SpecVersion: service.SpecVersion,
@@ -136,6 +155,10 @@ export class ServicePass {
       },
     });
     return task;
+  }
+
+  #isOfThisRun(task: Task): boolean {
+    return this.iteration === undefined || (task.JobIteration?.Index ?? 0) === this.iteration;
   }
 }
 

@@ -25,6 +25,6 @@ export function promoteSlot(pass: ServicePass, slot: Slot): void {
         continue;
       }
     }
-    pass.draft.change(task, { DesiredState: 'running' });
+    pass.draft.change(task, { DesiredState: pass.goal });
   }
 }

@@ -6,7 +6,7 @@ import type { Pass, ServicePass } from './pass.js';
 import { placeTasks } from './placing.js';
 import type { Plan } from './plan.js';
 import { PublishedPorts } from './ports.js';
-import { removeTasksOf } from './removal.js';
+import { removeTasks } from './removal.js';
 import { planService } from './service.js';
 
 /**
@@ -29,7 +29,7 @@ export function reconcile(view: View, now: number, random: Random, services?: Re
     }
     const service = view.get('Service', id);
     if (service === undefined) {
-      removeTasksOf(pass, id);
+      removeTasks(pass, view.tasksOfService(id));
       if (draft.cut) left.add(id);
       continue;
     }

@@ -9,9 +9,9 @@ export function finishRemoval(pass: Pass, removing: Iterable<Task>): void {
   }
 }
 
-/** All tasks of a service that is gone stop and leave the store. */
-export function removeTasksOf(pass: Pass, serviceID: string): void {
-  for (const task of pass.view.tasksOfService(serviceID)) {
+/** Tasks of a service that is gone, or of former runs of a job, stop and leave the store. */
+export function removeTasks(pass: Pass, tasks: Iterable<Task>): void {
+  for (const task of tasks) {
     if (!pass.draft.hasRoom()) return;
     if (isEnded(task) || !mayStillRun(task, pass.nodes)) pass.draft.remove(task);
     else if (task.DesiredState !== 'remove') pass.draft.stop(task, 'remove');

@@ -19,21 +19,32 @@ export function scaleDown(pass: ServicePass, replicas: number): void {
   }
 }
 
-/** Fills the lowest free numbers until there are as many replicas as asked for, and clears away what is left of other slots. */
+/** Fills free slots until there are as many replicas as asked for, and clears away what is left of other slots. */
 export function scaleUp(pass: ServicePass, replicas: number): void {
-  const occupied = new Set<number>();
-  for (const slot of pass.slots.values()) if (isOccupied(pass, slot)) occupied.add(slot.number);
-  let missing = replicas - occupied.size;
+  const occupied = fillSlots(pass, replicas - occupiedNumbers(pass).size);
+  if (occupied.size < replicas) return; // no room in this plan
+  for (const slot of [...pass.slots.values()]) {
+    if (!occupied.has(slot.number) && pass.draft.hasRoom()) dissolveSlot(pass, slot);
+  }
+}
+
+/** Makes tasks for the `count` lowest free numbers. Returns the numbers that are taken then. */
+export function fillSlots(pass: ServicePass, count: number): Set<number> {
+  const occupied = occupiedNumbers(pass);
+  let missing = count;
   for (let number = 1; missing > 0 && pass.draft.hasRoom(); number++) {
     if (occupied.has(number)) continue;
     occupied.add(number);
     pass.bear(pass.slot(String(number), number, ''));
     missing--;
   }
-  if (missing > 0) return;
-  for (const slot of [...pass.slots.values()]) {
-    if (!occupied.has(slot.number) && pass.draft.hasRoom()) dissolveSlot(pass, slot);
-  }
+  return occupied;
+}
+
+function occupiedNumbers(pass: ServicePass): Set<number> {
+  const occupied = new Set<number>();
+  for (const slot of pass.slots.values()) if (isOccupied(pass, slot)) occupied.add(slot.number);
+  return occupied;
 }
 
 /**

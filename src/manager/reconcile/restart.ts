@@ -24,7 +24,7 @@ export function shouldRestart(pass: ServicePass, slot: Slot, task: Task): boolea
   const { condition, maxAttempts } = pass.restart;
   const state = task.Status?.State ?? '';
   if (condition === 'none') return false;
-  if (condition === 'on-failure' && state === 'complete') return false;
+  if (state === 'complete' && (condition === 'on-failure' || pass.iteration !== undefined)) return false;
   // Only what ended by itself used up an attempt, not what was stopped or lost with its node.
   const endedItself = state === 'complete' || state === 'failed' || state === 'rejected';
   return maxAttempts === 0 || !endedItself || attempts(pass, slot, task) < maxAttempts;

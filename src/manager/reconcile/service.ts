@@ -1,10 +1,11 @@
 import type { Service } from '../../model/types.js';
 import { fillNodes } from './global.js';
 import { trimHistory } from './history.js';
+import { completionsOf, runJob } from './job.js';
 import { type Pass, ServicePass } from './pass.js';
 import { endpointFor } from './ports.js';
 import { promoteSlot } from './promote.js';
-import { finishRemoval } from './removal.js';
+import { finishRemoval, removeTasks } from './removal.js';
 import { scaleDown, scaleUp } from './replicated.js';
 import { settleSlot, tendSlot } from './restart.js';
 import { isAttempt, isUpdating, judgeFailures, rollForward } from './update.js';
@@ -12,11 +13,12 @@ import { isAttempt, isUpdating, judgeFailures, rollForward } from './update.js';
 /** Plans for one service all that it needs now. Returns it for its births to be placed; undefined when it is not to have any. */
 export function planService(pass: Pass, service: Service): ServicePass | undefined {
   const mode = service.Spec?.Mode;
-  const job = mode?.ReplicatedJob != null || mode?.GlobalJob != null;
   const of = new ServicePass(pass, withEndpoint(pass, service));
   finishRemoval(pass, of.removing);
-  if (job || judgeFailures(of)) return undefined;
-  const replicas = of.global ? 0 : (mode?.Replicated?.Replicas ?? 1);
+  removeTasks(pass, of.outdated);
+  const job = of.iteration !== undefined;
+  if (!job && judgeFailures(of)) return undefined;
+  const replicas = job ? completionsOf(mode?.ReplicatedJob ?? null) : (mode?.Replicated?.Replicas ?? 1);
   if (!of.global) scaleDown(of, replicas);
   for (const slot of of.slots.values()) {
     if (!pass.draft.hasRoom()) return of;
@@ -24,8 +26,9 @@ export function planService(pass: Pass, service: Service): ServicePass | undefin
     settleSlot(of, slot);
   }
   if (of.global) fillNodes(of);
+  else if (job) runJob(of, mode!.ReplicatedJob!);
   else scaleUp(of, replicas);
-  rollForward(of);
+  if (!job) rollForward(of);
   const updating = isUpdating(of.service.UpdateStatus);
   for (const slot of of.slots.values()) {
     if (!pass.draft.hasRoom()) return of;

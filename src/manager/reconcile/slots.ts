@@ -74,7 +74,7 @@ export function slotsOf(
       slot = new Slot(key, task.Slot, global ? task.NodeID : '');
       slots.set(key, slot);
     }
-    if (isWanted(task)) slot.live.push(task);
+    if (isWanted(task) || isFailedRun(task)) slot.live.push(task);
     else if (mayStillRun(task, nodes)) slot.leaving.push(task);
     else slot.ended.push(task);
   }
@@ -82,6 +82,11 @@ export function slotsOf(
     for (const list of [slot.live, slot.leaving, slot.ended]) if (list.length > 1) list.sort(byAge);
   }
   return { slots, removing };
+}
+
+/** A task of a job that ended otherwise than it should: live until it was dealt with, as a service's task that ended is. */
+function isFailedRun(task: Task): boolean {
+  return task.DesiredState === 'complete' && task.Status?.State !== 'complete';
 }
 
 /** Whether something of the task may run on a node that can be told to stop it. */

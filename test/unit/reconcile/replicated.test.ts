@@ -155,15 +155,6 @@ describe('reconcile of a replicated service', () => {
     assert.equal(placed?.Status?.Err, '');
   });
 
-  it('lets a job service be', () => {
-    world.create('job', 0, { Mode: { ReplicatedJob: { MaxConcurrent: 2, TotalCompletions: 4 } } });
-    world.create('every', 0, { Mode: { GlobalJob: {} } });
-    world.settle();
-    assert.equal(world.tasks().length, 0);
-    world.removeService('job');
-    world.settle();
-  });
-
   it('leaves out what does not fit into one entry and brings it in the next', () => {
     for (const [replicas, env_bytes] of [
       [4500, 1],
