@@ -1,6 +1,7 @@
 // `npm run bench NAME [-- flags]`: one module a benchmark, each with a `run(args)`; what was measured is in bench/README.md.
 const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void> }>> = {
   converge: () => import('./converge.js'),
+  lb: () => import('./lb.js'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);
