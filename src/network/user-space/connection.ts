@@ -157,7 +157,10 @@ export class Connection implements Attachment {
 
   /** A side will send no more. */
   sideEnded(side: Side): void {
-    if (this.state === 'open') side.other.wire.end();
+    const { other } = side;
+    // When it was the last thing to wait for, closing sends the FIN to the other side just as well.
+    const isLast = side.toldAll && !other.isBehind;
+    if (this.state === 'open' && !isLast) other.wire.end();
     else this.close();
   }
 

@@ -25,11 +25,12 @@ export class HandleWires implements Wires {
     const server = await listening(createServer(), host, port);
     // Node's server binds, listens and reports errors; only what it makes of each connection is bypassed.
     const handle = (server as unknown as { _handle: TcpHandle })._handle;
+    // Linux hands both down to what is accepted, which saves five system calls a connection.
+    handle.setNoDelay(true);
+    handle.setKeepAlive(true, keepAlive_s);
     handle.onconnection = (status, connection) => {
       // A failed accept (out of descriptors, gone before its turn) costs that one connection.
       if (status !== 0 || connection === undefined) return;
-      connection.setNoDelay(true);
-      connection.setKeepAlive(true, keepAlive_s);
       accepted(new HandleWire(this, connection));
     };
     return { close: () => new Promise((resolve) => server.close(() => resolve())) };
