@@ -153,7 +153,7 @@ describe('a job', () => {
           assert.equal(underWay().length, 0);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 });
