@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { AssignmentLedger, isEmpty } from '../../../../src/manager/dispatcher/assignments.js';
+import { rankOf } from '../../../../src/model/states.js';
+import type { Assignments, OperationInit, Task, TaskInit } from '../../../../src/model/types.js';
+import { LocalProposer } from '../../../helpers/local-proposer.js';
+
+describe('what a node is told of its tasks', () => {
+  /** The node's side: what it has after all messages, desired states by task and the ids of secrets. */
+  class Told {
+    tasks = new Map<string, string>();
+    secrets = new Set<string>();
+    take({ Full, Tasks, RemovedTaskIDs, Secrets, RemovedSecretIDs }: Assignments): void {
+      if (Full) {
+        this.tasks.clear();
+        this.secrets.clear();
+      }
+      for (const task of Tasks) this.tasks.set(task.ID, task.DesiredState);
+      for (const id of RemovedTaskIDs) assert.ok(this.tasks.delete(id), 'only what it has is taken from it');
+      for (const { ID } of Secrets) this.secrets.add(ID);
+      for (const id of RemovedSecretIDs) assert.ok(this.secrets.delete(id), 'only what it has is taken from it');
+    }
+  }
+
+  const taskIDs = ['a', 'b', 'c'];
+  const secretIDs = ['x', 'y'];
+  const step = fc.oneof(
+    fc.record({
+      id: fc.constantFrom(...taskIDs),
+      NodeID: fc.constantFrom('here', 'there'),
+      DesiredState: fc.constantFrom('ready', 'running', 'shutdown', 'remove'),
+      secrets: fc.subarray(secretIDs),
+    }),
+    fc.record({ id: fc.constantFrom(...taskIDs), remove: fc.constant(true) }),
+    fc.record({ id: fc.constantFrom(...taskIDs), report: fc.constantFrom('running', 'failed') }),
+    fc.record({ hold: fc.subarray(taskIDs) }),
+    fc.record({ full: fc.constant(true) }),
+  );
+
+  it('adds up to exactly the tasks of the store and the secrets that they need, whatever happens in whatever order', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+        const local = new LocalProposer();
+        local.commit({ Operations: secretIDs.map((ID) => ({ Action: 'create', Secret: { ID, Spec: { Name: ID } } })) });
+        let held: readonly string[] = [];
+        const ledger = new AssignmentLedger(
+          'here',
+          (task) => rankOf(task.DesiredState) > rankOf('running') && held.includes(task.ID),
+        );
+        const node = new Told();
+        const tell = (init: object) => node.take({ ...empty, ...init } as Assignments);
+        tell(ledger.full(local.store));
+        for (const one of steps) {
+          if ('hold' in one) held = one.hold;
+          else if ('full' in one) tell(ledger.full(local.store));
+          else {
+            const operation = operationOf(one, local.store.get('Task', one.id) !== undefined);
+            if (operation !== undefined) local.commit({ Operations: [operation] });
+          }
+          const changes = ledger.changes(local.store, taskIDs);
+          tell(changes);
+          assert.ok(isEmpty(ledger.changes(local.store, taskIDs)), 'nothing is told twice');
+          const mine = [...local.store.tasksOfNode('here')];
+          assert.deepEqual(
+            new Map([...node.tasks].sort()),
+            new Map(mine.map((task) => [task.ID, shown(task, held)] as const).sort()),
+          );
+          const needed = mine.flatMap(
+            (task) => task.Spec?.ContainerSpec?.Secrets.map((secret) => secret.SecretID) ?? [],
+          );
+          assert.deepEqual([...node.secrets].sort(), [...new Set(needed)].sort());
+        }
+      }),
+    );
+  });
+
+  const empty = {
+    Full: false,
+    Tasks: [],
+    RemovedTaskIDs: [],
+    Secrets: [],
+    RemovedSecretIDs: [],
+    Configs: [],
+    RemovedConfigIDs: [],
+  };
+  const shown = (task: Task, held: readonly string[]) =>
+    held.includes(task.ID) && rankOf(task.DesiredState) > rankOf('running') ? 'running' : task.DesiredState;
+
+  function operationOf(
+    one: { id: string; NodeID?: string; DesiredState?: string; secrets?: string[]; report?: string },
+    exists: boolean,
+  ): OperationInit | undefined {
+    const { id: ID, NodeID, DesiredState, secrets, report } = one;
+    if (report !== undefined) return { Action: 'observe', Task: { ID, Status: { State: report } } };
+    if (NodeID === undefined) return exists ? { Action: 'remove', Kind: 'Task', ID } : undefined;
+    const Secrets = secrets?.map((SecretID) => ({ SecretID }));
+    const Task: TaskInit = { ID, NodeID, DesiredState, Spec: { ContainerSpec: { Secrets } } };
+    return { Action: exists ? 'update' : 'create', Task };
+  }
+});
