@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { simulate } from './scenario.js';
+
+// `npm run simulate -- --seeds N` runs more of them.
+const seeds = Number(process.env.SIMULATION_SEEDS ?? 100);
+const first = Number(process.env.SIMULATION_SEED ?? 1);
+
+describe('raft under crashes, cuts and torn disks', () => {
+  for (let from = first; from < first + seeds; from += 50) {
+    const to = Math.min(from + 50, first + seeds);
+    it(`keeps its promises, seeds ${from} to ${to - 1}`, async () => {
+      let acknowledged = 0;
+      for (let seed = from; seed < to; seed++) acknowledged += (await simulate(seed)).acknowledged;
+      assert.ok(acknowledged > 0, 'nothing was ever written');
+    });
+  }
+
+  it('goes the same way again from the same seed', async () => {
+    assert.deepEqual(await simulate(first), await simulate(first));
+  });
+});
