@@ -143,7 +143,7 @@ export const dockerFunctions: Functions = {
   upper: onText('upper', (text) => text.toUpperCase()),
   lower: onText('lower', (text) => text.toLowerCase()),
   title: onText('title', (text) =>
-    text.replace(/(^|[^\p{L}\p{N}_'])(\p{L})/gu, (_all, before, letter) => before + letter.toUpperCase()),
+    text.replace(/(^|[^\p{L}\p{N}_])(\p{L})/gu, (_all, before, letter) => before + letter.toUpperCase()),
   ),
   split: (...args) => {
     count('split', args, 2);

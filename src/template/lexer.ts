@@ -114,8 +114,9 @@ function lexToken(source: string, at: number, spaced: boolean): { token: Token; 
   const digits = match(number, source, at);
   if (digits !== undefined) {
     const value = numberOf(digits);
-    if (Number.isNaN(value) || match(name, source, at + digits.length) !== undefined) {
-      throw new TemplateError(`${place.line}: bad number syntax: ${JSON.stringify(digits)}`);
+    const more = match(name, source, at + digits.length) ?? '';
+    if (Number.isNaN(value) || more !== '') {
+      throw new TemplateError(`${place.line}: bad number syntax: ${JSON.stringify(digits + more)}`);
     }
     return make('number', digits, digits.length, value);
   }

@@ -145,7 +145,9 @@ class Parser {
       if (operands.length > 0 && !token.spaced) this.#fail(token, `unexpected ${shown(token)} in operand`);
       operands.push(this.#operand());
     }
-    if (operands.length === 0) this.#fail(this.#peek(), `missing value for ${context}`);
+    const [first] = operands;
+    if (first === undefined) this.#fail(this.#peek(), `missing value for ${context}`);
+    if (first.kind === 'literal' && first.value === null) this.#fail(this.#peek(), 'nil is not a command');
     return { operands };
   }
 
@@ -188,6 +190,7 @@ class Parser {
     const outside = this.#variables.length;
     this.#enter(token);
     const pipeline = this.#pipeline('parenthesized pipeline', false);
+    if (this.#peek().kind === 'close') this.#fail(this.#peek(), 'unclosed left paren');
     if (!this.#isMark(')')) this.#fail(this.#peek(), `unexpected ${shown(this.#peek())} in parenthesized pipeline`);
     this.#at++;
     this.#depth--;

@@ -1,4 +1,4 @@
-import { printNested } from './values.js';
+import { printNested, typeOf } from './values.js';
 
 const width_max = 10_000;
 const verb = /%([-+# 0]*)(\*|\d+)?(?:\.(\d+))?([a-zA-Z%])|%/g;
@@ -15,12 +15,12 @@ export function sprintf(format: string, args: readonly unknown[]): string {
     const body = verbText(letter, arg, precision === undefined ? undefined : Number(precision), flags ?? '');
     return pad(body, flags ?? '', Number(width ?? 0), typeof arg === 'number');
   });
-  const extra = args.slice(at).map((arg) => `${typeof arg}=${printNested(arg, 0)}`);
+  const extra = args.slice(at).map((arg) => `${typeOf(arg)}=${printNested(arg, 0)}`);
   return extra.length === 0 ? text : `${text}%!(EXTRA ${extra.join(', ')})`;
 }
 
 function verbText(letter: string, arg: unknown, precision: number | undefined, flags: string): string {
-  const bad = () => `%!${letter}(${typeof arg}=${printNested(arg, 0)})`;
+  const bad = () => `%!${letter}(${typeOf(arg)}=${printNested(arg, 0)})`;
   const signed = (text: string) => (flags.includes('+') && Number(arg) >= 0 ? `+${text}` : text);
   switch (letter) {
     case 'v':

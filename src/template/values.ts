@@ -36,9 +36,12 @@ export function printNested(value: unknown, depth: number): string {
   return String(value);
 }
 
+/** Whole numbers in digits; others as Go's %v: with an exponent below 0.0001 and from a million on. */
 function printNumber(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e21) return BigInt(value).toString();
-  return String(value).replace(/e([-+])(\d)$/, 'e$10$2');
+  const size = Math.abs(value);
+  const text = size < 1e-4 || size >= 1e6 ? value.toExponential() : String(value);
+  return text.replace(/e([-+])(\d)$/, 'e$10$2');
 }
 
 /** Keys and values of a map or an object, by key, as Go goes through a map. */

@@ -30,7 +30,7 @@ const defaultPort = 2375; // Docker's for plain TCP
 export function parseHost(host: string): { socketPath: string } | { host: string; port: number } {
   const unix = /^unix:\/\/(.+)$/s.exec(host);
   if (unix !== null) return { socketPath: unix[1]! };
-  const tcp = /^(?:tcp|http):\/\/(\[[0-9a-fA-F:.]+\]|[^:/?#[\]\s]+)(?::(\d{1,5}))?\/?$/.exec(host);
+  const tcp = /^(?:tcp|http):\/\/(\[[0-9a-fA-F:.]+\]|[^:/?#@[\]\s]+)(?::(\d{1,5}))?\/?$/.exec(host);
   const port = tcp?.[2] === undefined ? defaultPort : Number(tcp[2]);
   if (tcp === null || port < 1 || port > 65535) {
     throw new CliError(

@@ -9,6 +9,7 @@ import { type Column, formatList, type Listing, listFormatFlag, quietFlag } from
 import { goTime } from '../base/go-time.js';
 import { inspectAll, inspectFormatFlag, prettyFlag } from '../base/inspect.js';
 import { parseLabel } from '../base/labels.js';
+import { pathOf } from '../base/path.js';
 import { ago } from '../base/units.js';
 import type { Config, Secret } from '../base/wire.js';
 
@@ -103,7 +104,7 @@ export function inspectCommand(kind: 'secret' | 'config', message: MessageName):
     run: (context, values, references) =>
       inspectAll<Thing>(context, values, references, {
         message,
-        get: (reference) => context.client.get<Thing>(`/${kind}s/${encodeURIComponent(reference)}`),
+        get: (reference) => context.client.get<Thing>(pathOf(`${kind}s`, reference)),
         pretty: (thing) => describe(thing, kind),
       }),
   };
@@ -129,7 +130,7 @@ export function rmCommand(kind: 'secret' | 'config'): CommandSpec {
     flags: [],
     run: (context, _values, references) =>
       eachInTurn(references, async (reference) => {
-        await context.client.delete(`/${kind}s/${encodeURIComponent(reference)}`);
+        await context.client.delete(pathOf(`${kind}s`, reference));
         context.out.write(`${reference}\n`);
       }),
   };

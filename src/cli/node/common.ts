@@ -1,6 +1,7 @@
 import type { Context } from '../base/context.js';
 import { eachInTurn } from '../base/each.js';
 import { CliError } from '../base/errors.js';
+import { pathOf } from '../base/path.js';
 import type { Node } from '../base/wire.js';
 import type { Info } from '../system/info.js';
 
@@ -18,7 +19,7 @@ export async function resolveSelf(context: Context, reference: string): Promise<
 }
 
 export function getNode(context: Context, reference: string): Promise<Node> {
-  return context.client.get<Node>(`/nodes/${encodeURIComponent(reference)}`);
+  return context.client.get<Node>(pathOf('nodes', reference));
 }
 
 /** Changes the spec of each node in turn and says so. Goes on past those that fail, then fails with their messages. */
@@ -32,7 +33,7 @@ export async function updateNodes(
     const node = await getNode(context, reference);
     const spec = change(node);
     if (spec === undefined) return;
-    const path = `/nodes/${encodeURIComponent(node.ID ?? reference)}/update`;
+    const path = pathOf('nodes', node.ID ?? reference, 'update');
     await context.client.post(path, { query: { version: node.Version?.Index }, body: spec });
     context.out.write(`${done(reference)}\n`);
   });

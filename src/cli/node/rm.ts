@@ -1,6 +1,7 @@
 import type { CommandSpec } from '../base/command.js';
 import { eachInTurn } from '../base/each.js';
 import { onOff } from '../base/flag.js';
+import { pathOf } from '../base/path.js';
 
 const forceFlag = onOff('force', 'Force remove a node from the swarm', { short: 'f' });
 
@@ -12,7 +13,7 @@ export const nodeRm: CommandSpec = {
   async run(context, values, references) {
     await eachInTurn(references, async (reference) => {
       const query = { force: values.get(forceFlag) || undefined };
-      await context.client.delete(`/nodes/${encodeURIComponent(reference)}`, { query });
+      await context.client.delete(pathOf('nodes', reference), { query });
       context.out.write(`${reference}\n`);
     });
   },

@@ -1,10 +1,11 @@
 import type { Query } from '../base/client.js';
 import type { Context } from '../base/context.js';
+import { pathOf } from '../base/path.js';
 import type { Service, ServiceSpec } from '../base/wire.js';
 
 /** A service by name, id or the start of its id, as its spec was written: defaults are not filled in, so they are not sent back. */
 export function getService(context: Context, reference: string): Promise<Service> {
-  return context.client.get<Service>(`/services/${encodeURIComponent(reference)}`, {
+  return context.client.get<Service>(pathOf('services', reference), {
     query: { insertDefaults: false },
   });
 }
@@ -18,7 +19,7 @@ export async function postUpdate(
   auth?: string,
 ): Promise<void> {
   const answer = await context.client.post<{ Warnings?: string[] | null } | undefined>(
-    `/services/${encodeURIComponent(service.ID ?? '')}/update`,
+    pathOf('services', service.ID ?? '', 'update'),
     {
       query: { version: service.Version?.Index, ...query },
       body: spec,

@@ -23,7 +23,8 @@ interface Distribution {
 export async function pinImage(context: Context, spec: ServiceSpec, auth: string | undefined): Promise<void> {
   const container = spec.TaskTemplate?.ContainerSpec;
   const image = container?.Image ?? '';
-  if (container === undefined || image === '' || image.includes('@')) return;
+  // What can be no image in a registry is the daemon's to refuse; it must not become a path of the API.
+  if (container === undefined || !/^[a-z0-9][\w.:/-]*$/.test(image) || image.includes('..')) return;
   if (await isBuiltHere(context, image)) return;
   let found: Distribution;
   try {

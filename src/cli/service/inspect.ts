@@ -2,6 +2,7 @@ import type { CommandSpec } from '../base/command.js';
 import type { Context } from '../base/context.js';
 import { CliError, DaemonError } from '../base/errors.js';
 import { inspectAll, inspectFormatFlag, prettyFlag } from '../base/inspect.js';
+import { pathOf } from '../base/path.js';
 import type { Service } from '../base/wire.js';
 
 /** `shoal service inspect` */
@@ -15,7 +16,7 @@ export const serviceInspect: CommandSpec = {
       async get(reference) {
         const query = { insertDefaults: true };
         try {
-          return await context.client.get<Service>(`/services/${encodeURIComponent(reference)}`, { query });
+          return await context.client.get<Service>(pathOf('services', reference), { query });
         } catch (thrown) {
           if (!(thrown instanceof DaemonError) || thrown.status !== 404) throw thrown;
           throw new DaemonError(404, thrown.message, `Error: no such service: ${reference}`);
@@ -33,7 +34,7 @@ async function networkNames(context: Context, service: Service): Promise<Map<str
   const names = new Map<string, string>();
   for (const { Target } of service.Spec?.TaskTemplate?.Networks ?? []) {
     try {
-      const { Name } = await context.client.get<{ Name?: string }>(`/networks/${encodeURIComponent(Target ?? '')}`);
+      const { Name } = await context.client.get<{ Name?: string }>(pathOf('networks', Target ?? ''));
       names.set(Target ?? '', Name ?? '');
     } catch (thrown) {
       if (!(thrown instanceof CliError)) throw thrown;

@@ -3,6 +3,7 @@ import type { Context } from '../base/context.js';
 import { CliError, DaemonError } from '../base/errors.js';
 import { filtersQuery } from '../base/filter.js';
 import { flag, onOff, text } from '../base/flag.js';
+import { pathOf } from '../base/path.js';
 import { parseDuration } from '../base/units.js';
 import type { Node, Service, Task } from '../base/wire.js';
 import { readFrames } from './log-frames.js';
@@ -100,11 +101,10 @@ interface Source {
 
 /** A service by that name or id, else a task by that id. */
 async function findSource(context: Context, reference: string): Promise<Source> {
-  const id = encodeURIComponent(reference);
   try {
-    const service = await context.client.get<Service>(`/services/${id}`);
+    const service = await context.client.get<Service>(pathOf('services', reference));
     return {
-      path: `/services/${encodeURIComponent(service.ID ?? reference)}/logs`,
+      path: pathOf('services', service.ID ?? reference, 'logs'),
       serviceID: service.ID ?? reference,
       isTty: service.Spec?.TaskTemplate?.ContainerSpec?.TTY ?? false,
       slotDigits: String(service.Spec?.Mode?.Replicated?.Replicas ?? 1).length,
@@ -113,9 +113,9 @@ async function findSource(context: Context, reference: string): Promise<Source> 
     if (!(thrown instanceof DaemonError) || thrown.status !== 404) throw thrown;
   }
   try {
-    const task = await context.client.get<Task>(`/tasks/${id}`);
+    const task = await context.client.get<Task>(pathOf('tasks', reference));
     return {
-      path: `/tasks/${encodeURIComponent(task.ID ?? reference)}/logs`,
+      path: pathOf('tasks', task.ID ?? reference, 'logs'),
       serviceID: task.ServiceID ?? '',
       isTty: task.Spec?.ContainerSpec?.TTY ?? false,
       slotDigits: 1,

@@ -1,5 +1,6 @@
 import type { Context } from '../base/context.js';
 import { CliError } from '../base/errors.js';
+import { pathOf } from '../base/path.js';
 import type { NetworkAttachmentConfig } from '../base/wire.js';
 import { splitPairs } from './words.js';
 
@@ -31,8 +32,7 @@ interface NetworkAnswer {
 
 /** The id of a network of the cluster, by name or id. */
 export async function networkID(context: Context, name: string): Promise<string> {
-  const path = `/networks/${encodeURIComponent(name)}`;
-  const network = await context.client.get<NetworkAnswer>(path, { query: { scope: 'swarm' } });
+  const network = await context.client.get<NetworkAnswer>(pathOf('networks', name), { query: { scope: 'swarm' } });
   if (!network.Id) throw new CliError(`network ${name} not found`);
   return network.Id;
 }

@@ -1,6 +1,7 @@
 import type { Context } from '../base/context.js';
 import { CliError } from '../base/errors.js';
 import { filtersQuery } from '../base/filter.js';
+import { pathOf } from '../base/path.js';
 import { type ProgressLines, progressLines, silentLines } from '../base/progress-lines.js';
 import type { Node, Service, Task } from '../base/wire.js';
 import { convergenceOf, type Slots } from './convergence.js';
@@ -70,7 +71,7 @@ class Follower {
       ['_up-to-date', 'true'],
     ]);
     return Promise.all([
-      client.get<Service>(`/services/${encodeURIComponent(this.id)}`),
+      client.get<Service>(pathOf('services', this.id)),
       client.get<Task[]>('/tasks', { query: { filters } }),
       client
         .get<Node[]>('/nodes')

@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../base/command.js';
 import { eachInTurn } from '../base/each.js';
+import { pathOf } from '../base/path.js';
 
 /** `shoal service rm` */
 export const serviceRm: CommandSpec = {
@@ -8,7 +9,7 @@ export const serviceRm: CommandSpec = {
   flags: [],
   async run(context, _values, references) {
     await eachInTurn(references, async (reference) => {
-      await context.client.delete(`/services/${encodeURIComponent(reference)}`);
+      await context.client.delete(pathOf('services', reference));
       context.out.write(`${reference}\n`);
     });
   },

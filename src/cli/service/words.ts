@@ -32,7 +32,7 @@ export function splitWords(line: string): string[] {
 /** The fields of a line of comma-separated values; a field in double quotes may hold commas, and `""` for a quote. */
 export function splitFields(line: string): string[] {
   const fields: string[] = [];
-  const field = /(?:"((?:[^"]|"")*)"|([^,]*))(,|$)/y;
+  const field = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;
   for (;;) {
     const match = field.exec(line);
     if (match === null) throw new Error(`extraneous or missing " in quoted-field in '${line}'`);

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../base/command.js';
 import type { Context } from '../base/context.js';
 import { CliError } from '../base/errors.js';
 import { onOff } from '../base/flag.js';
+import { pathOf } from '../base/path.js';
 import type { Node, Swarm } from '../base/wire.js';
 import type { Info } from '../system/info.js';
 
@@ -36,7 +37,7 @@ function tokenOf(swarm: Swarm, role: Role): string {
 /** Prints the command that adds a node of the role to this cluster. */
 export async function printJoinCommand(context: Context, role: Role): Promise<void> {
   const [swarm, info] = await Promise.all([context.client.get<Swarm>('/swarm'), context.client.get<Info>('/info')]);
-  const node = await context.client.get<Node>(`/nodes/${encodeURIComponent(info.Swarm?.NodeID ?? 'self')}`);
+  const node = await context.client.get<Node>(pathOf('nodes', info.Swarm?.NodeID ?? 'self'));
   const address = node.ManagerStatus?.Addr;
   if (address === undefined) return;
   context.out.write(

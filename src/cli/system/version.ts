@@ -53,18 +53,23 @@ export const version: CommandSpec = {
 };
 
 function describe(server: ServerVersion): string {
-  const components = server.Components ?? [];
-  if (components.length === 0) {
-    return pairs([
-      ['Version', server.Version ?? ''],
-      ['API version', `${server.ApiVersion ?? ''} (minimum version ${server.MinAPIVersion ?? ''})`],
-      ['OS/Arch', `${server.Os ?? ''}/${server.Arch ?? ''}`],
-    ]);
-  }
+  const components = server.Components?.length
+    ? server.Components
+    : [{ Name: 'Engine', Version: server.Version ?? '' }];
   return components
-    .map(({ Name, Version, Details }) => {
-      const details = Object.entries(Details ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-      return ` ${Name ?? ''}:\n${pairs([['Version', Version ?? ''], ...details])
+    .map(({ Name = '', Version = '', Details }) => {
+      const details = new Map(Object.entries(Details ?? {}));
+      const api = details.get('ApiVersion') ?? server.ApiVersion ?? '';
+      const least = details.get('MinAPIVersion') ?? server.MinAPIVersion ?? '';
+      const os = details.get('Os') ?? server.Os ?? '';
+      const known: [string, string][] = [
+        ['Version', Version],
+        ['API version', least === '' ? api : `${api} (minimum version ${least})`],
+        ['OS/Arch', `${os}/${details.get('Arch') ?? server.Arch ?? ''}`],
+      ];
+      for (const key of ['ApiVersion', 'MinAPIVersion', 'Os', 'Arch']) details.delete(key);
+      const others = [...details].sort(([a], [b]) => (a < b ? -1 : 1));
+      return ` ${Name}:\n${pairs([...known, ...others])
         .replace(/^/gm, ' ')
         .trimEnd()}\n`;
     })
