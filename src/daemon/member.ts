@@ -183,7 +183,7 @@ export class ClusterMember {
     const held = this.#credentials.identity.role;
     if (isDue || this.#isOut || (this.#wanted ?? held) !== held) await this.#renew();
     const { role } = this.#credentials.identity;
-    if (this.#raftFailure !== '') await this.#stopManager(false);
+    if (this.#raftFailure !== '') await this.#stopManager();
     if (this.#state.role === 'manager' && (role === 'worker' || this.#isOut)) await this.#becomeWorker();
     if (role === 'worker' || this.#manager !== undefined) return;
     if (this.#state.role === 'manager' && this.#state.raftID > 0) await this.#startManager({});
@@ -221,7 +221,7 @@ export class ClusterMember {
   }
 
   async #becomeWorker(): Promise<void> {
-    await this.#stopManager(false);
+    await this.#stopManager();
     await this.#save({ role: 'worker', raftID: 0 });
     await this.#directory.clearRaft();
     this.#isOut = false;
@@ -268,10 +268,10 @@ export class ClusterMember {
     this.change();
   }
 
-  async #stopManager(handOver: boolean): Promise<void> {
+  async #stopManager(): Promise<void> {
     const manager = this.#manager;
     this.#manager = undefined;
-    await manager?.stop({ handOver });
+    await manager?.stop();
   }
 
   /** The first answer of any manager that we know, our own last. Throws what the last one said. */
@@ -335,8 +335,9 @@ export class ClusterMember {
   async stop({ handOver }: { handOver: boolean }): Promise<void> {
     this.#stopped = true;
     this.#cancelTimer();
-    await this.#stopManager(handOver);
+    if (handOver) await this.#manager?.handOver();
     await this.#worker?.stop();
+    await this.#stopManager();
     await this.#listener.close();
     await this.#changing;
     await this.#saving;

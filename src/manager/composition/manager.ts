@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
 import { type Clock, timestamp } from '../../model/clock.js';
-import { ShoalError } from '../../model/errors.js';
+import { messageOf, ShoalError } from '../../model/errors.js';
 import type { Random } from '../../model/random.js';
 import { type ServiceName, type Services, serviceClient, serviceDefinition } from '../../model/services.js';
 import type { Node, TransactionInit } from '../../model/types.js';
@@ -162,14 +162,16 @@ export class Manager {
     this.#ends.push(() => listener.removeService(definition));
   }
 
-  /** Stops serving. A leader hands over first when `handOver`. */
-  async stop({ handOver }: { handOver: boolean }): Promise<void> {
-    if (handOver && this.raft.status().role === 'leader') {
-      // While everything still serves: the heir wins its election by our log, and clients see the shortest gap.
-      await this.raft.transferLeadership().catch((error) => {
-        this.#options.log.warn('leadership could not be handed over', { error });
-      });
-    }
+  /** Gives leadership to another manager, if this one has it; everything still serves. Best effort. */
+  async handOver(): Promise<void> {
+    if (this.raft.status().role !== 'leader') return;
+    await this.raft.transferLeadership().catch((error) => {
+      this.#options.log.warn('leadership could not be handed over', { reason: messageOf(error) });
+    });
+  }
+
+  /** Stops serving. */
+  async stop(): Promise<void> {
     for (const end of this.#ends.splice(0).reverse()) await end();
     await this.#closeRaft();
   }
