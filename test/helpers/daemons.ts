@@ -51,7 +51,7 @@ export const joinRequest = (token: string, remote: string, request: Partial<Join
 
 /** Resolves once `holds`; fails with `what` after a time that only a broken cluster takes. */
 export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + 60_000;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`it never came to hold that ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

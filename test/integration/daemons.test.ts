@@ -8,7 +8,7 @@ import { freePort, until } from '../helpers/daemons.js';
 
 // Three daemons on loopback addresses, each a process with its own disk, no engine: what a cluster must do whatever runs on it.
 describe('daemons as processes', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let home: string;
   let daemons: DaemonProcess[];
   let port: number;
@@ -142,9 +142,13 @@ describe('daemons as processes', function () {
   it('refuse a second daemon on their state directory, and start over the socket of one that was killed', async () => {
     const [first] = daemons as [DaemonProcess];
     const second = new DaemonProcess(first.directory, '127.0.0.4:1', 'second.sock');
-    await second.start();
-    assert.equal(second.exitCode, 1);
-    assert.match(second.output, /in use by another shoal daemon/);
+    try {
+      await second.start();
+      assert.equal(second.exitCode, 1);
+      assert.match(second.output, /in use by another shoal daemon/);
+    } finally {
+      await second.end('SIGKILL');
+    }
     assert.equal((await first.call('GET', '/_ping')).status, 200);
   });
 
