@@ -1,8 +1,6 @@
 import * as grpc from '@grpc/grpc-js';
 import { Dispatcher } from '../../src/manager/dispatcher/dispatcher.js';
 import { type ManagerAddress, managersFor } from '../../src/manager/dispatcher/managers.js';
-import { encode } from '../../src/model/codec.js';
-import { ShoalError } from '../../src/model/errors.js';
 import { seededRandom } from '../../src/model/random.js';
 import { serviceClient, serviceDefinition } from '../../src/model/services.js';
 import type {
@@ -13,72 +11,12 @@ import type {
   OperationInit,
   Routes,
   ToNode,
-  TransactionInit,
 } from '../../src/model/types.js';
-import { Store } from '../../src/store/store.js';
-import type { Proposer, Verdict } from '../../src/store/view.js';
 import { NodeSession, type SessionState } from '../../src/worker/session/session.js';
 import { ManualClock } from './manual-clock.js';
 import { until } from './net.js';
 import { quiet } from './node-under-test.js';
-
-interface TestMember {
-  readonly store: Store;
-  /** What it is asked to propose fails with this. */
-  failure: ShoalError | undefined;
-  /** How many transactions of the dispatcher's reports were proposed, successful or not. */
-  proposals: number;
-  readonly proposer: Proposer;
-  /** Entries wait until `release`. */
-  hold(): void;
-  release(): void;
-}
-
-/** A store for each manager, fed the same entries as Raft would. */
-export class TestLog {
-  private readonly entries: Uint8Array[] = [];
-  private readonly catchUps: (() => void)[] = [];
-
-  join(): TestMember {
-    const store = new Store();
-    const waiting = new Map<number, (verdict: Verdict) => void>();
-    let isHeld = false;
-    const catchUp = () => {
-      while (!isHeld && store.index < this.entries.length) {
-        const index = store.index + 1;
-        const verdict = store.apply(index, this.entries[index - 1]!);
-        waiting.get(index)?.(verdict);
-        waiting.delete(index);
-      }
-    };
-    const propose = async (transaction: TransactionInit) => {
-      member.proposals += 1;
-      if (member.failure !== undefined) throw member.failure;
-      const verdict = await new Promise<Verdict>((resolve) => {
-        waiting.set(this.entries.push(encode('Transaction', transaction)), resolve);
-        for (const other of this.catchUps) other();
-      });
-      if (!verdict.ok) throw new ShoalError(verdict.code, verdict.message);
-      return { index: verdict.index };
-    };
-    const member: TestMember = {
-      store,
-      failure: undefined,
-      proposals: 0,
-      proposer: { propose },
-      hold: () => {
-        isHeld = true;
-      },
-      release: () => {
-        isHeld = false;
-        catchUp();
-      },
-    };
-    this.catchUps.push(catchUp);
-    catchUp();
-    return member;
-  }
-}
+import { type LogMember, TestLog } from './test-log.js';
 
 const nodeIDKey = 'test-node-id';
 const asNode = (nodeID: string): grpc.ClientOptions => ({
@@ -97,7 +35,7 @@ const asNode = (nodeID: string): grpc.ClientOptions => ({
 /** A manager's dispatcher behind a port of its own, without TLS: a caller is whom it says it is. */
 export class TestManager {
   readonly server = new grpc.Server();
-  readonly member: ReturnType<TestLog['join']>;
+  readonly member: LogMember;
   dispatcher!: Dispatcher;
   address = '';
   hasLeader = true;
@@ -318,10 +256,10 @@ export class TestCluster {
     return node;
   }
 
-  /** A second daemon that says it is the same node. */
-  async addTwin(node: TestNode, manager: TestManager): Promise<TestNode> {
+  /** A second daemon that says it is the same node; an heir starts when the first has ended. */
+  addTwin(node: TestNode, manager: TestManager, isHeir = true): TestNode {
     const twin = new TestNode(this, node.id);
-    node.session.stop();
+    if (isHeir) node.session.stop();
     this.nodes.push(twin.start([manager]));
     return twin;
   }

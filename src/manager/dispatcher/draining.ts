@@ -27,8 +27,9 @@ export class Draining {
   }
 
   setManagers(managers: readonly ManagerAddress[]): void {
+    const { self, clock } = this.options;
     const nodeIDs = managers.map((one) => one.nodeID);
-    this.gate.setManagers(nodeIDs, this.options.clock.monotonic());
+    this.gate.setManagers([self, ...nodeIDs], clock.monotonic()); // our own sessions count whether we are a member yet or not
     this.peers.setManagers(managers);
   }
 

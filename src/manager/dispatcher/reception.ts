@@ -30,6 +30,9 @@ export interface ReceptionOptions {
 
 /** Lets nodes in: Hello, registration in the replicated state, and then their messages. */
 export class Reception {
+  /** Nodes whose registration is on its way: a node can have one entry of Raft's log in flight, not a flood. */
+  private readonly registering = new Set<string>();
+
   constructor(private readonly options: ReceptionOptions) {}
 
   accept(call: SessionCall): void {
@@ -79,6 +82,10 @@ export class Reception {
     const { store, proposer, clock, self, checkServing, heartbeat_ms } = this.options;
     checkServing();
     checkHello(hello);
+    if (this.registering.has(nodeID)) {
+      throw new ShoalError('overloaded', `node ${nodeID}: another session of it is being opened`);
+    }
+    this.registering.add(nodeID);
     const Status = {
       ...nodeState(hello.EngineError),
       Addr: hello.Addr,
@@ -94,7 +101,8 @@ export class Reception {
       })
       .catch((error) => {
         throw error instanceof ShoalError ? error : new ShoalError('internal', messageOf(error), { cause: error });
-      });
+      })
+      .finally(() => this.registering.delete(nodeID));
     const node = store.get('Node', nodeID);
     if (node === undefined) throw new ShoalError('forbidden', `node ${nodeID} is not a member of this cluster`);
     if ((node.Status?.SessionEpoch ?? 0) > index) {

@@ -148,6 +148,21 @@ describe('sessions of nodes with managers', () => {
     assert.equal(node.manager, one.nodeID, 'the session that was open is not disturbed');
   });
 
+  it('lets a node have one registration on its way, not many', async () => {
+    const id = cluster.idPreferring(one);
+    const node = await cluster.addNode(id);
+    const before = one.member.proposals;
+    one.member.hold();
+    const twins = [node.start([one]), ...[1, 2, 3].map(() => cluster.addTwin(node, one, false))];
+    await cluster.until(
+      () => twins.filter((twin) => /being opened/.test(twin.states.at(-1)?.reason ?? '')).length === 3,
+    );
+    assert.equal(one.member.proposals - before, 1);
+    for (const twin of twins.slice(1)) twin.session.stop();
+    one.member.release();
+    await cluster.until(() => nodeStatus(node)?.State === 'ready');
+  });
+
   it('ends streams that never say Hello', async () => {
     const client = serviceClient('Dispatcher', one.address, grpc.credentials.createInsecure());
     const metadata = new grpc.Metadata();
@@ -205,7 +220,7 @@ describe('sessions of nodes with managers', () => {
     node.session.describe({ Hostname: 'old' }, 'the engine is gone');
     await cluster.until(() => one.member.proposals > 0);
     // the same node once more, as after a crash that its manager has not noticed
-    const again = await cluster.addTwin(node, two);
+    const again = cluster.addTwin(node, two);
     await cluster.until(() => again.routes.length > 0);
     assert.ok((nodeStatus(node)?.SessionEpoch ?? 0) > first);
     one.member.failure = undefined;
