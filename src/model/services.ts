@@ -82,6 +82,9 @@ export function serviceDefinition(name: ServiceName): grpc.ServiceDefinition {
 
 const constructors = new Map<ServiceName, grpc.ServiceClientConstructor>();
 
+// What the listener takes as well: a Raft batch, or all that a node is assigned, secrets and configs included. The default is 4 MiB.
+const message_bytes_max = 64 * 1024 * 1024;
+
 /** A client of a service at `address` (host:port). The caller closes it. */
 export function serviceClient<N extends ServiceName>(
   name: N,
@@ -94,5 +97,6 @@ export function serviceClient<N extends ServiceName>(
     Constructor = grpc.makeClientConstructor(serviceDefinition(name), name);
     constructors.set(name, Constructor);
   }
-  return new Constructor(address, credentials, options) as unknown as Services[N]['client'];
+  const limits = { 'grpc.max_receive_message_length': message_bytes_max };
+  return new Constructor(address, credentials, { ...limits, ...options }) as unknown as Services[N]['client'];
 }

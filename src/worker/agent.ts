@@ -4,6 +4,7 @@ import type { Random } from '../model/random.js';
 import type { Assignments, NodeDescription, Task, TaskStatus } from '../model/types.js';
 import type { ContainerEvent, ContainerSummary } from './container.js';
 import type { Engine, EngineInfo } from './engine.js';
+import { leaseOf } from './engine-lease.js';
 import { EngineWatch } from './engine-watch.js';
 import { ImagePulls } from './image-pulls.js';
 import { labelNames } from './labels.js';
@@ -57,6 +58,7 @@ export function startAgent(options: AgentOptions): Agent {
 
 class NodeAgent implements Agent {
   private readonly controllers = new Map<string, TaskController>();
+  private readonly lease: ReturnType<typeof leaseOf>;
   private readonly leftovers: Leftovers;
   private readonly watch: EngineWatch;
   private readonly place: Workplace;
@@ -70,7 +72,9 @@ class NodeAgent implements Agent {
   private stopped = false;
 
   constructor(private readonly options: AgentOptions) {
-    const { engine, node, clock, random, log } = options;
+    const { node, clock, random, log } = options;
+    this.lease = leaseOf(options.engine);
+    const { engine } = this.lease;
     this.place = {
       engine,
       node,
@@ -135,7 +139,7 @@ class NodeAgent implements Agent {
     this.cancelFlush();
     const ends = [...this.controllers.values()].map((controller) => controller.stop());
     ends.push(this.watch.stop(), this.leftovers.stop());
-    this.options.engine.reset();
+    this.lease.end();
     await Promise.all(ends);
   }
 

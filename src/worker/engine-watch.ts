@@ -55,6 +55,7 @@ export class EngineWatch {
 
   async stop(): Promise<void> {
     this.stopped = true;
+    this.markTried();
     this.stream?.close();
     this.cancelWait();
     await this.running;
@@ -73,7 +74,7 @@ export class EngineWatch {
         this.options.log.warn('the engine was lost; connecting again', { reason });
       } catch (error) {
         this.stream?.close();
-        if (this.stopped) return this.markTried();
+        if (this.stopped) return;
         this.options.onDown();
         if (this.error === '') this.options.log.warn('the engine cannot be used', { error: messageOf(error) });
         this.setError(messageOf(error));
@@ -87,10 +88,10 @@ export class EngineWatch {
   private async connect(): Promise<EventStream> {
     const { engine, labels } = this.options;
     await engine.ping();
-    const [info, stream] = await Promise.all([engine.info(), engine.events(labels, this.options.onEvent)]);
+    this.options.onInfo(await engine.info());
+    const stream = await engine.events(labels, this.options.onEvent);
     this.stream = stream;
     if (this.stopped) stream.close();
-    this.options.onInfo(info);
     this.options.onLook(await engine.list(labels));
     return stream;
   }

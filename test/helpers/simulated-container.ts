@@ -42,7 +42,8 @@ export function healthOf(config: ContainerConfig): { after_ms: number; health: '
 /** A container of the simulated engine: what inspect shows, and what moves it. */
 export class SimulatedContainer {
   phase: ContainerPhase = 'created';
-  started = false;
+  /** How often it was started. */
+  starts = 0;
   exitCode = 0;
   pid = 0;
   health: Container['health'] = '';
@@ -71,7 +72,8 @@ export class SimulatedContainer {
   }
 
   inspect(): Container {
-    const { started, pid, exitCode } = this;
+    const { pid, exitCode } = this;
+    const started = this.starts > 0;
     const stopGrace_ms = (this.config.StopTimeout ?? 10) * 1000;
     return { ...this.summary(), started, pid, exitCode, error: '', stopGrace_ms, bindings: [...this.bindings] };
   }

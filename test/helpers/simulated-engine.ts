@@ -49,6 +49,7 @@ export class SimulatedEngine implements Engine {
   private readonly givenUp = new Set<(reason: ShoalError) => void>();
   private readonly listeners = new Set<Listener>();
   private readonly failures: { call: EngineCall; error: ShoalError }[] = [];
+  private readonly lostAnswers: EngineCall[] = [];
   private nextID = 1;
   private nextPort = firstEphemeralPort;
 
@@ -64,6 +65,11 @@ export class SimulatedEngine implements Engine {
   /** The next such call has no effect and is refused in these words (or, with `unavailable`, gets no answer). */
   failNext(call: EngineCall, error: ShoalError): void {
     this.failures.push({ call, error });
+  }
+
+  /** The next such call has its effect, but its answer is lost. */
+  loseNextAnswer(call: EngineCall): void {
+    this.lostAnswers.push(call);
   }
 
   /** The engine process is gone: calls in flight and all later ones fail, streams end. `containers`: whether they live on. */
@@ -169,7 +175,7 @@ export class SimulatedEngine implements Engine {
       if (container.phase === 'running') return;
       container.bindings = this.bind(container);
       container.phase = 'running';
-      container.started = true;
+      container.starts += 1;
       container.pid = 1000 + this.nextPort;
       container.health = container.hasHealthcheck ? 'starting' : '';
       this.tell(container, { kind: 'start' });
@@ -267,6 +273,11 @@ export class SimulatedEngine implements Engine {
     const at = this.failures.findIndex((failure) => failure.call === call);
     if (at >= 0) throw this.failures.splice(at, 1)[0]?.error;
     const result = await work();
+    const lost = this.lostAnswers.indexOf(call);
+    if (lost >= 0) {
+      this.lostAnswers.splice(lost, 1);
+      throw new ShoalError('unavailable', 'the connection was closed');
+    }
     await this.wait(half_ms);
     return result;
   }

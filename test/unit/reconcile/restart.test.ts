@@ -143,6 +143,16 @@ describe('restarts', () => {
     }
   });
 
+  it('are not brought about by forgetting that the slot is done', () => {
+    world = new Orchestra(1, { Orchestration: { TaskHistoryRetentionLimit: 0 } });
+    world.addNodes(1);
+    running(1, { Condition: 'none' });
+    world.report(world.running('web')[0]!, 'complete');
+    world.settle();
+    assert.equal(world.wanted('web').length, 0);
+    assert.equal(world.tasks('web').length, 1);
+  });
+
   it('avoid a node where the service fails again and again', () => {
     world = new Orchestra();
     world.addNode('bad');

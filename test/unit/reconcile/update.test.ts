@@ -137,6 +137,45 @@ describe('a rolling update', () => {
     assert.equal(world.running('web').length, 2);
   });
 
+  it('makes no third task for a slot when the old one fails while the new one starts', () => {
+    running(1, { Parallelism: 1, Order: 'start-first' });
+    world.setImage('web', 'web:2');
+    world.planAll();
+    const [born] = fresh();
+    world.report(old()[0]!, 'failed');
+    world.planAll();
+    assert.deepEqual(
+      world.wanted('web').map((task) => task.ID),
+      [born!.ID],
+    );
+  });
+
+  it('stops first what does not run yet, whatever the order', () => {
+    world.create('web', 1, { UpdateConfig: { Parallelism: 1, Order: 'start-first' } });
+    world.planAll();
+    world.report(world.wanted('web')[0]!, 'starting');
+    world.setImage('web', 'web:2');
+    world.planAll();
+    assert.equal(old().length, 0);
+    assert.equal(fresh()[0]!.DesiredState, 'ready');
+  });
+
+  it('remembers its failures however short the history', () => {
+    world = new Orchestra(1, { Orchestration: { TaskHistoryRetentionLimit: 1 } });
+    world.addNodes(3);
+    running(4, { Parallelism: 1, MaxFailureRatio: 0.5 });
+    const seen = new Set<number>();
+    world.fate = (task) => {
+      const first = isNew(task) && task.StartAfter === '';
+      if (first) seen.add(task.Slot);
+      return first ? 'failed' : 'running';
+    };
+    world.setImage('web', 'web:2');
+    world.settle();
+    assert.equal(status()?.State, 'paused');
+    assert.equal(seen.size, 3);
+  });
+
   it('pauses at the first failure by default, and leaves the other tasks alone', () => {
     running(3, undefined, { TaskTemplate: { RestartPolicy: { Condition: 'none' } } });
     world.fate = (task) => (isNew(task) ? 'failed' : 'running');
