@@ -27,7 +27,7 @@ export function describeService(
       'Networks:',
       task.Networks?.map(({ Target = '' }) => networkNames.get(Target) ?? Target),
     ),
-    `Endpoint Mode:\t${service.Endpoint?.Spec?.Mode ?? ''}`,
+    `Endpoint Mode:\t${service.Endpoint?.Spec?.Mode || (spec.EndpointSpec?.Mode ?? '')}`,
     ...section('Ports:', (service.Endpoint?.Ports ?? []).flatMap(describePort)),
     ...describeHealth(task.ContainerSpec ?? {}),
   ];
