@@ -342,6 +342,21 @@ describe('any two stores', () => {
     );
   });
 
+  it('agree on entries that are damaged', () => {
+    const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 3 });
+    fc.assert(
+      fc.property(transactions, damage, (list, bytes) => {
+        const [one, two] = [new Store(), new Store()];
+        for (const transaction of list) {
+          const entry = Uint8Array.from(encode('Transaction', transaction));
+          for (const [at, byte] of bytes) if (entry.length > 0) entry[at % entry.length] = byte;
+          assert.deepEqual(one.apply(one.index + 1, entry), two.apply(two.index + 1, Buffer.from(entry)));
+        }
+        assert.deepEqual(all(one), all(two));
+      }),
+    );
+  });
+
   it('are the same after a snapshot of one is restored into the other, cut anywhere, taken before later writes', async () => {
     await fc.assert(
       fc.asyncProperty(transactions, transactions, fc.integer({ min: 1, max: 50 }), async (list, later, cut) => {
