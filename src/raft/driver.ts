@@ -24,7 +24,7 @@ export async function startRaft(options: RaftOptions): Promise<RaftNode> {
     await stateMachine.restore(start.snapshot.index, storage.chunks(start.snapshot));
   }
   const electionTicks = options.electionTicks ?? defaultLimits.electionTicks;
-  const core = new RaftCore({ ...defaultLimits, id: self.id, electionTicks, random }, start);
+  const core = new RaftCore({ ...defaultLimits, ...options.limits, id: self.id, electionTicks, random }, start);
   const member = new RaftMember(options, core, storage, {
     tick_ms: options.tick_ms ?? 100,
     requestTimeout_ms: options.requestTimeout_ms ?? 5_000,

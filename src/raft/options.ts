@@ -1,6 +1,7 @@
 import type { Logger } from 'winston';
 import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
+import type { CoreOptions } from './core/context.js';
 import type { Disk } from './log/disk.js';
 import type { Member, StateMachine } from './node.js';
 import type { Transport } from './transport/transport.js';
@@ -34,6 +35,8 @@ export interface RaftOptions {
   trailingEntries?: number;
   /** The longest that a proposal or a read waits to learn its fate. 5,000 when absent. */
   requestTimeout_ms?: number;
+  /** How much may be under way between members; see defaultLimits in core/context.ts. */
+  limits?: Partial<Omit<CoreOptions, 'id' | 'random' | 'electionTicks'>>;
   /** Size of a log segment in bytes. 16 MiB when absent. */
   segmentBytes?: number;
 }

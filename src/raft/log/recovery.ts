@@ -122,6 +122,9 @@ export class LogReplay {
       if (this.base.index === 0) return false;
       throw damaged(this.firstFile(), 0, 1, `the log starts after entry ${this.base.index} and there is no snapshot`);
     }
+    if (this.segments.length === 0) {
+      throw damaged(segmentName(1), 0, snapshot.index + 1, 'there is a snapshot and no log, so the vote is not known');
+    }
     if (this.base.index > snapshot.index) {
       const what = `the log starts after entry ${this.base.index}, the snapshot ends at ${snapshot.index}`;
       throw damaged(this.firstFile(), 0, snapshot.index + 1, what);

@@ -53,18 +53,26 @@ export class WriteAheadLog {
     snapshot: SnapshotMeta | undefined,
   ): Promise<{ wal: WriteAheadLog; recovered: Recovered; isNew: boolean }> {
     const wal = new WriteAheadLog(options);
-    const replay = await wal.replay();
+    const { replay, file, size, unfinished } = await wal.replay();
     const isNew = snapshot === undefined && replay.lastIndex === 0 && replay.hardState.term === 0;
     const dropped = replay.join(snapshot);
+    // A segment that is started from here on has to begin with them.
     wal.hardState = replay.hardState;
     wal.last = { index: replay.lastIndex, term: replay.entries.at(-1)?.term ?? replay.base.term };
-    if (wal.file === undefined) await wal.startSegment(wal.number + 1, 0);
+    await wal.resume(replay, file, size, unfinished);
     if (dropped) await wal.append({ reset: replay.base, entries: [] });
     const { hardState, base, entries } = replay;
     return { wal, recovered: { hardState, base, entries, snapshot }, isNew };
   }
 
-  private async replay(): Promise<LogReplay> {
+  private async replay(): Promise<{
+    replay: LogReplay;
+    /** The last segment's file and size; it goes on being written to. */
+    file: DiskFile | undefined;
+    size: number;
+    /** The name of a segment that was being created when the power went: nothing in it counts yet. */
+    unfinished: string | undefined;
+  }> {
     const { disk } = this.options;
     const numbers = (await disk.list())
       .map(segmentNumber)
@@ -72,21 +80,48 @@ export class WriteAheadLog {
       .sort((left, right) => left - right);
     const replay = new LogReplay();
     let file: DiskFile | undefined;
-    let content: Buffer = Buffer.alloc(0);
+    let size = 0;
     for (const [place, number] of numbers.entries()) {
+      const next = await disk.open(segmentName(number));
+      const content = await next.read(0, await next.size());
+      const isLast = place === numbers.length - 1;
+      const segment = replay.add(number, await this.withoutLeftovers(content, numbers[place + 1]), isLast);
+      if (segment === undefined) {
+        await next.close();
+        return { replay, file, size, unfinished: segmentName(number) };
+      }
       await file?.close();
-      file = await disk.open(segmentName(number));
-      content = await file.read(0, await file.size());
-      const segment = replay.add(
-        number,
-        await this.withoutLeftovers(content, numbers[place + 1]),
-        place === numbers.length - 1,
-      );
-      if (segment === undefined) break;
-      this.finished.push({ number, maxIndex: segment.maxIndex });
+      file = next;
+      size = content.length;
     }
-    await this.resumeLast(replay, numbers, file, content.length);
-    return replay;
+    return { replay, file, size, unfinished: undefined };
+  }
+
+  /** Makes ready for appends: to the last segment, cut off where it is torn, or to a new one. */
+  private async resume(
+    replay: LogReplay,
+    file: DiskFile | undefined,
+    size: number,
+    unfinished: string | undefined,
+  ): Promise<void> {
+    const segment = replay.segments.at(-1);
+    if (unfinished !== undefined) {
+      await this.options.disk.remove(unfinished);
+      await this.options.disk.syncDirectory();
+    }
+    if (segment === undefined || file === undefined) {
+      await this.startSegment(1, 0);
+      return;
+    }
+    this.finished = replay.segments.slice(0, -1).map(({ number, maxIndex }) => ({ number, maxIndex }));
+    this.file = file;
+    this.number = segment.number;
+    this.bytes = segment.bytes;
+    this.batch = segment.lastBatch;
+    this.maxIndex = segment.maxIndex;
+    if (size > segment.bytes) await file.truncate(segment.bytes);
+    // What was read was not necessarily durable yet; from now on it counts.
+    await file.sync();
   }
 
   /** Only what was there when the next segment was started counts: beyond it lies at most a write that failed. */
@@ -99,34 +134,6 @@ export class WriteAheadLog {
     } finally {
       await next.close();
     }
-  }
-
-  private async resumeLast(
-    replay: LogReplay,
-    numbers: readonly number[],
-    file: DiskFile | undefined,
-    size: number,
-  ): Promise<void> {
-    const segment = replay.segments.at(-1);
-    const lastNumber = numbers.at(-1);
-    this.number = segment?.number ?? 0;
-    if (lastNumber !== undefined && lastNumber !== segment?.number) {
-      // It was being created when the power went: nothing in it counts yet.
-      await file?.close();
-      await this.options.disk.remove(segmentName(lastNumber));
-      await this.options.disk.syncDirectory();
-      if (segment !== undefined) await this.startSegment(segment.number + 1, segment.bytes);
-      return;
-    }
-    if (segment === undefined || file === undefined) return;
-    this.finished.pop();
-    this.file = file;
-    this.bytes = segment.bytes;
-    this.batch = segment.lastBatch;
-    this.maxIndex = segment.maxIndex;
-    if (size > segment.bytes) await file.truncate(segment.bytes);
-    // What a crash left unsynced is read back from memory, not from the disk: it counts only once it is durable.
-    await file.sync();
   }
 
   /**

@@ -1,13 +1,15 @@
 import { parseArgs } from 'node:util';
 import { simulate } from './scenario.js';
 
-// npm run simulate -- [--seeds N] [--seed FIRST]: runs N scenarios from seed FIRST on (one, if only --seed is given).
+// npm run simulate -- [--seeds N] [--seed FIRST] [--until-failure]: runs N scenarios from seed FIRST on (one, if only --seed is given).
 
-const { values } = parseArgs({ options: { seeds: { type: 'string' }, seed: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { seeds: { type: 'string' }, seed: { type: 'string' }, 'until-failure': { type: 'boolean' } },
+});
 const first = Number(values.seed ?? 1);
 const count = Number(values.seeds ?? (values.seed === undefined ? 100 : 1));
 if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count) || count < 1) {
-  console.error('usage: npm run simulate -- [--seeds N] [--seed FIRST], both integers');
+  console.error('usage: npm run simulate -- [--seeds N] [--seed FIRST] [--until-failure], N and FIRST integers');
   process.exit(2);
 }
 
@@ -27,6 +29,7 @@ for (let seed = first; seed < first + count; seed++) {
     failed++;
     console.error((error as Error).message);
     console.error(((error as Error).cause as Error | undefined)?.stack);
+    if (values['until-failure'] === true) break;
   }
   if ((seed - first + 1) % 100 === 0) console.log(`${seed - first + 1} seeds, ${failed} failed`);
 }

@@ -11,6 +11,8 @@ export class Network {
   /** In 1000. */
   dropRate = 0;
   duplicateRate = 0;
+  /** In 1000: messages that take seconds. */
+  stragglerRate = 0;
   maxDelay_ms = 5;
   delivered = 0;
 
@@ -61,7 +63,8 @@ export class Network {
   private deliver(message: Message): void {
     // Through the wire format now and then, so that what it does not carry is missed.
     const [received] = this.world.oneIn(8) ? decodeBatch(encodeBatch([message])) : [message];
-    this.world.after(this.world.between(1, this.maxDelay_ms), () => {
+    const late = this.world.random.below(1000) < this.stragglerRate;
+    this.world.after(late ? this.world.between(100, 6000) : this.world.between(1, this.maxDelay_ms), () => {
       if (this.cuts.has(`${message.from}>${message.to}`)) return;
       this.delivered++;
       this.receivers.get(message.to)?.receive([received as Message]);

@@ -64,6 +64,7 @@ export class Process {
   gone = false;
   diskDelay_ms = 2;
   rate = 1;
+  maxAppendBytes = 1024 * 1024;
 
   constructor(
     readonly id: number,
@@ -99,6 +100,7 @@ export class Process {
       snapshotEveryEntries: 25,
       trailingEntries: 8,
       segmentBytes: 2048,
+      limits: { maxAppendBytes: this.maxAppendBytes },
     }).then(
       (node) => {
         if (!alive()) return;

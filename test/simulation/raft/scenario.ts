@@ -20,6 +20,30 @@ const faults_ms = 12_000;
 /** A cluster whose faults are over is whole again within this time. */
 const recovery_ms = 30_000;
 
+/** How a run is, as a whole; runs that are bad at everything get nowhere. */
+interface Profile {
+  /** The longest time without something new going wrong. */
+  calm_ms: number;
+  /** How often members come and go, compared with other trouble. */
+  churn: number;
+  /** Messages in 1000 that come much too late. */
+  stragglerRate: number;
+  /** The largest append, in bytes: a small one splits what belongs together. */
+  maxAppendBytes: number;
+  /** The largest text that is written. */
+  textBytes: number;
+}
+
+function drawProfile(world: World): Profile {
+  return {
+    calm_ms: world.pick([300, 1000, 3000]) as number,
+    churn: world.pick([1, 1, 6]) as number,
+    stragglerRate: world.pick([0, 0, 20]) as number,
+    maxAppendBytes: world.pick([1, 100, 1024 * 1024]) as number,
+    textBytes: world.pick([0, 0, 2000]) as number,
+  };
+}
+
 /** A cluster, its clients, and everything that goes wrong: all of it follows from the seed. */
 class Scenario {
   private readonly world: World;
@@ -31,13 +55,13 @@ class Scenario {
   private quiet = false;
   private crashes = 0;
   private said = 0;
-  /** The longest time without something new going wrong. */
-  private readonly calm_ms: number;
+  private readonly profile: Profile;
 
   constructor(private readonly seed: number) {
     this.world = new World(seededRandom(seed));
     this.network = new Network(this.world);
-    this.calm_ms = this.world.pick([300, 1000, 3000]) as number;
+    this.profile = drawProfile(this.world);
+    this.network.stragglerRate = this.profile.stragglerRate;
     this.world.check = () => this.check();
   }
 
@@ -54,6 +78,7 @@ class Scenario {
       this.failure ??= error;
     };
     const process = new Process(id, this.world, this.network, this.invariants, fail);
+    process.maxAppendBytes = this.profile.maxAppendBytes;
     process.rate = this.world.between(90, 110) / 100;
     this.processes.push(process);
     return process;
@@ -88,12 +113,18 @@ class Scenario {
         const process = this.world.pick(this.processes.filter(({ node }) => node !== undefined));
         if (process === undefined) continue;
         if (this.world.oneIn(3)) await this.read(process);
-        else await this.append(process, `${number}.${++this.said}`);
+        else await this.append(process, this.text(number));
       }
     };
     next().catch((error) => {
       this.failure ??= error;
     });
+  }
+
+  /** Never the same twice. */
+  private text(number: number): string {
+    const padding = this.profile.textBytes === 0 ? 0 : this.world.random.below(this.profile.textBytes);
+    return `${number}.${++this.said}${'-'.repeat(padding)}`;
   }
 
   private async append(process: Process, text: string): Promise<boolean> {
@@ -139,7 +170,7 @@ class Scenario {
   /** Something goes wrong, every now and then. */
   private trouble(): void {
     if (this.quiet) return;
-    this.world.after(this.world.between(50, this.calm_ms), () => {
+    this.world.after(this.world.between(50, this.profile.calm_ms), () => {
       if (this.quiet) return;
       const kinds = [
         () => this.crashOne(),
@@ -150,8 +181,8 @@ class Scenario {
         () => this.badDisk(),
         () => this.fullDisk(),
         () => this.transfer(),
-        () => this.join(),
-        () => this.leave(),
+        ...Array.from({ length: this.profile.churn }, () => () => this.join()),
+        ...Array.from({ length: this.profile.churn }, () => () => this.leave()),
         () => this.stopOne(),
         () => this.crashAll(),
       ];
@@ -247,7 +278,7 @@ class Scenario {
 
   private join(): void {
     const { leader } = this;
-    if (leader === undefined || this.processes.length >= 9) return;
+    if (leader === undefined || this.processes.length >= 12) return;
     const process = this.newProcess();
     process.start();
     this.change(leader.node?.addMember(memberOf(process.id)));
@@ -273,6 +304,7 @@ class Scenario {
     this.network.heal();
     this.network.dropRate = 0;
     this.network.duplicateRate = 0;
+    this.network.stragglerRate = 0;
     this.network.maxDelay_ms = 5;
     for (const process of this.processes) {
       process.disk.faults.capacity = Number.POSITIVE_INFINITY;

@@ -159,6 +159,36 @@ describe('the log on disk', () => {
     );
   });
 
+  it('loses nothing when the power goes while a segment is being started', async () => {
+    const device = await written(async (storage) => {
+      for (let index = 1; index <= 40; index++)
+        await storage.append({ entries: [entry(index, 1)], hardState: hard(1, 3, index) });
+      await storage.saveSnapshot(meta(40, 1), chunks('state'));
+      await storage.compact(meta(40, 1), 40);
+    });
+    for (const content of ['', 'some of a head']) {
+      const last = Number.parseInt(lastSegment(device).slice(4), 16);
+      device.put(`wal-${(last + 1).toString(16).padStart(12, '0')}`, Buffer.from(content));
+      const { storage, recovered } = await open(device);
+      assert.deepEqual(recovered.hardState, hard(1, 3, 40));
+      // Enough for segments of its own, and to have the old ones dropped.
+      const from = recovered.base.index + recovered.entries.length;
+      for (let index = from + 1; index <= from + 30; index++) await storage.append({ entries: [entry(index, 1)] });
+      await storage.saveSnapshot(meta(from + 30, 1), chunks('state'));
+      await storage.compact(meta(from + 30, 1), from + 30);
+      assert.deepEqual((await open(device)).recovered.hardState, hard(1, 3, 40));
+    }
+  });
+
+  it('refuses to start when only the snapshot is left', async () => {
+    const device = await written(async (storage) => {
+      await storage.append({ entries: [entry(1, 1)] });
+      await storage.saveSnapshot(meta(1, 1), chunks('state'));
+    });
+    await device.mount().remove(lastSegment(device));
+    await assert.rejects(open(device), /there is a snapshot and no log/);
+  });
+
   it('takes a full disk as it comes, and goes on when there is room', async () => {
     const device = new SimulatedDisk();
     const { storage } = await open(device);
