@@ -41,7 +41,9 @@ export class DockerEngine implements Engine {
   }
 
   async info(): Promise<EngineInfo> {
-    return infoOf(await this.calls.run('info', answer_ms_max, (abortSignal) => this.docker.info({ abortSignal })));
+    return this.calls.run('info', answer_ms_max, async (abortSignal) =>
+      infoOf(await this.docker.info({ abortSignal })),
+    );
   }
 
   async pull(image: string, options: { auth?: string; signal: AbortSignal }): Promise<void> {
@@ -57,11 +59,12 @@ export class DockerEngine implements Engine {
   }
 
   async create(name: string, config: ContainerConfig): Promise<string> {
-    const container = await this.calls.run('a create', change_ms_max, (abortSignal) =>
+    return this.calls.run('a create', change_ms_max, async (abortSignal) => {
       // dockerode writes plain options into the address as well as the body; these two keep them apart
-      this.docker.createContainer({ _query: { name }, _body: config, abortSignal }),
-    );
-    return container.id;
+      const { id } = await this.docker.createContainer({ _query: { name }, _body: config, abortSignal });
+      if (typeof id !== 'string' || id === '') throw new Error('it named no container in its answer to a create');
+      return id;
+    });
   }
 
   async start(id: string): Promise<void> {
@@ -89,20 +92,17 @@ export class DockerEngine implements Engine {
   }
 
   async inspect(id: string): Promise<Container | undefined> {
-    const answer = await this.calls
-      .run('an inspect', answer_ms_max, (abortSignal) =>
-        this.docker.getContainer(encodeURIComponent(id)).inspect({ abortSignal }),
-      )
+    const container = this.docker.getContainer(encodeURIComponent(id));
+    return this.calls
+      .run('an inspect', answer_ms_max, async (abortSignal) => containerOf(await container.inspect({ abortSignal })))
       .catch(unless(404));
-    return answer === undefined ? undefined : containerOf(answer);
   }
 
   async list(labels: Readonly<Record<string, string>>): Promise<ContainerSummary[]> {
     const filters = JSON.stringify({ label: labelFilter(labels) });
-    const answer = await this.calls.run('a list', answer_ms_max, (abortSignal) =>
-      this.docker.listContainers({ all: true, filters, abortSignal }),
+    return this.calls.run('a list', answer_ms_max, async (abortSignal) =>
+      (await this.docker.listContainers({ all: true, filters, abortSignal })).map(summaryOf),
     );
-    return answer.map(summaryOf);
   }
 
   async events(labels: Readonly<Record<string, string>>, call: (event: ContainerEvent) => void): Promise<EventStream> {
