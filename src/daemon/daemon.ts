@@ -145,9 +145,7 @@ export class Daemon implements Backend {
   async #arrived(member: ClusterMember): Promise<void> {
     const { clock } = this.#parts;
     const end_ms = clock.monotonic() + joined_ms;
-    const isThere = () =>
-      member.isActive && (member.credentials.identity.role === 'worker' || member.manager !== undefined);
-    while (!isThere()) {
+    while (!member.hasArrived) {
       if (member.rejection !== '') throw new ShoalError('forbidden', member.rejection);
       if (clock.monotonic() > end_ms) {
         throw new ShoalError(

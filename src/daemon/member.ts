@@ -115,6 +115,13 @@ export class ClusterMember {
   get isActive(): boolean {
     return this.#worker?.isConnected === true || (this.#manager?.raft.status().leader ?? 0) !== 0;
   }
+  /** Whether the node has become all that its certificate says: a manager counts for the quorum only once it has caught up. */
+  get hasArrived(): boolean {
+    if (!this.isActive) return false;
+    if (this.#credentials.identity.role === 'worker') return true;
+    const status = this.#manager?.raft.status();
+    return status?.members.some(({ id, learner }) => id === status.id && !learner) ?? false;
+  }
   /** Why the cluster refuses this node; '' while it does not. */
   get rejection(): string {
     return this.#rejection || this.#raftFailure;

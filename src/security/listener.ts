@@ -56,7 +56,7 @@ export class ClusterListener implements ServiceHost {
 
   constructor(options: ListenerOptions) {
     this.#options = { handshake_ms: 5_000, connectionsMax: 4_096, strangersMax: 128, stranger_ms: 30_000, ...options };
-    const { credentials } = options;
+    const { credentials, log } = options;
     this.#nodes = new grpc.Server({
       interceptors: [(method, call) => this.#checked(method.path, call)],
       'grpc.max_receive_message_length': messageBytesMax,
@@ -81,7 +81,10 @@ export class ClusterListener implements ServiceHost {
     this.#tls.maxConnections = this.#options.connectionsMax;
     this.#tls.on('secureConnection', (socket) => this.#welcome(socket));
     this.#tls.on('tlsClientError', (error, socket) => {
-      this.#warn('no TLS handshake', { from: socket.remoteAddress, reason: messageOf(error) });
+      const details = { from: socket.remoteAddress, reason: messageOf(error) };
+      // Who hangs up without a word only looked whether the port is there, as a joining node does.
+      if ((error as NodeJS.ErrnoException).code === 'ECONNRESET') log.debug('no TLS handshake', details);
+      else this.#warn('no TLS handshake', details);
       socket.destroy();
     });
     this.#stopWatching = credentials.onSwap(() => this.#tls.setSecureContext(this.#tlsMaterial()));

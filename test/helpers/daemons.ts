@@ -7,6 +7,7 @@ import type { InitRequest, JoinRequest } from '../../src/api/backend.js';
 import { Daemon } from '../../src/daemon/daemon.js';
 import { type DaemonOptions, defaultDaemonOptions } from '../../src/daemon/options.js';
 import type { Parts } from '../../src/daemon/parts.js';
+import { openRaft } from '../../src/daemon/raft.js';
 import { startWorkerSide } from '../../src/daemon/worker-side.js';
 import { systemClock } from '../../src/model/clock.js';
 import { complete } from '../../src/model/codec.js';
@@ -58,12 +59,12 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
   }
 }
 
-/** Daemons in this process, on loopback, over one group that agrees without Raft; engines are simulated. */
+/** Daemons in this process, on loopback, with simulated engines; over Raft, or over a group that agrees without it. */
 export class Daemons {
   readonly #directories: string[] = [];
   readonly #running: Daemon[] = [];
 
-  constructor(private readonly group: RaftGroup) {}
+  constructor(private readonly group?: RaftGroup) {}
 
   async options(): Promise<DaemonOptions> {
     const stateDirectory = await mkdtemp(join(tmpdir(), 'shoal-daemon-'));
@@ -89,8 +90,9 @@ export class Daemons {
       connectEngine: async () => {
         throw new ShoalError('unavailable', 'a simulated engine has no socket');
       },
-      openRaft: async ({ self, stateMachine, isFirst }) => {
-        const node = await this.group.open(self, stateMachine, isFirst);
+      openRaft: async (place) => {
+        if (this.group === undefined) return openRaft(place, { clock: systemClock, random: systemRandom, log });
+        const node = await this.group.open(place.self, place.stateMachine, place.isFirst);
         return { node, close: () => node.stop() };
       },
       startWorker: (place) =>

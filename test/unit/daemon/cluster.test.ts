@@ -7,219 +7,228 @@ import type { Node } from '../../../src/model/types.js';
 import { Daemons, initRequest, joinRequest, until } from '../../helpers/daemons.js';
 import { RaftGroup } from '../../helpers/raft-group.js';
 
-describe('daemons that form a cluster', function () {
-  this.timeout(60_000);
-  let group: RaftGroup;
-  let daemons: Daemons;
+for (const agreement of ['Raft', 'agreement without Raft'] as const) {
+  describe(`daemons that form a cluster over ${agreement}`, function () {
+    this.timeout(120_000);
+    let daemons: Daemons;
 
-  beforeEach(() => {
-    group = new RaftGroup();
-    daemons = new Daemons(group);
-  });
-  afterEach(() => daemons.close());
-
-  const tokens = async (daemon: Daemon) => {
-    const { Worker, Manager } = (await daemon.manager()!.read()).cluster()!.JoinTokens!;
-    return { worker: Worker, manager: Manager };
-  };
-  const nodeOf = async (asked: Daemon, subject: Daemon): Promise<Node> =>
-    (await asked.manager()!.read()).get('Node', subject.local().nodeID)!;
-
-  const setRole = async (asked: Daemon, subject: Daemon, role: string) => {
-    const node = await nodeOf(asked, subject);
-    asked.manager()!.checkRoleChange(node, role);
-    await asked.manager()!.propose({
-      Origin: 'test',
-      Time: timestamp(systemClock),
-      Operations: [{ Action: 'update', ID: node.ID, Node: { ...node, Spec: { ...node.Spec, Role: role } } }],
+    beforeEach(() => {
+      daemons = new Daemons(agreement === 'Raft' ? undefined : new RaftGroup());
     });
-  };
+    afterEach(() => daemons.close());
 
-  /** One manager that founded the cluster, and as many further managers and workers. */
-  async function cluster(managers: number, workers: number): Promise<{ all: Daemon[]; addresses: string[] }> {
-    const first = await daemons.options();
-    const founder = await daemons.start(first);
-    await founder.init(initRequest());
-    const all = [founder];
-    const addresses = [first.listenAddress];
-    const { worker, manager } = await tokens(founder);
-    for (let count = 1; count < managers + workers; count++) {
+    const tokens = async (daemon: Daemon) => {
+      const { Worker, Manager } = (await daemon.manager()!.read()).cluster()!.JoinTokens!;
+      return { worker: Worker, manager: Manager };
+    };
+    const serves = (daemon: Daemon) =>
+      daemon
+        .manager()!
+        .read()
+        .then(
+          () => true,
+          () => false,
+        );
+    const nodeOf = async (asked: Daemon, subject: Daemon): Promise<Node> =>
+      (await asked.manager()!.read()).get('Node', subject.local().nodeID)!;
+
+    const setRole = async (asked: Daemon, subject: Daemon, role: string) => {
+      const node = await nodeOf(asked, subject);
+      asked.manager()!.checkRoleChange(node, role);
+      await asked.manager()!.propose({
+        Origin: 'test',
+        Time: timestamp(systemClock),
+        Operations: [{ Action: 'update', ID: node.ID, Node: { ...node, Spec: { ...node.Spec, Role: role } } }],
+      });
+    };
+
+    /** One manager that founded the cluster, and as many further managers and workers. */
+    async function cluster(managers: number, workers: number): Promise<{ all: Daemon[]; addresses: string[] }> {
+      const first = await daemons.options();
+      const founder = await daemons.start(first);
+      await founder.init(initRequest());
+      const all = [founder];
+      const addresses = [first.listenAddress];
+      const { worker, manager } = await tokens(founder);
+      for (let count = 1; count < managers + workers; count++) {
+        const options = await daemons.options();
+        const daemon = await daemons.start(options);
+        await daemon.join(joinRequest(count < managers ? manager : worker, first.listenAddress));
+        all.push(daemon);
+        addresses.push(options.listenAddress);
+      }
+      return { all, addresses };
+    }
+
+    it('starts in none, founds one with what Docker sets, and comes back into it', async () => {
       const options = await daemons.options();
       const daemon = await daemons.start(options);
-      await daemon.join(joinRequest(count < managers ? manager : worker, first.listenAddress));
-      all.push(daemon);
-      addresses.push(options.listenAddress);
-    }
-    return { all, addresses };
-  }
+      assert.equal(daemon.local().state, 'inactive');
+      assert.equal(daemon.manager(), undefined);
+      const nodeID = await daemon.init(initRequest());
+      const view = await daemon.manager()!.read();
+      const object = view.cluster()!;
+      assert.equal(object.Spec?.Name, 'default');
+      assert.equal(object.Spec?.CAConfig?.NodeCertExpiry, 7_776_000_000_000_000);
+      assert.equal(object.DataPathPort, 4789);
+      assert.deepEqual(object.DefaultAddrPool, ['10.0.0.0/8']);
+      assert.match(object.JoinTokens!.Worker, /^SWMTKN-1-/);
+      assert.equal(view.get('Node', nodeID)?.Spec?.Role, 'manager');
+      assert.equal(daemon.local().state, 'active');
+      await until(() => view.get('Node', nodeID)?.Status?.State === 'ready', 'the founder is ready');
+      await assert.rejects(daemon.init(initRequest()), /already part of a swarm/);
 
-  it('starts in none, founds one with what Docker sets, and comes back into it', async () => {
-    const options = await daemons.options();
-    const daemon = await daemons.start(options);
-    assert.equal(daemon.local().state, 'inactive');
-    assert.equal(daemon.manager(), undefined);
-    const nodeID = await daemon.init(initRequest());
-    const view = await daemon.manager()!.read();
-    const object = view.cluster()!;
-    assert.equal(object.Spec?.Name, 'default');
-    assert.equal(object.Spec?.CAConfig?.NodeCertExpiry, 7_776_000_000_000_000);
-    assert.equal(object.DataPathPort, 4789);
-    assert.deepEqual(object.DefaultAddrPool, ['10.0.0.0/8']);
-    assert.match(object.JoinTokens!.Worker, /^SWMTKN-1-/);
-    assert.equal(view.get('Node', nodeID)?.Spec?.Role, 'manager');
-    assert.equal(daemon.local().state, 'active');
-    await until(() => view.get('Node', nodeID)?.Status?.State === 'ready', 'the founder is ready');
-    await assert.rejects(daemon.init(initRequest()), /already part of a swarm/);
+      await daemon.stop();
+      const again = await daemons.start(options);
+      assert.equal(again.local().nodeID, nodeID);
+      await until(() => again.local().state === 'active', 'the manager is back');
+    });
 
-    await daemon.stop();
-    const again = await daemons.start(options);
-    assert.equal(again.local().nodeID, nodeID);
-    await until(() => again.local().state === 'active', 'the manager is back');
-  });
+    it('takes in managers and workers by the token that they show', async () => {
+      const { all } = await cluster(3, 1);
+      const [founder, second, third, worker] = all as [Daemon, Daemon, Daemon, Daemon];
+      assert.equal(founder.manager()!.managers().size, 3);
+      for (const daemon of all) {
+        await until(async () => (await nodeOf(founder, daemon)).Status?.State === 'ready', 'the node is ready');
+      }
+      assert.ok(second.manager() && third.manager());
+      assert.equal(worker.manager(), undefined);
+      assert.equal((await nodeOf(founder, worker)).Spec?.Role, 'worker');
+      await until(() => worker.local().remoteManagers.length === 3, 'the worker knows every manager');
+    });
 
-  it('takes in managers and workers by the token that they show', async () => {
-    const { all } = await cluster(3, 1);
-    const [founder, second, third, worker] = all as [Daemon, Daemon, Daemon, Daemon];
-    assert.equal(group.members.length, 3);
-    for (const daemon of all) {
-      await until(async () => (await nodeOf(founder, daemon)).Status?.State === 'ready', 'the node is ready');
-    }
-    assert.ok(second.manager() && third.manager());
-    assert.equal(worker.manager(), undefined);
-    assert.equal((await nodeOf(founder, worker)).Spec?.Role, 'worker');
-    await until(() => worker.local().remoteManagers.length === 3, 'the worker knows every manager');
-  });
+    it('refuses tokens that are no token, of another cluster, or rotated', async () => {
+      const { all, addresses } = await cluster(1, 0);
+      const founder = all[0]!;
+      const { worker } = await tokens(founder);
+      const joiner = await daemons.start(await daemons.options());
+      const join = (token: string) => joiner.join(joinRequest(token, addresses[0]!));
+      await assert.rejects(join('SWMTKN-1-x'), { code: 'invalid-argument', message: 'invalid join token' });
+      const foreign = `SWMTKN-1-${'0'.repeat(50)}-${worker.slice(-25)}`;
+      await assert.rejects(join(foreign), { code: 'invalid-argument', message: /does not match fingerprint/ });
+      const guessed = `${worker.slice(0, -25)}${'0'.repeat(25)}`;
+      await assert.rejects(join(guessed), { message: 'A valid join token is necessary to join this cluster' });
+      await founder.manager()!.rotateJoinToken('worker');
+      await assert.rejects(join(worker), { message: 'A valid join token is necessary to join this cluster' });
+      assert.equal(joiner.local().state, 'inactive');
+      await join((await tokens(founder)).worker);
+      assert.equal(joiner.local().state, 'active');
+      assert.equal((await founder.manager()!.read()).count('Node'), 2);
+    });
 
-  it('refuses tokens that are no token, of another cluster, or rotated', async () => {
-    const { all, addresses } = await cluster(1, 0);
-    const founder = all[0]!;
-    const { worker } = await tokens(founder);
-    const joiner = await daemons.start(await daemons.options());
-    const join = (token: string) => joiner.join(joinRequest(token, addresses[0]!));
-    await assert.rejects(join('SWMTKN-1-x'), { code: 'invalid-argument', message: 'invalid join token' });
-    const foreign = `SWMTKN-1-${'0'.repeat(50)}-${worker.slice(-25)}`;
-    await assert.rejects(join(foreign), { code: 'invalid-argument', message: /does not match fingerprint/ });
-    const guessed = `${worker.slice(0, -25)}${'0'.repeat(25)}`;
-    await assert.rejects(join(guessed), { message: 'A valid join token is necessary to join this cluster' });
-    await founder.manager()!.rotateJoinToken('worker');
-    await assert.rejects(join(worker), { message: 'A valid join token is necessary to join this cluster' });
-    assert.equal(joiner.local().state, 'inactive');
-    await join((await tokens(founder)).worker);
-    assert.equal(joiner.local().state, 'active');
-    assert.equal((await founder.manager()!.read()).count('Node'), 2);
-  });
+    it('joins and writes through a manager that is not the leader', async () => {
+      const { all, addresses } = await cluster(3, 0);
+      const { worker, manager } = await tokens(all[1]!);
+      for (const [token, isManager] of [
+        [manager, true],
+        [worker, false],
+      ] as const) {
+        const daemon = await daemons.start(await daemons.options());
+        await daemon.join(joinRequest(token, addresses[2]!));
+        assert.equal(daemon.manager() !== undefined, isManager);
+      }
+      assert.equal(all[0]!.manager()!.managers().size, 4);
+    });
 
-  it('joins and writes through a manager that is not the leader', async () => {
-    const { all, addresses } = await cluster(3, 0);
-    const { worker, manager } = await tokens(all[1]!);
-    for (const [token, isManager] of [
-      [manager, true],
-      [worker, false],
-    ] as const) {
+    it('tries the other managers when one is out of reach, and says so when all are', async () => {
+      const { all, addresses } = await cluster(1, 0);
+      const { worker } = await tokens(all[0]!);
       const daemon = await daemons.start(await daemons.options());
-      await daemon.join(joinRequest(token, addresses[2]!));
-      assert.equal(daemon.manager() !== undefined, isManager);
-    }
-    assert.equal(group.members.length, 4);
-  });
+      const dead = '127.0.0.1:1';
+      await assert.rejects(daemon.join(joinRequest(worker, dead)), { code: 'unavailable', message: /127\.0\.0\.1:1/ });
+      await daemon.join(joinRequest(worker, dead, { remoteAddresses: [dead, addresses[0]!] }));
+      assert.equal(daemon.local().state, 'active');
+    });
 
-  it('tries the other managers when one is out of reach, and says so when all are', async () => {
-    const { all, addresses } = await cluster(1, 0);
-    const { worker } = await tokens(all[0]!);
-    const daemon = await daemons.start(await daemons.options());
-    const dead = '127.0.0.1:1';
-    await assert.rejects(daemon.join(joinRequest(worker, dead)), { code: 'unavailable', message: /127\.0\.0\.1:1/ });
-    await daemon.join(joinRequest(worker, dead, { remoteAddresses: [dead, addresses[0]!] }));
-    assert.equal(daemon.local().state, 'active');
-  });
+    it('promotes a worker and demotes it again, at run time', async () => {
+      const { all } = await cluster(1, 1);
+      const [founder, worker] = all as [Daemon, Daemon];
+      await setRole(founder, worker, 'manager');
+      await until(() => worker.manager() !== undefined, 'the worker became a manager');
+      await until(() => serves(worker), 'it serves');
+      assert.equal(founder.manager()!.managers().size, 2);
+      assert.equal((await worker.manager()!.read()).count('Node'), 2);
+      const firstID = (await nodeOf(founder, worker)).RaftID;
 
-  it('promotes a worker and demotes it again, at run time', async () => {
-    const { all } = await cluster(1, 1);
-    const [founder, worker] = all as [Daemon, Daemon];
-    await setRole(founder, worker, 'manager');
-    await until(() => worker.manager() !== undefined, 'the worker became a manager');
-    assert.equal(group.members.length, 2);
-    assert.equal((await worker.manager()!.read()).count('Node'), 2);
-    const firstID = (await nodeOf(founder, worker)).RaftID;
+      await setRole(founder, worker, 'worker');
+      await until(() => worker.manager() === undefined, 'it is a worker again');
+      assert.equal(founder.manager()!.managers().size, 1);
+      const node = await nodeOf(founder, worker);
+      assert.equal(node.CertificateRole, 'worker');
+      assert.equal(node.RaftID, 0);
 
-    await setRole(founder, worker, 'worker');
-    await until(() => worker.manager() === undefined, 'it is a worker again');
-    assert.equal(group.members.length, 1);
-    const node = await nodeOf(founder, worker);
-    assert.equal(node.CertificateRole, 'worker');
-    assert.equal(node.RaftID, 0);
+      await setRole(founder, worker, 'manager');
+      await until(() => worker.manager() !== undefined, 'it is a manager once more');
+      assert.notEqual((await nodeOf(founder, worker)).RaftID, firstID, 'a Raft id is never used twice');
+    });
 
-    await setRole(founder, worker, 'manager');
-    await until(() => worker.manager() !== undefined, 'it is a manager once more');
-    assert.notEqual((await nodeOf(founder, worker)).RaftID, firstID, 'a Raft id is never used twice');
-  });
+    it('hands leadership over when the leader is demoted, and never demotes the last manager', async () => {
+      const { all } = await cluster(2, 0);
+      const [founder, second] = all as [Daemon, Daemon];
+      await setRole(founder, founder, 'worker');
+      await until(() => founder.manager() === undefined, 'the former leader is a worker');
+      assert.equal(second.manager()!.managers().size, 1);
+      const last = await nodeOf(second, second);
+      assert.throws(() => second.manager()!.checkRoleChange(last, 'worker'), {
+        message: 'attempting to demote the last manager of the swarm',
+      });
+    });
 
-  it('hands leadership over when the leader is demoted, and never demotes the last manager', async () => {
-    const { all } = await cluster(2, 0);
-    const [founder, second] = all as [Daemon, Daemon];
-    await setRole(founder, founder, 'worker');
-    await until(() => founder.manager() === undefined, 'the former leader is a worker');
-    assert.equal(group.members.length, 1);
-    const last = await nodeOf(second, second);
-    assert.throws(() => second.manager()!.checkRoleChange(last, 'worker'), {
-      message: 'attempting to demote the last manager of the swarm',
+    it("removes nodes as Docker does, and refuses a removed node's certificate from then on", async () => {
+      const { all } = await cluster(2, 1);
+      const [founder, second, worker] = all as [Daemon, Daemon, Daemon];
+      const manager = founder.manager()!;
+      await until(async () => (await nodeOf(founder, worker)).Status?.State === 'ready', 'the worker is ready');
+      const [secondNode, workerNode] = [await nodeOf(founder, second), await nodeOf(founder, worker)];
+      await assert.rejects(manager.removeNode(secondNode, true), /It must be demoted to worker before removal/);
+      await assert.rejects(manager.removeNode(workerNode, false), /is not down and can't be removed/);
+      await manager.removeNode(workerNode, true);
+      await until(() => worker.local().state === 'error', 'the removed node knows');
+      assert.match(worker.local().error, /was removed from the cluster/);
+      assert.equal((await manager.read()).get('Node', workerNode.ID), undefined);
+      await worker.leave();
+      assert.equal(worker.local().state, 'inactive');
+    });
+
+    it('lets a manager leave without costing the others their quorum', async () => {
+      const { all } = await cluster(2, 0);
+      const [founder, second] = all as [Daemon, Daemon];
+      await founder.leave();
+      assert.equal(founder.local().state, 'inactive');
+      assert.equal(second.manager()!.managers().size, 1);
+      assert.equal((await second.manager()!.read()).count('Node'), 2);
+    });
+
+    it('says which file is damaged, stays up, and lets the user give the cluster up', async () => {
+      const { all } = await cluster(1, 0);
+      const options = await daemons.options();
+      const daemon = await daemons.start(options);
+      await daemon.join(joinRequest((await tokens(all[0]!)).worker, all[0]!.local().remoteManagers[0]!.Addr));
+      await daemon.stop();
+      for (const file of ['node.json', 'certificates/swarm-node.pem']) {
+        const path = join(options.stateDirectory, file);
+        const before = await import('node:fs/promises').then(({ readFile }) => readFile(path));
+        await writeFile(path, before.subarray(0, 40));
+        const broken = await daemons.start(options);
+        assert.equal(broken.local().state, 'error');
+        assert.ok(broken.local().error.includes(path), broken.local().error);
+        await assert.rejects(broken.init(initRequest()), { code: 'already-in-swarm' });
+        await writeFile(path, before);
+      }
+      await writeFile(join(options.stateDirectory, 'node.json'), '{}');
+      const broken = await daemons.start(options);
+      await broken.leave();
+      assert.equal(broken.local().state, 'inactive');
+      await assert.rejects(stat(join(options.stateDirectory, 'certificates')));
+    });
+
+    it('leaves nothing behind when init or join fails', async () => {
+      const { addresses } = await cluster(1, 0);
+      const options = { ...(await daemons.options()), listenAddress: addresses[0]! };
+      const daemon = await daemons.start(options);
+      await assert.rejects(daemon.init(initRequest()), { code: 'invalid-argument', message: /cannot listen on/ });
+      assert.equal(daemon.local().state, 'inactive');
+      await assert.rejects(stat(join(options.stateDirectory, 'node.json')));
     });
   });
-
-  it("removes nodes as Docker does, and refuses a removed node's certificate from then on", async () => {
-    const { all } = await cluster(2, 1);
-    const [founder, second, worker] = all as [Daemon, Daemon, Daemon];
-    const manager = founder.manager()!;
-    await until(async () => (await nodeOf(founder, worker)).Status?.State === 'ready', 'the worker is ready');
-    const [secondNode, workerNode] = [await nodeOf(founder, second), await nodeOf(founder, worker)];
-    await assert.rejects(manager.removeNode(secondNode, true), /It must be demoted to worker before removal/);
-    await assert.rejects(manager.removeNode(workerNode, false), /is not down and can't be removed/);
-    await manager.removeNode(workerNode, true);
-    await until(() => worker.local().state === 'error', 'the removed node knows');
-    assert.match(worker.local().error, /was removed from the cluster/);
-    assert.equal((await manager.read()).get('Node', workerNode.ID), undefined);
-    await worker.leave();
-    assert.equal(worker.local().state, 'inactive');
-  });
-
-  it('lets a manager leave without costing the others their quorum', async () => {
-    const { all } = await cluster(2, 0);
-    const [founder, second] = all as [Daemon, Daemon];
-    await founder.leave();
-    assert.equal(founder.local().state, 'inactive');
-    assert.equal(group.members.length, 1);
-    assert.equal((await second.manager()!.read()).count('Node'), 2);
-  });
-
-  it('says which file is damaged, stays up, and lets the user give the cluster up', async () => {
-    const { all } = await cluster(1, 0);
-    const options = await daemons.options();
-    const daemon = await daemons.start(options);
-    await daemon.join(joinRequest((await tokens(all[0]!)).worker, all[0]!.local().remoteManagers[0]!.Addr));
-    await daemon.stop();
-    for (const file of ['node.json', 'certificates/swarm-node.pem']) {
-      const path = join(options.stateDirectory, file);
-      const before = await import('node:fs/promises').then(({ readFile }) => readFile(path));
-      await writeFile(path, before.subarray(0, 40));
-      const broken = await daemons.start(options);
-      assert.equal(broken.local().state, 'error');
-      assert.ok(broken.local().error.includes(path), broken.local().error);
-      await assert.rejects(broken.init(initRequest()), { code: 'already-in-swarm' });
-      await writeFile(path, before);
-    }
-    await writeFile(join(options.stateDirectory, 'node.json'), '{}');
-    const broken = await daemons.start(options);
-    await broken.leave();
-    assert.equal(broken.local().state, 'inactive');
-    await assert.rejects(stat(join(options.stateDirectory, 'certificates')));
-  });
-
-  it('leaves nothing behind when init or join fails', async () => {
-    const { addresses } = await cluster(1, 0);
-    const options = { ...(await daemons.options()), listenAddress: addresses[0]! };
-    const daemon = await daemons.start(options);
-    await assert.rejects(daemon.init(initRequest()), { code: 'invalid-argument', message: /cannot listen on/ });
-    assert.equal(daemon.local().state, 'inactive');
-    await assert.rejects(stat(join(options.stateDirectory, 'node.json')));
-  });
-});
+}
