@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { ShoalError } from '../../../src/model/errors.js';
 import type { ContainerSpecInit, TaskInit } from '../../../src/model/types.js';
+import { containerConfig } from '../../../src/worker/container-config.js';
+import { containerName } from '../../../src/worker/labels.js';
 import { ManualClock } from '../../helpers/manual-clock.js';
 import { NodeUnderTest, taskOf } from '../../helpers/node-under-test.js';
 import { SimulatedEngine } from '../../helpers/simulated-engine.js';
@@ -341,6 +343,31 @@ describe('agent', () => {
       await clock.advance(10_000);
       assert.equal(node.state(id), 'complete');
       assert.equal(engine.counts.get('start'), 1);
+    });
+  });
+
+  describe('an answer', () => {
+    it('to a start that is lost does not lead to a second run, even when nothing is heard of the first', async () => {
+      engine.losesEvents = true;
+      engine.loseNextAnswer('start');
+      const id = assign(1, { Command: ['false'] });
+      await clock.advance(5_000);
+      assert.deepEqual([node.state(id), only().starts], ['failed', 1]);
+    });
+
+    it('to a look that is older than an event is not believed', async () => {
+      engine.latency_ms = (call) => (call === 'inspect' ? 1_000 : 0);
+      const id = assign(1, { Command: ['sh', '-c', 'sleep 0.7; exit 3'] }); // ends when the look is on its way back
+      await clock.advance(4_000);
+      assert.equal(node.status(id).Err, 'task: non-zero exit (3)');
+    });
+
+    it('that a container of the task is there already is taken for having made it', async () => {
+      const task = taskOf(1, node.id, {});
+      const made = await engine.create(containerName(task), containerConfig(task, node.address, []));
+      node.assign(task);
+      await clock.advance(10);
+      assert.deepEqual([node.state(task.ID), only().id], ['running', made]);
     });
   });
 

@@ -99,11 +99,18 @@ describe('pulls of images', () => {
   it('that were given up can be tried again', async () => {
     const engine = new SimulatedEngine(new ManualClock());
     engine.registry = undefined;
+    const told: AbortSignal[] = [];
+    const pull = engine.pull.bind(engine);
+    engine.pull = (image, options) => {
+      told.push(options.signal);
+      return pull(image, options);
+    };
     const pulls = new ImagePulls(engine);
     const one = signal();
     const first = assert.rejects(pulls.pull('db:2', one.signal));
     one.abort();
     await first;
+    assert.equal(told[0]?.aborted, true, 'the engine goes on pulling for nobody');
     engine.registry = new Set(['db:2']);
     await pulls.pull('db:2', signal().signal);
     assert.ok(engine.images.has('db:2'));
