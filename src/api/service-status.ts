@@ -17,7 +17,9 @@ export function statusOf(view: View, service: Service): ServiceStatus {
 
 /** Nobody knows what a task on a lost node does; it does not count as running. */
 function isRunning(view: View, task: Task): boolean {
-  return task.Status?.State === 'running' && view.get('Node', task.NodeID)?.Status?.State !== 'down';
+  if (task.Status?.State !== 'running') return false;
+  const node = view.get('Node', task.NodeID);
+  return node !== undefined && node.Status?.State !== 'down';
 }
 
 function desired(service: Service, tasks: readonly Task[]): number {

@@ -1,7 +1,8 @@
 import type { Clock } from '../../model/clock.js';
 import { timestamp } from '../../model/clock.js';
 import { ShoalError } from '../../model/errors.js';
-import type { Node } from '../../model/types.js';
+import { isFinal } from '../../model/states.js';
+import type { Node, OperationInit } from '../../model/types.js';
 import type { View } from '../../store/view.js';
 import type { Replicated } from '../reader.js';
 import { retried } from '../retried.js';
@@ -11,6 +12,25 @@ import { checkRemoval } from './refusals.js';
 export function removalOf(view: View, nodeID: string): string | undefined {
   const removed = view.cluster()?.RemovedNodes.some(({ ID }) => ID === nodeID) ?? false;
   return removed ? `node ${nodeID} was removed from the cluster` : undefined;
+}
+
+/** Nobody will ever report on the tasks of a node that is gone: they are over (swarmkit controlapi/node.go orphanNodeTasks). */
+function orphans(view: View, nodeID: string, now: string): OperationInit[] {
+  return [...view.tasksOfNode(nodeID)]
+    .filter((task) => !isFinal(task.Status?.State ?? ''))
+    .map((task) => ({
+      Action: 'observe',
+      ID: task.ID,
+      Task: {
+        ID: task.ID,
+        Status: {
+          ...task.Status,
+          State: 'orphaned',
+          Timestamp: now,
+          Message: 'Task belonged to a node that has been deleted',
+        },
+      },
+    }));
 }
 
 /**
@@ -38,6 +58,7 @@ export async function removeNode(store: Replicated, clock: Clock, nodeID: string
           Cluster: { ...cluster, RemovedNodes },
         },
         { Action: 'remove', Kind: 'Node', ID: nodeID, ExpectedVersion: versionOf(node) },
+        ...orphans(view, nodeID, now),
       ],
     });
   });
