@@ -24,6 +24,7 @@ import { startWorkerSide } from './worker-side.js';
 export type { DaemonOptions };
 export { defaultDaemonOptions };
 
+const linger_ms_max = 500;
 const stop_ms_max = 20_000; // systemd and Docker give up on us a little later
 
 /** The version in package.json. */
@@ -124,5 +125,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
     await lock.release();
     clearTimeout(late);
     log.info('stopped');
+    // A connection attempt that a library has not given up yet must not keep the process.
+    setTimeout(() => process.exit(), linger_ms_max).unref();
   }
 }
