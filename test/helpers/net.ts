@@ -1,9 +1,13 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** Resolves once `done`; looks again every few milliseconds. The test's own time limit is the only one. */
+/** Resolves once `done`; looks again every few milliseconds, and gives up long after the test was given up for stuck. */
 export async function until(done: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 5));
+  const start = performance.now();
+  while (!(await done())) {
+    if (performance.now() - start > 120_000) throw new Error('did not come true');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 let lastPort = 10_000 + (process.pid % 1000) * 20;

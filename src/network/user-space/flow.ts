@@ -80,7 +80,8 @@ export class Flow implements Attachment {
     target.attach(this);
     socket.on('error', (error) => this.failed(socket, error));
     socket.on('message', (datagram) => this.fromServer(socket, datagram));
-    socket.connect(port, host, () => {
+    socket.connect(port, host, (error?: NodeJS.ErrnoException) => {
+      if (error) this.failed(socket, error);
       if (this.socket !== socket) return;
       this.isConnected = true;
       for (const datagram of this.unanswered) this.send(datagram);

@@ -86,6 +86,7 @@ export class UdpPort implements Port, FlowHost {
   }
 
   private receive(socket: Socket, datagram: Buffer, from: RemoteInfo): void {
+    if (from.port === 0) return; // forged: nobody could be answered there
     const key = `${from.family} ${from.address} ${from.port}`;
     const flow = this.flows.get(key) ?? this.begin(key, socket, from);
     flow?.fromClient(datagram);

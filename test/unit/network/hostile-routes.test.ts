@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import fc from 'fast-check';
 import winston from 'winston';
 import { systemClock } from '../../../src/model/clock.js';
@@ -13,6 +14,13 @@ import { ManualClock } from '../../helpers/manual-clock.js';
 import { freePort, TestClient, TestServer, until } from '../../helpers/net.js';
 
 const log = winston.createLogger({ silent: true });
+
+async function udpSocket(receive: (socket: Socket, datagram: Buffer, from: RemoteInfo) => void): Promise<Socket> {
+  const socket = createSocket('udp4');
+  socket.on('message', (datagram, from) => receive(socket, datagram, from));
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  return socket;
+}
 
 describe('a plane that is told nonsense or used badly', () => {
   let plane: UserSpacePlane;
@@ -129,6 +137,67 @@ describe('a plane that is told nonsense or used badly', () => {
     held.push(new TestClient(published));
     await until(() => server.accepted === 5);
     for (const client of held) client.socket.destroy();
+  });
+
+  it('carries UDP past endpoints that cannot even be sent to, and empty datagrams', async () => {
+    start({ random: { below: () => 0 } });
+    const echo = await udpSocket((socket, datagram, from) => socket.send(datagram, from.port, from.address));
+    const task = { task: 'a', port: echo.address().port };
+    const bad = ['255.255.255.255', '127.0.0.1'].map((Host, at) => ({
+      TaskID: `bad${at}`,
+      NodeID: 'n',
+      Host,
+      Port: 9,
+    }));
+    const one = route(published, [task], { Protocol: 'udp' });
+    await plane.apply([{ ...one, Endpoints: [...bad, ...one.Endpoints] }]);
+    for (const text of ['1', '', '3']) {
+      const heard: string[] = [];
+      const client = await udpSocket((_, datagram) => heard.push(String(datagram)));
+      client.send(text, published, '127.0.0.1');
+      await until(() => heard.length > 0);
+      assert.deepEqual(heard, [text]);
+      client.close();
+    }
+    echo.close();
+  });
+
+  it('makes room for a new UDP client when there are too many', async () => {
+    start({ limits: { connections: 1, flows: 2 } });
+    const echo = await udpSocket((socket, datagram, from) => socket.send(datagram, from.port, from.address));
+    await plane.apply([route(published, [{ task: 'a', port: echo.address().port }], { Protocol: 'udp' })]);
+    const clients = [];
+    for (let count = 0; count < 5; count++) {
+      const heard: string[] = [];
+      const client = await udpSocket((_, datagram) => heard.push(String(datagram)));
+      clients.push(client);
+      client.send('hello', published, '127.0.0.1');
+      await until(() => heard.length > 0);
+      assert.ok(plane.open <= 2);
+    }
+    for (const socket of [...clients, echo]) socket.close();
+  });
+
+  it('ends UDP flows that have been quiet', async () => {
+    const clock = new ManualClock();
+    start({ clock });
+    const echo = await udpSocket((socket, datagram, from) => socket.send(datagram, from.port, from.address));
+    await plane.apply([route(published, [{ task: 'a', port: echo.address().port }], { Protocol: 'udp' })]);
+    let heard = 0;
+    const client = await udpSocket(() => {
+      heard += 1;
+    });
+    client.send('hello', published, '127.0.0.1');
+    await until(() => heard === 1);
+    await clock.advance(50_000);
+    client.send('hello', published, '127.0.0.1');
+    await until(() => heard === 2);
+    await clock.advance(50_000);
+    assert.equal(plane.open, 1);
+    await clock.advance(20_000);
+    assert.equal(plane.open, 0);
+    client.close();
+    echo.close();
   });
 
   it('moves on from an endpoint that never answers', async () => {
