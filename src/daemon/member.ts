@@ -9,6 +9,8 @@ import type { NodeRole } from '../security/identity.js';
 import { ClusterListener } from '../security/listener.js';
 import { callOnce } from '../security/rpc.js';
 import { splitHostPort } from './addresses.js';
+import { Convergence } from './convergence.js';
+import { NodeRecord } from './node-record.js';
 import type { Parts } from './parts.js';
 import type { NodeState, StateDirectory } from './state.js';
 import type { WorkerSide } from './worker-side.js';
@@ -19,9 +21,9 @@ export interface MemberStart {
   forceNewCluster?: boolean;
 }
 
-const retry_ms = { least: 1_000, most: 15_000 };
 const joinRaft_ms = 20_000;
 const leaveRaft_ms = 15_000;
+const patience_ms = 2_000; // for a change of role that is under way when the node stops
 
 /** This node as part of a cluster: its cluster port, its side as a worker, and as a manager while it is one. */
 export class ClusterMember {
@@ -30,27 +32,24 @@ export class ClusterMember {
   readonly #log: Logger;
   readonly #credentials: Credentials;
   readonly #listener: ClusterListener;
-  #state: NodeState;
+  readonly #record: NodeRecord;
+  readonly #convergence: Convergence;
   #manager: Manager | undefined;
   #worker: WorkerSide | undefined;
   #wanted: NodeRole | undefined;
   #renewAt_ms: number;
-  #changing: Promise<void> | undefined;
-  #changeAgain = false;
-  #cancelTimer = () => {};
-  #stopped = false;
   #rejection = '';
   /** The group goes on without us: whatever we are to be, we are not that member any more. */
   #isOut = false;
   #raftFailure = '';
-  #retry_ms = retry_ms.least;
 
   private constructor(parts: Parts, directory: StateDirectory, state: NodeState, credentials: Credentials) {
     this.#parts = parts;
     this.#directory = directory;
-    this.#state = state;
-    this.#credentials = credentials;
     this.#log = parts.log.child({ part: 'member' });
+    this.#record = new NodeRecord(directory, state, this.#log);
+    this.#convergence = new Convergence(parts.clock, this.#log, () => this.#change());
+    this.#credentials = credentials;
     this.#renewAt_ms = this.#nextRenewal();
     this.#listener = new ClusterListener({
       credentials,
@@ -73,6 +72,14 @@ export class ClusterMember {
         `${directory.nodeFile}: damaged: the certificate is of node ${credentials.identity.nodeID}`,
       );
     }
+    const { to_ms } = credentials.validity;
+    if (to_ms <= parts.clock.now()) {
+      const when = new Date(to_ms).toISOString();
+      throw new ShoalError(
+        'unauthorized',
+        `${directory.certificates}: the certificate of this node ended at ${when}, while it was away; no other node takes it any more`,
+      );
+    }
     const member = new ClusterMember(parts, directory, state, credentials);
     try {
       await member.#start(how);
@@ -90,19 +97,19 @@ export class ClusterMember {
       serviceDefinition('Tunnel'),
       tunnelService({ connectEngine, identityOf, log: log.child({ part: 'tunnel' }) }),
     );
-    const { host, port } = splitHostPort(this.#state.listenAddress, 0, 'listen address');
+    const { host, port } = splitHostPort(this.state.listenAddress, 0, 'listen address');
     await this.#listener.listen(host, port);
     this.#log.info('cluster port open', {
-      address: this.#state.listenAddress,
-      advertised: this.#state.advertiseAddress,
+      address: this.state.listenAddress,
+      advertised: this.state.advertiseAddress,
     });
-    if (this.#state.role === 'manager' && (this.#state.raftID > 0 || how.isFirst)) await this.#startManager(how);
+    if (this.state.role === 'manager' && (this.state.raftID > 0 || how.isFirst)) await this.#startManager(how);
     if (!how.isFirst) this.startWorker();
-    this.change();
+    this.#convergence.poke();
   }
 
   get state(): NodeState {
-    return this.#state;
+    return this.#record.state;
   }
   get credentials(): Credentials {
     return this.#credentials;
@@ -130,14 +137,14 @@ export class ClusterMember {
   /** Starts the worker's side: at once, or once the founder's cluster is there. */
   startWorker(): void {
     this.#worker ??= this.#parts.startWorker({
-      state: this.#state,
+      state: this.state,
       credentials: this.#credentials,
       events: {
         onRole: (role) => {
           this.#wanted = role;
-          if (role !== this.#runningRole()) this.change();
+          if (role !== this.#runningRole()) this.#convergence.poke();
         },
-        onManagers: (managers) => void this.#learnManagers(managers),
+        onManagers: (managers) => void this.#record.learnManagers(managers),
         onConnected: () => {
           this.#rejection = '';
         },
@@ -153,54 +160,34 @@ export class ClusterMember {
     return this.#manager === undefined ? 'worker' : 'manager';
   }
 
-  /** Makes certificate and running parts what the cluster wants of the node; again and again until they are. */
-  change(): void {
-    if (this.#stopped) return;
-    if (this.#changing !== undefined) {
-      this.#changeAgain = true;
-      return;
-    }
-    this.#cancelTimer();
-    this.#changing = this.#change()
-      .then(
-        () => {
-          this.#retry_ms = retry_ms.least;
-          return this.#renewAt_ms - this.#parts.clock.now();
-        },
-        (error) => {
-          this.#log.warn('the node could not change yet', { wanted: this.#wanted, reason: messageOf(error) });
-          this.#retry_ms = Math.min(this.#retry_ms * 2, retry_ms.most);
-          return this.#retry_ms / 2;
-        },
-      )
-      .then((delay_ms) => {
-        this.#changing = undefined;
-        if (this.#stopped) return;
-        if (this.#changeAgain) {
-          this.#changeAgain = false;
-          this.change();
-          return;
-        }
-        this.#cancelTimer = this.#parts.clock.after(Math.max(delay_ms, retry_ms.least), () => this.change());
-      });
-  }
-
-  async #change(): Promise<void> {
+  /** Makes certificate and running parts what the cluster wants of the node; resolves with the time until the next renewal. */
+  async #change(): Promise<number> {
     const isDue = this.#parts.clock.now() >= this.#renewAt_ms;
     const held = this.#credentials.identity.role;
     if (isDue || this.#isOut || (this.#wanted ?? held) !== held) await this.#renew();
     const { role } = this.#credentials.identity;
-    if (this.#raftFailure !== '') await this.#stopManager();
-    if (this.#state.role === 'manager' && (role === 'worker' || this.#isOut)) await this.#becomeWorker();
-    if (role === 'worker' || this.#manager !== undefined) return;
-    if (this.#state.role === 'manager' && this.#state.raftID > 0) await this.#startManager({});
-    else await this.#becomeManager();
+    if (this.#raftFailure !== '' && this.#manager !== undefined) {
+      await this.#stopManager();
+      throw new ShoalError('internal', this.#raftFailure); // and after a pause it is started again
+    }
+    if (this.state.role === 'manager' && (role === 'worker' || this.#isOut)) await this.#becomeWorker();
+    if (role === 'manager' && this.#manager === undefined) {
+      if (this.state.role === 'manager' && this.state.raftID > 0) await this.#startManager({});
+      else await this.#becomeManager();
+    }
+    return this.#renewAt_ms - this.#parts.clock.now();
+  }
+
+  /** To be asked after everything that took time: what was begun must not come to life after `stop`. */
+  #checkRunning(): void {
+    if (this.#convergence.isStopped) throw new ShoalError('unavailable', 'the node is stopping');
   }
 
   async #renew(): Promise<void> {
     const material = await this.#askManagers((address) =>
       renewCertificate(this.#credentials, this.#credentials, address),
     );
+    this.#checkRunning();
     await saveMaterial(this.#directory.certificates, material);
     this.#credentials.swap(material);
     this.#renewAt_ms = this.#nextRenewal();
@@ -217,29 +204,30 @@ export class ClusterMember {
         'Membership',
         'JoinRaft',
         address,
-        { Addr: this.#state.advertiseAddress },
+        { Addr: this.state.advertiseAddress },
         { credentials: this.#credentials.credentials({ role: 'manager' }), timeout_ms: joinRaft_ms },
       ),
     );
-    if (answer.RaftID !== this.#state.raftID) await this.#directory.clearRaft();
-    await this.#save({ role: 'manager', raftID: answer.RaftID });
+    this.#checkRunning();
+    if (answer.RaftID !== this.state.raftID) await this.#directory.clearRaft();
+    await this.#record.update({ role: 'manager', raftID: answer.RaftID });
     await this.#startManager({});
     this.#log.info('the node is a manager now', { raft: answer.RaftID });
   }
 
   async #becomeWorker(): Promise<void> {
     await this.#stopManager();
-    await this.#save({ role: 'worker', raftID: 0 });
+    await this.#record.update({ role: 'worker', raftID: 0 });
     await this.#directory.clearRaft();
     this.#isOut = false;
     this.#log.info('the node is a worker now');
   }
 
   async #startManager({ isFirst = false, forceNewCluster = false }: MemberStart): Promise<void> {
-    const { nodeID, raftID, advertiseAddress } = this.#state;
+    const { nodeID, raftID, advertiseAddress } = this.state;
     const self = { id: raftID, nodeID, address: advertiseAddress };
     const { clock, random, log, connectEngine } = this.#parts;
-    this.#manager = await Manager.start({
+    const manager = await Manager.start({
       nodeID,
       openRaft: (stateMachine) =>
         this.#parts.openRaft({
@@ -260,10 +248,13 @@ export class ClusterMember {
       random,
       log,
     });
-    this.#manager.raft.onStatus(({ members }) => {
+    if (this.#convergence.isStopped) await manager.stop();
+    this.#checkRunning();
+    this.#manager = manager;
+    manager.raft.onStatus(({ members }) => {
       if (this.#isOut || members.length === 0 || members.some(({ id }) => id === raftID)) return;
       this.#isOut = true; // what the node is to be now, its next certificate says
-      this.change();
+      this.#convergence.poke();
     });
     this.#raftFailure = '';
   }
@@ -272,7 +263,7 @@ export class ClusterMember {
   #raftFailed(error: Error): void {
     this.#log.error('fatal: this manager cannot go on', { error });
     this.#raftFailure = `this manager cannot go on: ${error.message}`;
-    this.change();
+    this.#convergence.poke();
   }
 
   async #stopManager(): Promise<void> {
@@ -296,37 +287,18 @@ export class ClusterMember {
   }
 
   #managerAddresses(): string[] {
-    const own = this.#state.advertiseAddress;
+    const own = this.state.advertiseAddress;
     const members = this.#manager?.raft.status().members.map(({ address }) => address) ?? [];
-    const others = new Set([...members, ...this.#state.managers.map(({ Addr }) => Addr)]);
+    const others = new Set([...members, ...this.state.managers.map(({ Addr }) => Addr)]);
     others.delete(own);
     return this.#manager === undefined ? [...others] : [...others, own];
   }
 
-  async #learnManagers(managers: NodeState['managers']): Promise<void> {
-    const same = JSON.stringify(managers) === JSON.stringify(this.#state.managers);
-    if (same || managers.length === 0) return;
-    try {
-      await this.#save({ managers });
-    } catch (error) {
-      this.#log.warn('the list of managers could not be saved', { reason: messageOf(error) });
-    }
-  }
-
-  #saving: Promise<void> = Promise.resolve();
-
-  #save(changes: Partial<NodeState>): Promise<void> {
-    this.#state = { ...this.#state, ...changes };
-    const state = this.#state;
-    const saved = this.#saving.then(() => this.#directory.save(state));
-    this.#saving = saved.catch(() => {});
-    return saved;
-  }
-
-  /** Leaves the Raft group if this is a manager among others, so that they do not go on counting it. Best effort. */
+  /** Leaves the Raft group if this is a manager among others, so that they do not go on counting it. Best effort; roles change no more. */
   async leaveRaft(): Promise<void> {
+    await this.#convergence.stop(patience_ms);
     if (this.#manager === undefined || this.#manager.raft.status().members.length < 2) return;
-    const others = this.#managerAddresses().filter((address) => address !== this.#state.advertiseAddress);
+    const others = this.#managerAddresses().filter((address) => address !== this.state.advertiseAddress);
     for (const address of others) {
       try {
         const credentials = this.#credentials.credentials({ role: 'manager' });
@@ -340,14 +312,13 @@ export class ClusterMember {
 
   /** Stops everything; containers run on. A leader hands over first when `handOver`. */
   async stop({ handOver }: { handOver: boolean }): Promise<void> {
-    this.#stopped = true;
-    this.#cancelTimer();
+    const converged = this.#convergence.stop(patience_ms);
     if (handOver) await this.#manager?.handOver();
     await this.#worker?.stop();
     await this.#stopManager();
     await this.#listener.close();
-    await this.#changing;
-    await this.#saving;
+    await converged;
+    await this.#record.settled();
   }
 
   /** Stops, and removes the containers of the node's tasks. */

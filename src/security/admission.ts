@@ -1,7 +1,7 @@
 import { createSecureContext } from 'node:tls';
 import { ShoalError } from '../model/errors.js';
 import type { IssuedCertificate } from '../model/types.js';
-import { createSigningRequest } from './authority.js';
+import { backdate_ms, createSigningRequest } from './authority.js';
 import { Credentials, type Material } from './credentials.js';
 import { type Dialer, type Identity, identityFrom, type Subject } from './identity.js';
 import { LiveCredentials } from './live-credentials.js';
@@ -83,5 +83,6 @@ export async function renewCertificate(dialer: Dialer, current: Credentials, add
 
 /** When a certificate is to be renewed: somewhere from 50 to 80 % of its life (Docker's), so that not all nodes come at once. */
 export function renewalTime(validity: { from_ms: number; to_ms: number }, fraction: number): number {
-  return validity.from_ms + (validity.to_ms - validity.from_ms) * (0.5 + 0.3 * fraction);
+  const made_ms = Math.min(validity.from_ms + backdate_ms, validity.to_ms);
+  return made_ms + (validity.to_ms - made_ms) * (0.5 + 0.3 * fraction);
 }

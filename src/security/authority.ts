@@ -8,7 +8,8 @@ x509.cryptoProvider.set(webcrypto);
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const rootValidity_ms = 20 * 365 * 24 * 3600 * 1000; // Docker's: 20 years
-const backdate_ms = 3600 * 1000; // Docker's: nodes whose clocks are up to an hour behind accept a new certificate
+/** By how much certificates begin before they are made: nodes whose clocks are an hour behind accept them (Docker's). */
+export const backdate_ms = 3600 * 1000;
 
 /** A root certificate and its private key, PEM. */
 export interface Authority {

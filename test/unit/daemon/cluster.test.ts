@@ -3,6 +3,7 @@ import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Daemon } from '../../../src/daemon/daemon.js';
 import { systemClock, timestamp } from '../../../src/model/clock.js';
+import { complete } from '../../../src/model/codec.js';
 import type { Node } from '../../../src/model/types.js';
 import { Daemons, initRequest, joinRequest, until } from '../../helpers/daemons.js';
 import { RaftGroup } from '../../helpers/raft-group.js';
@@ -190,6 +191,43 @@ for (const agreement of ['Raft', 'agreement without Raft'] as const) {
       assert.equal(worker.local().state, 'inactive');
     });
 
+    it('renews certificates by itself, without a connection being cut', async () => {
+      const first = await daemons.options();
+      const founder = await daemons.start(first);
+      const second_ns = 1e9;
+      await founder.init(initRequest({ spec: complete('SwarmSpec', { CAConfig: { NodeCertExpiry: 4 * second_ns } }) }));
+      const worker = await daemons.start(await daemons.options());
+      await worker.join(joinRequest((await tokens(founder)).worker, first.listenAddress));
+      const epochs = async () =>
+        [founder, worker].map(async (one) => (await nodeOf(founder, one)).Status?.SessionEpoch);
+      const expiry = async (daemon: Daemon) => (await nodeOf(founder, daemon)).CertificateExpiry;
+      const before = {
+        founder: await expiry(founder),
+        worker: await expiry(worker),
+        epochs: await Promise.all(await epochs()),
+      };
+      await until(async () => (await expiry(worker)) > before.worker, 'the worker has a new certificate');
+      await until(async () => (await expiry(founder)) > before.founder, 'the manager has a new certificate');
+      await until(() => Date.now() > Date.parse(before.worker), 'the old certificate has ended');
+      assert.deepEqual(await Promise.all(await epochs()), before.epochs, 'the sessions are the same');
+      const another = await daemons.start(await daemons.options());
+      await another.join(joinRequest((await tokens(founder)).worker, first.listenAddress));
+      assert.equal(another.local().state, 'active');
+    });
+
+    it('says so when the certificate has ended while the node was away', async () => {
+      const first = await daemons.options();
+      const founder = await daemons.start(first);
+      const second_ns = 1e9;
+      await founder.init(initRequest({ spec: complete('SwarmSpec', { CAConfig: { NodeCertExpiry: second_ns } }) }));
+      const ended = Date.now() + 1_100;
+      await founder.stop();
+      await until(() => Date.now() > ended, 'the certificate has ended');
+      const again = await daemons.start(first);
+      assert.equal(again.local().state, 'error');
+      assert.match(again.local().error, /the certificate of this node ended at .* while it was away/);
+    });
+
     it('lets a manager leave without costing the others their quorum', async () => {
       const { all } = await cluster(2, 0);
       const [founder, second] = all as [Daemon, Daemon];
@@ -230,5 +268,24 @@ for (const agreement of ['Raft', 'agreement without Raft'] as const) {
       assert.equal(daemon.local().state, 'inactive');
       await assert.rejects(stat(join(options.stateDirectory, 'node.json')));
     });
+
+    if (agreement === 'Raft') {
+      it('go on from the one manager that is left, when it is told to', async () => {
+        const { all, addresses } = await cluster(2, 0);
+        const [survivor, lost] = all as [Daemon, Daemon];
+        const lostID = lost.local().nodeID;
+        await lost.stop();
+        await until(async () => !(await serves(survivor)), 'the quorum is lost');
+        const nodeID = survivor.local().nodeID;
+        assert.equal(await survivor.init(initRequest({ forceNewCluster: true })), nodeID);
+        const view = await survivor.manager()!.read();
+        assert.equal(view.count('Node'), 2);
+        assert.equal(view.get('Node', lostID)?.Spec?.Role, 'worker');
+        assert.equal(survivor.manager()!.managers().size, 1);
+        const joiner = await daemons.start(await daemons.options());
+        await joiner.join(joinRequest((await tokens(survivor)).manager, addresses[0]!));
+        assert.equal(survivor.manager()!.managers().size, 2);
+      });
+    }
   });
 }
