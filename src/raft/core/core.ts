@@ -27,6 +27,14 @@ export interface Ready {
   messages: Message[];
 }
 
+/** A proposal of this member that the leader of `term` refused; a later leader may have been sent it since. */
+export interface Refusal {
+  term: number;
+  session: number;
+  sequence: number;
+  reason: string;
+}
+
 /** What this member asked for, and may read as soon as `index` is applied here. */
 export interface ReadState {
   request: number;
@@ -40,7 +48,7 @@ export interface ReadState {
 export class RaftCore {
   private readonly state: CoreState;
   private readonly readStates: ReadState[] = [];
-  private readonly refusals: { session: number; sequence: number; reason: string }[] = [];
+  private readonly refusals: Refusal[] = [];
   private outstanding: Ready | undefined;
   private handed: HardState;
 
@@ -375,7 +383,7 @@ export class RaftCore {
   }
 
   /** Own proposals that the leader refused. */
-  takeRefusals(): { session: number; sequence: number; reason: string }[] {
+  takeRefusals(): Refusal[] {
     return this.refusals.splice(0);
   }
 

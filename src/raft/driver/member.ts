@@ -170,7 +170,7 @@ export class RaftMember implements RaftNode {
     for (const { request, index } of core.takeReadStates()) {
       this.barriers.confirm(request, index, this.applier.appliedIndex);
     }
-    for (const { session, sequence, reason } of core.takeRefusals()) this.proposals.refused(session, sequence, reason);
+    for (const refusal of core.takeRefusals()) this.proposals.refused(refusal);
     for (const id of core.takeSnapshotRequests()) this.background(this.sender.start(id));
     if (this.applier.snapshotDue && persister.problem === undefined) this.startSnapshot();
     this.sendMessages();

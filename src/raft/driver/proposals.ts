@@ -1,5 +1,5 @@
 import { ShoalError } from '../../model/errors.js';
-import type { RaftCore } from '../core/core.js';
+import type { RaftCore, Refusal } from '../core/core.js';
 import type { Entry } from '../core/types.js';
 
 interface Pending {
@@ -74,12 +74,16 @@ export class Proposals {
     pending.sentTerm = this.core.term;
     pending.forwarded = answer === 'forwarded';
     pending.ticksUntilRetry = retryTicks * 2 ** pending.retries;
-    if (answer !== 'forwarded' && !answer.accepted) this.refused(this.session, sequence, answer.reason);
+    if (answer !== 'forwarded' && !answer.accepted) {
+      this.refused({ term: pending.sentTerm, session: this.session, sequence, reason: answer.reason });
+    }
     return true;
   }
 
-  refused(session: number, sequence: number, reason: string): void {
-    if (session === this.session) this.settle(sequence)?.reject(new ShoalError('overloaded', reason));
+  /** A refusal that comes late says nothing about the leader that has the proposal by now. */
+  refused({ term, session, sequence, reason }: Refusal): void {
+    if (session !== this.session || this.pending.get(sequence)?.sentTerm !== term) return;
+    this.settle(sequence)?.reject(new ShoalError('overloaded', reason));
   }
 
   private settle(sequence: number): Pending | undefined {

@@ -18,7 +18,7 @@ const mutants: readonly Mutant[] = [
     name: 'a vote that is not persisted',
     file: 'core/core.js',
     find: 'const hardState = { term: state.term, vote: state.vote,',
-    replace: 'const hardState = { term: state.term, vote: 0,',
+    replace: 'const hardState = { term: state.term, vote: state.vote === state.id ? state.vote : 0,',
   },
   {
     name: 'a vote for everyone who asks',

@@ -32,15 +32,21 @@ interface Profile {
   maxAppendBytes: number;
   /** The largest text that is written. */
   textBytes: number;
+  /** In 100: leaders that die just after they were elected, when little is decided and much is under way. */
+  stillbirths: number;
+  /** The longest that a process stays down. */
+  downtime_ms: number;
 }
 
 function drawProfile(world: World): Profile {
   return {
     calm_ms: world.pick([300, 1000, 3000]) as number,
     churn: world.pick([1, 1, 6]) as number,
-    stragglerRate: world.pick([0, 0, 20]) as number,
+    stragglerRate: world.pick([0, 0, 20, 100]) as number,
     maxAppendBytes: world.pick([1, 100, 1024 * 1024]) as number,
-    textBytes: world.pick([0, 0, 2000]) as number,
+    textBytes: world.pick([0, 0, 2000, 8000]) as number,
+    stillbirths: world.pick([0, 0, 50, 80]) as number,
+    downtime_ms: world.pick([20, 1000, 3000]) as number,
   };
 }
 
@@ -69,7 +75,37 @@ class Scenario {
     if (this.failure !== undefined) throw this.failure;
     const observed = this.processes.flatMap(({ id, core }) => (core === undefined ? [] : [{ id, core }]));
     this.invariants.check(observed);
+    this.watchLeaders();
     if (this.world.steps % 500 === 0) this.invariants.checkLogMatching(observed);
+  }
+
+  private newestTerm = 0;
+
+  /** Some leaders die, or are cut off, within the first messages of their term. */
+  private watchLeaders(): void {
+    const { leader } = this;
+    const term = leader?.core?.term ?? 0;
+    if (leader === undefined || term <= this.newestTerm) return;
+    this.newestTerm = term;
+    if (this.quiet || this.world.random.below(100) >= this.profile.stillbirths) return;
+    this.world.after(this.world.between(0, 30), () => {
+      if (this.quiet || !leader.running) return;
+      if (this.world.oneIn(2)) {
+        this.cutOff(new Set([leader.id]));
+        this.world.after(this.world.between(100, 2500), () => this.network.heal());
+      } else {
+        this.crashes++;
+        leader.crash();
+        this.restartLater(leader);
+      }
+    });
+  }
+
+  private cutOff(side: ReadonlySet<number>): void {
+    for (const left of this.processes) {
+      for (const right of this.processes)
+        if (side.has(left.id) !== side.has(right.id)) this.network.cut(left.id, right.id);
+    }
   }
 
   private newProcess(): Process {
@@ -183,6 +219,7 @@ class Scenario {
         () => this.transfer(),
         ...Array.from({ length: this.profile.churn }, () => () => this.join()),
         ...Array.from({ length: this.profile.churn }, () => () => this.leave()),
+        () => this.splitAndShrink(),
         () => this.stopOne(),
         () => this.crashAll(),
       ];
@@ -192,7 +229,7 @@ class Scenario {
   }
 
   private restartLater(process: Process): void {
-    this.world.after(this.world.between(1, 3000), () => {
+    this.world.after(this.world.between(1, this.profile.downtime_ms), () => {
       if (this.quiet || process.gone || process.running) return;
       process.start();
       // It may give up at once, on a full disk.
@@ -240,6 +277,21 @@ class Scenario {
     this.world.after(this.world.between(100, 4000), () => this.network.heal());
   }
 
+  /** A leader that is cut off with a minority removes members of the majority, one request right after the other. */
+  private splitAndShrink(): void {
+    const { leader } = this;
+    const voters = leader?.core?.membership.voters ?? [];
+    if (leader === undefined || voters.length < 3) return;
+    const others = voters.map(({ id }) => id).filter((id) => id !== leader.id);
+    const near = new Set([leader.id, ...others.slice(0, Math.floor((voters.length - 1) / 2))]);
+    for (const left of this.processes) {
+      for (const right of this.processes)
+        if (near.has(left.id) !== near.has(right.id)) this.network.cut(left.id, right.id);
+    }
+    for (const id of others.filter((other) => !near.has(other))) this.change(leader.node?.removeMember(id));
+    this.world.after(this.world.between(1000, 4000), () => this.network.heal());
+  }
+
   private badNetwork(): void {
     this.network.dropRate = this.world.between(0, 200);
     this.network.duplicateRate = this.world.between(0, 100);
@@ -272,8 +324,14 @@ class Scenario {
     });
   }
 
+  /** There, and often back again. */
   private transfer(): void {
-    this.change(this.leader?.node?.transferLeadership());
+    const { leader } = this;
+    this.change(leader?.node?.transferLeadership());
+    if (leader === undefined || this.world.oneIn(2)) return;
+    this.world.after(this.world.between(50, 1500), () => {
+      if (!this.quiet) this.change(this.leader?.node?.transferLeadership(leader.id));
+    });
   }
 
   private join(): void {
