@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { createServer, type Server as TLSServer, type TLSSocket } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
 import type { Logger } from 'winston';
@@ -48,6 +49,8 @@ export class ClusterListener implements ServiceHost {
   readonly #toNodes: grpc.ConnectionInjector;
   readonly #toStrangers: grpc.ConnectionInjector;
   readonly #connections = new Map<string, Connection>();
+  /** Everything that is open, from before its handshake on. */
+  readonly #sockets = new Set<Socket>();
   readonly #callers = new WeakMap<grpc.Metadata, Identity>();
   readonly #stopWatching: () => void;
   #guard: Guard = () => undefined;
@@ -79,6 +82,10 @@ export class ClusterListener implements ServiceHost {
       handshakeTimeout: this.#options.handshake_ms,
     });
     this.#tls.maxConnections = this.#options.connectionsMax;
+    this.#tls.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
     this.#tls.on('secureConnection', (socket) => this.#welcome(socket));
     this.#tls.on('tlsClientError', (error, socket) => {
       const details = { from: socket.remoteAddress, reason: messageOf(error) };
@@ -154,7 +161,7 @@ export class ClusterListener implements ServiceHost {
     this.#toStrangers.destroy();
     this.#nodes.forceShutdown();
     this.#strangers.forceShutdown();
-    for (const { socket } of this.#connections.values()) socket.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 

@@ -162,6 +162,16 @@ describe('the cluster port', function () {
     await isServing();
   });
 
+  it('closes whatever is open, half-made connections too', async () => {
+    const silent = connectTCP({ host, port });
+    silent.on('error', () => {});
+    await once(silent, 'connect');
+    const late = connectTLS({ host, port, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+    late.on('error', () => {});
+    await isServing();
+    await listener.close(); // the test fails by its time limit when one of them keeps it open
+  });
+
   it('serves nodes however many strangers hold connections', async () => {
     const sockets = [];
     for (let count = 0; count < 3; count++) {
