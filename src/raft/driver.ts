@@ -15,8 +15,22 @@ import { encodeMembership } from './wire/membership.js';
  * by then. Throws ShoalError `failed-precondition` when the disk's content is damaged.
  */
 export async function startRaft(options: RaftOptions): Promise<RaftNode> {
-  const { self, disk, stateMachine, clock, random } = options;
-  const { storage, recovered, isNew } = await RaftStorage.open(disk, options.segmentBytes ?? 16 * 1024 * 1024);
+  const { storage, recovered, isNew } = await RaftStorage.open(options.disk, options.segmentBytes ?? 16 * 1024 * 1024);
+  try {
+    return await startMember(options, storage, recovered, isNew);
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+async function startMember(
+  options: RaftOptions,
+  storage: RaftStorage,
+  recovered: Recovered,
+  isNew: boolean,
+): Promise<RaftNode> {
+  const { self, stateMachine, clock, random } = options;
   let start = recovered;
   if (isNew && options.bootstrap !== undefined) start = await bootstrap(storage, options.bootstrap);
   else if (options.forceNewCluster === true) start = await forceNewCluster(storage, recovered, self);

@@ -1,20 +1,13 @@
 import { ShoalError } from '../../model/errors.js';
 import type { Member } from '../node.js';
 import type { CoreOptions } from './context.js';
-import {
-  answerPreVote,
-  answerVote,
-  countPreVoteResponse,
-  countVoteResponse,
-  ownVotePersisted,
-  startElection,
-  startPreVote,
-} from './election.js';
-import { receiveAppend, receiveHeartbeat, receiveSnapshot } from './following.js';
-import { invariant, ProtocolError } from './invariant.js';
+import { ownVotePersisted, startPreVote } from './election.js';
+import { receiveSnapshot } from './following.js';
+import { invariant } from './invariant.js';
 import type { Leadership, Proposal, ProposalAnswer } from './leadership.js';
 import type { MembershipChange } from './membership.js';
-import { CoreState, type Recovered, type Role } from './state.js';
+import { CoreState, type ReadState, type Recovered, type Refusal, type Role } from './state.js';
+import { settle, step } from './step.js';
 import type { Entry, HardState, Membership, Message, SnapshotMeta } from './types.js';
 
 /** What has to go to disk, all of it before any of `messages` leaves. */
@@ -27,28 +20,12 @@ export interface Ready {
   messages: Message[];
 }
 
-/** A proposal of this member that the leader of `term` refused; a later leader may have been sent it since. */
-export interface Refusal {
-  term: number;
-  session: number;
-  sequence: number;
-  reason: string;
-}
-
-/** What this member asked for, and may read as soon as `index` is applied here. */
-export interface ReadState {
-  request: number;
-  index: number;
-}
-
 /**
  * The Raft protocol of one member (Ongaro's dissertation, 2014), as a pure state machine: messages and ticks go in, messages,
  * things to persist and entries to apply come out. It never waits; the driver takes what is there when it is able to deal with it.
  */
 export class RaftCore {
   private readonly state: CoreState;
-  private readonly readStates: ReadState[] = [];
-  private readonly refusals: Refusal[] = [];
   private outstanding: Ready | undefined;
   private handed: HardState;
 
@@ -121,7 +98,7 @@ export class RaftCore {
     if (state.leadership !== undefined) {
       if (state.electionElapsed >= state.options.electionTicks) state.electionElapsed = 0;
       if (state.leadership.tick()) state.becomeFollower(state.term, 0);
-      else this.settle();
+      else settle(this.state);
     } else if (state.electionElapsed >= state.electionTimeout) {
       if (state.promotable) startPreVote(state);
       else state.becomeFollower(state.term, 0);
@@ -130,137 +107,7 @@ export class RaftCore {
 
   /** Takes a message in. Throws ProtocolError, having done nothing of note, when no honest member can have sent it. */
   step(message: Message): void {
-    const { state } = this;
-    if (message.to !== state.id || message.from === state.id) {
-      throw new ProtocolError(`a message from ${message.from} to ${message.to} came to ${state.id}`);
-    }
-    if (message.term > state.term && !this.enterHigherTerm(message)) return;
-    if (message.term < state.term && this.answerLowerTerm(message)) return;
-    this.dispatch(message);
-    this.settle();
-  }
-
-  /** False when the message is to be ignored. */
-  private enterHigherTerm(message: Message): boolean {
-    const { state } = this;
-    switch (message.type) {
-      case 'pre-vote':
-        return !state.hasLease;
-      case 'vote':
-        if (state.hasLease && !message.transfer) return false;
-        state.becomeFollower(message.term, 0);
-        return true;
-      case 'pre-vote-response':
-        // A grant carries the term that we would start; a refusal the term that we missed.
-        if (message.reject) state.becomeFollower(message.term, 0);
-        return true;
-      case 'propose':
-      case 'propose-refused':
-      case 'read':
-      case 'read-response':
-      case 'snapshot-chunk':
-      case 'snapshot-progress':
-        return true;
-      case 'append':
-      case 'heartbeat':
-      case 'timeout-now':
-        state.becomeFollower(message.term, message.from);
-        return true;
-      default:
-        state.becomeFollower(message.term, 0);
-        return true;
-    }
-  }
-
-  /** True when that was all there is to do with it. */
-  private answerLowerTerm(message: Message): boolean {
-    const { state } = this;
-    switch (message.type) {
-      case 'append':
-      case 'heartbeat':
-        // With pre-votes nobody would ever tell this leader that its time is over (dissertation 9.6): the answer's term does.
-        state.sendAfterSync({
-          type: 'append-response',
-          to: message.from,
-          index: 0,
-          reject: true,
-          hintIndex: 0,
-          hintTerm: 0,
-        });
-        return true;
-      case 'vote':
-        state.sendAfterSync({ type: 'vote-response', to: message.from, reject: true });
-        return true;
-      case 'pre-vote':
-      case 'read-response':
-      case 'propose-refused':
-        return false;
-      default:
-        return true;
-    }
-  }
-
-  private dispatch(message: Message): void {
-    const { state } = this;
-    switch (message.type) {
-      case 'pre-vote':
-        answerPreVote(state, message);
-        break;
-      case 'vote':
-        answerVote(state, message);
-        break;
-      case 'pre-vote-response':
-        countPreVoteResponse(state, message);
-        break;
-      case 'vote-response':
-        countVoteResponse(state, message);
-        break;
-      case 'append':
-        receiveAppend(state, message);
-        break;
-      case 'heartbeat':
-        receiveHeartbeat(state, message);
-        break;
-      case 'append-response':
-        state.leadership?.appendResponse(message);
-        break;
-      case 'heartbeat-response':
-        state.leadership?.heartbeatResponse(message);
-        break;
-      case 'timeout-now':
-        if (state.promotable && state.role !== 'leader') startElection(state, true);
-        break;
-      case 'propose':
-        this.forwardedProposal(message);
-        break;
-      case 'propose-refused':
-        this.refusals.push(message);
-        break;
-      case 'read':
-        if (message.term === state.term) state.leadership?.read({ from: message.from, request: message.request });
-        break;
-      case 'read-response':
-        this.readStates.push({ request: message.request, index: message.index });
-        break;
-      default:
-        throw new ProtocolError(`a ${message.type} is not for the core`);
-    }
-  }
-
-  /** Draws the consequences that any event may have on a leader. */
-  private settle(): void {
-    const { state } = this;
-    const { leadership } = state;
-    if (leadership === undefined) return;
-    leadership.advanceCommit();
-    for (const { from, request, index } of leadership.takeConfirmedReads()) {
-      if (from === state.id) this.readStates.push({ request, index });
-      else state.send({ type: 'read-response', to: from, request, index });
-    }
-    if (leadership.removed) {
-      leadership.leave();
-      state.becomeFollower(state.term, 0);
-    }
+    step(this.state, message);
   }
 
   /** Proposes on a leader, or sends it on to the leader: `forwarded`, whose fate shows when it is applied, or in takeRefusals(). */
@@ -270,16 +117,6 @@ export class RaftCore {
     if (state.leader === 0) return 'no-leader';
     state.send({ type: 'propose', to: state.leader, ...proposal });
     return 'forwarded';
-  }
-
-  /** Only the leader of the very term that the proposer had in mind takes it: see driver/proposals.ts. */
-  private forwardedProposal(message: Message & { type: 'propose' }): void {
-    const { state } = this;
-    if (message.term !== state.term || state.leadership === undefined) return;
-    const { session, sequence, lowest, data } = message;
-    const answer = state.leadership.propose({ session, sequence, lowest, data });
-    if (answer === 'busy' || answer.accepted) return;
-    state.send({ type: 'propose-refused', to: message.from, session, sequence, reason: answer.reason });
   }
 
   /** Makes a leader refuse proposals with this reason; undefined: it takes them again. A new leader has to be told again. */
@@ -328,7 +165,7 @@ export class RaftCore {
   /** What can be sent right away. */
   takeMessages(): Message[] {
     this.state.leadership?.flush();
-    this.settle();
+    settle(this.state);
     return this.state.immediate.splice(0);
   }
 
@@ -366,7 +203,7 @@ export class RaftCore {
       ownVotePersisted(state);
     }
     state.leadership?.persisted(state.log.stable);
-    this.settle();
+    settle(this.state);
   }
 
   /** Entries to apply, in order, each once: committed, and on this member's disk. */
@@ -379,12 +216,12 @@ export class RaftCore {
   }
 
   takeReadStates(): ReadState[] {
-    return this.readStates.splice(0);
+    return this.state.readStates.splice(0);
   }
 
   /** Own proposals that the leader refused. */
   takeRefusals(): Refusal[] {
-    return this.refusals.splice(0);
+    return this.state.refusals.splice(0);
   }
 
   /** Members that need the latest snapshot; `snapshotReport` tells how that went. */

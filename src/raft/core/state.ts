@@ -9,6 +9,20 @@ import type { Entry, HardState, Message, SnapshotMeta } from './types.js';
 
 export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader';
 
+/** A proposal of this member that the leader of `term` refused; a later leader may have been sent it since. */
+export interface Refusal {
+  term: number;
+  session: number;
+  sequence: number;
+  reason: string;
+}
+
+/** What this member asked for, and may read as soon as `index` is applied here. */
+export interface ReadState {
+  request: number;
+  index: number;
+}
+
 /** What was on the disk when the member started. */
 export interface Recovered {
   hardState: HardState;
@@ -37,6 +51,10 @@ export class CoreState implements Context {
   snapshot: SnapshotMeta | undefined;
   /** A snapshot that was accepted and is not yet on disk and restored; nothing is applied meanwhile. */
   restoring: SnapshotMeta | undefined;
+
+  /** Own reads that were confirmed, and own proposals that were refused, to be fetched. */
+  readonly readStates: ReadState[] = [];
+  readonly refusals: Refusal[] = [];
 
   /** May leave at once. */
   readonly immediate: Message[] = [];

@@ -1,14 +1,13 @@
 import { messageOf, ShoalError } from '../../model/errors.js';
 import type { RaftCore } from '../core/core.js';
-import { ProtocolError } from '../core/invariant.js';
 import type { Entry, Message } from '../core/types.js';
 import type { RaftStorage } from '../log/storage.js';
 import type { Member, RaftNode, RaftStatus } from '../node.js';
 import type { RaftOptions } from '../options.js';
-import { WireError } from '../wire/bytes.js';
 import { Applier } from './applier.js';
 import { Barriers } from './barriers.js';
 import { Changes } from './changes.js';
+import { Inbox } from './inbox.js';
 import { Persister } from './persister.js';
 import { noLeader, Proposals } from './proposals.js';
 import { SnapshotReceiver } from './snapshot-receiver.js';
@@ -29,6 +28,7 @@ export class RaftMember implements RaftNode {
   private readonly sender: SnapshotSender;
   private readonly receiver: SnapshotReceiver;
   private readonly statuses: Statuses;
+  private readonly inbox: Inbox;
   private cancelTick: (() => void) | undefined;
   private woken = false;
   private stopped = false;
@@ -57,6 +57,7 @@ export class RaftMember implements RaftNode {
     this.receiver = new SnapshotReceiver(core, storage, send, log);
     this.persister = new Persister(storage, this.receiver, stateMachine, clock, log, () => this.stopped);
     this.statuses = new Statuses(core, clock);
+    this.inbox = new Inbox(core, this.sender, this.receiver, this.statuses, log, (work) => this.background(work));
   }
 
   private readonly tick_ms: number;
@@ -108,19 +109,7 @@ export class RaftMember implements RaftNode {
 
   private receive(messages: readonly Message[]): void {
     if (this.stopped) return;
-    this.guard(() => {
-      for (const message of messages) {
-        this.statuses.heard(message.from);
-        try {
-          if (message.type === 'snapshot-chunk') this.background(this.receiver.chunk(message));
-          else if (message.type === 'snapshot-progress') this.background(this.sender.progress(message));
-          else this.core.step(message);
-        } catch (error) {
-          if (!(error instanceof ProtocolError || error instanceof WireError)) throw error;
-          this.options.log.warn('dropped a raft message', { from: message.from, reason: messageOf(error) });
-        }
-      }
-    });
+    this.guard(() => this.inbox.take(messages));
     this.wake();
   }
 

@@ -1,5 +1,6 @@
 import { ShoalError } from '../../model/errors.js';
-import type { RaftCore, Refusal } from '../core/core.js';
+import type { RaftCore } from '../core/core.js';
+import type { Refusal } from '../core/state.js';
 import type { Entry } from '../core/types.js';
 
 interface Pending {

@@ -22,6 +22,8 @@ const types: readonly MessageType[] = [
 ];
 const numbers = new Map(types.map((type, place) => [type, place + 1]));
 const nothing = new Uint8Array(0);
+/** Terms and indexes count from one, by one: what is above this is not one of them. Leaves room to count on. */
+const maxCount = 2 ** 50;
 
 // One flat message on the wire for all types. `Reject` also carries vote's `transfer`; `Index` and `LogTerm` are whatever index
 // and term the type has, `Sequence` also heartbeat's `readSequence` and a read's `request`.
@@ -162,6 +164,8 @@ function toMessage(fields: Fields): Message | undefined {
   const { to, from, term, index, logTerm, session, sequence, data, reject } = fields;
   const type = types[fields.type - 1];
   if (to === 0 || from === 0) throw new WireError('a message without sender or receiver');
+  if (Math.max(term, logTerm, index, fields.commit) > maxCount)
+    throw new WireError('a term or index that nobody reaches');
   switch (type) {
     case undefined:
       return undefined;

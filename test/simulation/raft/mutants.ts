@@ -112,7 +112,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     name: 'a proposal of an earlier term that is taken',
-    file: 'core/core.js',
+    file: 'core/step.js',
     find: 'if (message.term !== state.term || state.leadership === undefined)',
     replace: 'if (state.leadership === undefined)',
   },

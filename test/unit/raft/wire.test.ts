@@ -18,7 +18,7 @@ import { decodeBatch, encodeBatch } from '../../../src/raft/wire/message.js';
 const toPlain = { longs: Number, defaults: true, arrays: true, objects: true };
 const plain = (name: string, bytes: Uint8Array) => messageType(name).toObject(messageType(name).decode(bytes), toPlain);
 
-const number = fc.maxSafeNat();
+const number = fc.nat(2 ** 31 - 1).map((half) => half * 2 ** 18);
 const id = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 const data = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes));
 const envelope = { from: id, to: id, term: number };
