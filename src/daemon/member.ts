@@ -2,7 +2,7 @@ import type { Logger } from 'winston';
 import { Manager } from '../manager/composition/manager.js';
 import { tunnelService } from '../manager/tunnel/server.js';
 import { messageOf, ShoalError } from '../model/errors.js';
-import { serviceDefinition } from '../model/services.js';
+import { serviceClient, serviceDefinition } from '../model/services.js';
 import { renewalTime, renewCertificate } from '../security/admission.js';
 import { Credentials, loadMaterial, saveMaterial } from '../security/credentials.js';
 import type { NodeRole } from '../security/identity.js';
@@ -242,6 +242,8 @@ export class ClusterMember {
         }),
       listener: this.#listener,
       dialer: this.#credentials,
+      connectPeer: ({ nodeID: peer, address }) =>
+        serviceClient('ManagerPeers', address, this.#credentials.credentials({ role: 'manager', nodeID: peer })),
       connectEngine,
       isForced: forceNewCluster,
       clock,

@@ -3,16 +3,16 @@ import type { Logger } from 'winston';
 import { type Clock, timestamp } from '../../model/clock.js';
 import { messageOf, ShoalError } from '../../model/errors.js';
 import type { Random } from '../../model/random.js';
-import { type ServiceName, type Services, serviceClient, serviceDefinition } from '../../model/services.js';
-import type { Node, TransactionInit } from '../../model/types.js';
+import { type ServiceName, type Services, serviceDefinition } from '../../model/services.js';
+import type { ManagerPeersClient, Node, TransactionInit } from '../../model/types.js';
 import type { RaftNode, RaftStatus, StateMachine } from '../../raft/node.js';
-import type { Dialer, NodeRole } from '../../security/identity.js';
-import type { ClusterListener } from '../../security/listener.js';
+import type { Dialer, NodeRole, ServiceHost } from '../../security/identity.js';
+import type { Guard } from '../../security/listener.js';
 import { Store } from '../../store/store.js';
 import type { Commit, View } from '../../store/view.js';
 import { rotateJoinToken } from '../ca/rotate-token.js';
 import { certificateAuthority } from '../ca/service.js';
-import { Dispatcher } from '../dispatcher/dispatcher.js';
+import { Dispatcher, type ManagerAddress } from '../dispatcher/dispatcher.js';
 import { MembershipKeeper } from '../membership/keeper.js';
 import { checkRoleChange } from '../membership/refusals.js';
 import { removalOf, removeNode } from '../membership/removal.js';
@@ -28,13 +28,21 @@ export interface OpenedRaft {
   close(): Promise<void>;
 }
 
+/** The node's cluster port, as far as a manager uses it. */
+export interface ClusterPort extends ServiceHost {
+  setGuard(guard: Guard): void;
+  /** Cuts the connections of nodes that the guard has come to refuse. */
+  recheck(): void;
+}
+
 export interface ManagerOptions {
   nodeID: string;
   /** This manager's membership of the Raft group, replicating the state machine. */
   openRaft: (stateMachine: StateMachine) => Promise<OpenedRaft>;
-  /** The node's cluster port: the managers' services are mounted on it. */
-  listener: ClusterListener;
+  /** The managers' services are mounted on it. */
+  listener: ClusterPort;
   dialer: Dialer;
+  connectPeer: (manager: ManagerAddress) => ManagerPeersClient;
   /** It is made the only manager of a cluster that lost its others: nobody is taken in before `demoteOthers`. */
   isForced: boolean;
   /** A byte stream to this node's own engine. */
@@ -75,7 +83,7 @@ export class Manager {
   }
 
   #open(): void {
-    const { listener, dialer, clock, random, log } = this.#options;
+    const { listener, dialer, connectPeer, clock, random, log } = this.#options;
     const { raft } = this;
     const store = this.#replicated;
     const { identityOf } = listener;
@@ -101,8 +109,7 @@ export class Manager {
       proposer: store,
       leadership: () => leadershipOf(raft.status()),
       identityOf,
-      connectPeer: ({ nodeID, address }) =>
-        serviceClient('ManagerPeers', address, dialer.credentials({ role: 'manager', nodeID })),
+      connectPeer,
       clock,
       random,
       log: log.child({ part: 'dispatcher' }),

@@ -1,0 +1,151 @@
+import type { Logger } from 'winston';
+import type { Clock } from '../model/clock.js';
+import { messageOf } from '../model/errors.js';
+import type { Random } from '../model/random.js';
+import type { DispatcherClient, HelloInit, NodeDescription, TLSInfo } from '../model/types.js';
+import type { DataPlane } from '../network/data-plane.js';
+import { PlaneDriver } from '../network/plane-driver.js';
+import type { NodeRole } from '../security/identity.js';
+import { type Agent, startAgent } from './agent.js';
+import type { Engine } from './engine.js';
+import { labelNames } from './labels.js';
+import { NodeSession } from './session/session.js';
+
+/** What the worker's side tells the node as it hears it from a manager. */
+export interface WorkerEvents {
+  onRole: (role: NodeRole) => void;
+  onManagers: (managers: { NodeID: string; Addr: string }[]) => void;
+  onConnected: () => void;
+  onRejected: (reason: string) => void;
+}
+
+export interface NodeWorkerOptions {
+  /** `address`: where other nodes reach its tasks; `clusterAddress`: host:port of its cluster port. */
+  node: { id: string; hostname: string; address: string; clusterAddress: string };
+  /** Added to the engine's own. */
+  labels: Readonly<Record<string, string>>;
+  /** Managers known from before, host:port; at least one. */
+  managers: readonly { NodeID: string; Addr: string }[];
+  connect: (manager: string) => DispatcherClient;
+  engine: Engine;
+  /** Its own from now on: closed when the worker stops. */
+  plane: DataPlane;
+  /** See AgentOptions. */
+  memoryDirectory: string | undefined;
+  /** Of the cluster's root as the node has it now. */
+  tlsInfo: () => TLSInfo;
+  events: WorkerEvents;
+  clock: Clock;
+  random: Random;
+  log: Logger;
+}
+
+// As long as a node may be silent before it is taken for lost (three heartbeats).
+const engineAway_ms_max = 3_000;
+
+/** What a node does as a worker, which managers do too: its session with a manager, its tasks, its routes. */
+export class NodeWorker {
+  readonly #options: NodeWorkerOptions;
+  readonly #agent: Agent;
+  readonly #session: NodeSession;
+  readonly #routes: PlaneDriver;
+  #cancelEngineReport: () => void = () => {};
+  #hasConnected = false;
+
+  /** Starts: it turns to the managers that the node knows and does what they assign. */
+  constructor(options: NodeWorkerOptions) {
+    this.#options = options;
+    const { node, events, clock, random, log } = options;
+    this.#agent = startAgent({
+      engine: options.engine,
+      node,
+      clock,
+      random,
+      log: log.child({ part: 'agent' }),
+      report: (reports) => this.#session.report(reports),
+      memoryDirectory: options.memoryDirectory,
+    });
+    this.#routes = new PlaneDriver({
+      plane: options.plane,
+      clock,
+      log: log.child({ part: 'plane' }),
+      applied: (revision, busy) => this.#session.routesApplied(revision, busy),
+    });
+    this.#session = new NodeSession({
+      self: node.id,
+      managers: options.managers.map(({ NodeID, Addr }) => ({ nodeID: NodeID, address: Addr })),
+      connect: options.connect,
+      hello: () => this.#hello(),
+      handlers: {
+        onAssignments: (assignments) => this.#agent.assign(assignments),
+        onRoutes: (routes) => this.#routes.receive(routes),
+        onManagers: (managers) => events.onManagers(managers.map(({ NodeID, Addr }) => ({ NodeID, Addr }))),
+        onRole: (role) => events.onRole(role === 'manager' ? 'manager' : 'worker'),
+        onRemoved: (reason) => events.onRejected(reason),
+        onState: ({ connected }) => {
+          if (!connected) return;
+          this.#hasConnected = true;
+          events.onConnected();
+        },
+      },
+      clock,
+      random,
+      log: log.child({ part: 'session' }),
+    });
+    this.#agent.onEngineChange(() => this.#engineChanged());
+  }
+
+  /** Whether a manager has welcomed the node since it started. */
+  get isConnected(): boolean {
+    return this.#hasConnected;
+  }
+
+  /** Good news travels at once. Bad news waits: an engine that is only being restarted must not send its tasks elsewhere. */
+  #engineChanged(): void {
+    this.#cancelEngineReport();
+    if (this.#agent.engineError() === '') this.#report();
+    else this.#cancelEngineReport = this.#options.clock.after(engineAway_ms_max, () => this.#report());
+  }
+
+  #report(): void {
+    this.#describe().then(
+      (description) => this.#session.describe(description, this.#agent.engineError()),
+      (error) => this.#options.log.warn('the node could not describe itself', { reason: messageOf(error) }),
+    );
+  }
+
+  async #describe(): Promise<NodeDescription> {
+    const description = await this.#agent.description();
+    const { Engine } = description;
+    return {
+      ...description,
+      Engine: Engine && { ...Engine, Labels: { ...Engine.Labels, ...this.#options.labels } },
+      TLSInfo: this.#options.tlsInfo(),
+    };
+  }
+
+  async #hello(): Promise<HelloInit> {
+    const { address, clusterAddress } = this.#options.node;
+    const Description = await this.#describe();
+    return { Description, Addr: address, ClusterAddr: clusterAddress, EngineError: this.#agent.engineError() };
+  }
+
+  /** Stops; the containers run on. */
+  async stop(): Promise<void> {
+    this.#cancelEngineReport();
+    this.#session.stop();
+    await this.#routes.close();
+    await Promise.all([this.#options.plane.close(), this.#agent.stop()]);
+  }
+
+  /** Removes the containers of the node's tasks, after `stop`: the node leaves the cluster. */
+  async removeContainers(): Promise<void> {
+    const { engine, node, log } = this.#options;
+    try {
+      const containers = await engine.list({ [labelNames.nodeID]: node.id });
+      await Promise.all(containers.map(({ id }) => engine.remove(id)));
+    } catch (error) {
+      log.warn('containers of tasks were left behind', { node: node.id, reason: messageOf(error) });
+    }
+  }
+}
