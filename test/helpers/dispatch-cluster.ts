@@ -123,7 +123,7 @@ export class TestNode {
     readonly id: string,
   ) {}
 
-  start(managers: readonly TestManager[]): this {
+  start(managers: readonly Pick<TestManager, 'nodeID' | 'address'>[]): this {
     this.session = new NodeSession({
       self: this.id,
       managers: managers.map(({ nodeID, address }) => ({ nodeID, address })),

@@ -41,6 +41,12 @@ export interface DispatcherOptions {
 }
 
 const heartbeat_ms_default = 1_000;
+/**
+ * How long sessions go on without a leader: an election is over by then, if there can be one (a manager finds its leader gone after 1 to
+ * 2 s, and one round of votes may be split), and its nodes are spared the search. Added up it must stay below the time after which
+ * the leader takes the nodes of a manager that it does not hear of for lost (twice `lost_ms`).
+ */
+const election_ms_max = 2_000;
 
 interface Held {
   session: Session;
@@ -49,7 +55,7 @@ interface Held {
 
 /**
  * The sessions of nodes with this manager. It reads its own copy of the store, so every manager serves; what nodes report goes
- * through Raft. While this manager knows of no leader it serves no session.
+ * through Raft. A manager that knows of no leader opens no session, and ends those it has when an election has not brought one.
  */
 export class Dispatcher {
   /** Invariant: one session a node, that of the highest epoch. */
@@ -61,7 +67,10 @@ export class Dispatcher {
   private readonly routes: RouteNews;
   /** Tasks that changed since the last flush, by the node they are or were on. */
   private readonly changedTasks = new Map<string, Set<string>>();
+  /** Whether there was a leader lately. */
   private served = false;
+  /** Cancels the end of the sessions; undefined while that is not on its way. */
+  private cancelCutOff: (() => void) | undefined;
   private flushing = false;
   private stopped = false;
   private readonly unwatch: () => void;
@@ -87,7 +96,7 @@ export class Dispatcher {
       onLost: (node) => this.lost(node),
       onSweep: (lost_ms) => {
         this.draining.peers.expire(lost_ms);
-        this.draining.progressed(this.sessions(), store.index); // and the stop grace of a waiting task may be over
+        this.flushLater(); // and the stop grace of a waiting task may be over
       },
     });
     this.reception = new Reception({
@@ -113,13 +122,13 @@ export class Dispatcher {
   leadershipChanged(): void {
     if (this.stopped) return;
     const { hasLeader, managers } = this.options.leadership();
-    if (hasLeader !== this.served) {
-      this.served = hasLeader;
-      this.lostNodes.reset();
-      if (!hasLeader) {
-        this.reports.clear();
-        this.dropAll(new ShoalError('no-leader', 'this manager knows of no leader'));
-      }
+    if (hasLeader) {
+      this.cancelCutOff?.();
+      this.cancelCutOff = undefined;
+      if (!this.served) this.lostNodes.reset();
+      this.served = true;
+    } else if (this.served) {
+      this.cancelCutOff ??= this.options.clock.after(election_ms_max, () => this.cutOff());
     }
     this.draining.setManagers(managers);
     const told = JSON.stringify(managers);
@@ -128,10 +137,20 @@ export class Dispatcher {
     for (const session of this.sessions()) session.send({ Managers: managersFor(session.nodeID, managers) });
   }
 
+  /** No leader was found: others may know of one. */
+  private cutOff(): void {
+    this.cancelCutOff = undefined;
+    this.served = false;
+    this.lostNodes.reset();
+    this.reports.clear();
+    this.dropAll(new ShoalError('no-leader', 'this manager knows of no leader'));
+  }
+
   /** Ends every session; the nodes turn to other managers. */
   stop(): void {
     if (this.stopped) return;
     this.stopped = true;
+    this.cancelCutOff?.();
     this.unwatch();
     this.lostNodes.stop();
     this.dropAll(new ShoalError('unavailable', 'this manager is stopping'));

@@ -1,3 +1,4 @@
+import * as grpc from '@grpc/grpc-js';
 import type { Clock } from '../../model/clock.js';
 import { timestamp } from '../../model/clock.js';
 import { messageOf, ShoalError } from '../../model/errors.js';
@@ -60,6 +61,7 @@ export class Reception {
       onOpen(registered);
       session = registered;
     };
+    call.sendMetadata(new grpc.Metadata()); // the node learns that somebody is here, before its registration has gone through Raft
     call.on('error', () => {}); // 'close' follows
     call.on('close', over);
     call.on('end', () => {

@@ -9,6 +9,8 @@ export interface AttemptOptions {
   connect(address: string): DispatcherClient;
   hello(): Promise<HelloInit>;
   clock: Clock;
+  /** How long the manager may take to answer the call at all. A host that is gone refuses nothing: without this it would be waited for. */
+  answer_ms_max: number;
   /** The manager has taken the node in; its messages follow. */
   onWelcome(welcome: Welcome): void;
   onMessage(message: ToNode): void;
@@ -17,7 +19,8 @@ export interface AttemptOptions {
 }
 
 const beatsToLose = 3;
-const welcome_ms_max = 5_000; // a registration is one Raft commit; a manager that takes longer is left for another
+/** A registration is one Raft commit; a manager that takes longer is left for another. */
+export const welcome_ms_max = 5_000;
 const heartbeat_ms_default = 1_000;
 
 /** One stream to one manager, from Hello to its end; `onEnd` is called at most once, and nothing after `close`. */
@@ -25,6 +28,8 @@ export class Attempt {
   private readonly client: DispatcherClient;
   private readonly stream: grpc.ClientDuplexStream<FromNodeInit, ToNode>;
   private cancelBeat = () => {};
+  private cancelWatch = () => {};
+  private answered = false;
   private heartbeat_ms = heartbeat_ms_default;
   private welcomed = false;
   private over = false;
@@ -36,6 +41,7 @@ export class Attempt {
     this.heard_ms = options.clock.monotonic();
     this.client = options.connect(options.address);
     this.stream = this.client.Session();
+    this.stream.on('metadata', () => this.answer());
     this.stream.on('data', (message: ToNode) => this.received(message));
     this.stream.on('error', (error: grpc.ServiceError) => this.end(errorOf(error, options.address)));
     this.stream.on('end', () => this.end(unavailable('the manager ended the session')));
@@ -46,6 +52,7 @@ export class Attempt {
       (error) => this.end(unavailable(messageOf(error))),
     );
     this.beatLater();
+    this.watch();
   }
 
   get address(): string {
@@ -67,6 +74,7 @@ export class Attempt {
     if (this.over) return;
     this.over = true;
     this.cancelBeat();
+    this.cancelWatch();
     this.stream.end();
     this.stream.cancel();
     this.client.close();
@@ -76,6 +84,14 @@ export class Attempt {
     if (this.over) return;
     this.close();
     this.options.onEnd(reason);
+  }
+
+  /** The manager is there: the call has reached it. */
+  private answer(): void {
+    if (this.answered || this.over) return;
+    this.answered = true;
+    this.heard_ms = this.options.clock.monotonic();
+    this.watch();
   }
 
   private received(message: ToNode): void {
@@ -90,6 +106,7 @@ export class Attempt {
   private welcome(welcome: Welcome): void {
     this.welcomed = true;
     if (welcome.HeartbeatPeriod > 0) this.setPeriod(welcome.HeartbeatPeriod / 1e6);
+    this.watch();
     this.options.onWelcome(welcome);
     if (this.report !== undefined) this.send({ NodeReport: this.report });
     this.report = undefined;
@@ -100,19 +117,31 @@ export class Attempt {
     this.heartbeat_ms = heartbeat_ms;
     this.cancelBeat();
     this.beatLater();
+    this.watch();
   }
 
   private beatLater(): void {
     this.cancelBeat = this.options.clock.after(this.heartbeat_ms, () => {
-      const silent_ms = this.options.clock.monotonic() - this.heard_ms;
-      if (!this.welcomed && silent_ms > welcome_ms_max) this.end(unavailable('no answer to the registration'));
-      if (this.welcomed && silent_ms > beatsToLose * this.heartbeat_ms) {
-        this.end(unavailable('no heartbeat from the manager'));
-      }
-      if (this.over) return;
       this.send({ Heartbeat: {} });
       this.beatLater();
     });
+  }
+
+  /** How long the manager may be silent now, and what it means when it is for longer. */
+  private get patience(): { silent_ms_max: number; reason: string } {
+    if (this.welcomed)
+      return { silent_ms_max: beatsToLose * this.heartbeat_ms, reason: 'no heartbeat from the manager' };
+    if (this.answered) return { silent_ms_max: welcome_ms_max, reason: 'no answer to the registration' };
+    return { silent_ms_max: this.options.answer_ms_max, reason: 'the manager does not answer' };
+  }
+
+  /** Ends the attempt when the silence has lasted too long; not a beat later, because the node's tasks may wait elsewhere. */
+  private watch(): void {
+    this.cancelWatch();
+    const { silent_ms_max, reason } = this.patience;
+    const silent_ms = this.options.clock.monotonic() - this.heard_ms;
+    if (silent_ms >= silent_ms_max) this.end(unavailable(reason));
+    else this.cancelWatch = this.options.clock.after(silent_ms_max - silent_ms, () => this.watch());
   }
 }
 

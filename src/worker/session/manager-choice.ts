@@ -9,12 +9,15 @@ export interface Manager {
 
 /**
  * Which manager a node turns to: the preferred one first, then the others in any order, itself last (a node that is its own manager would
- * not be missed when both go down).
+ * not be missed when both go down); but those that did not even answer come after all that did, or half of the tries after a host's
+ * death would be spent on it.
  */
 export class ManagerChoice {
   private managers: readonly Manager[];
   /** Addresses that failed since one last worked. */
   private readonly failedSince = new Set<string>();
+  /** Addresses that gave no answer when they were tried last. */
+  private readonly mute = new Set<string>();
 
   /** At least one manager must be known. */
   constructor(
@@ -31,12 +34,16 @@ export class ManagerChoice {
     if (managers.length === 0) return;
     this.managers = [...managers];
     const known = new Set(managers.map((one) => one.address));
-    for (const address of this.failedSince) if (!known.has(address)) this.failedSince.delete(address);
+    for (const past of [this.failedSince, this.mute]) {
+      for (const address of past) if (!known.has(address)) past.delete(address);
+    }
   }
 
   next(): Manager {
     if (this.triedAll()) this.failedSince.clear();
-    const left = this.managers.filter((one) => !this.failedSince.has(one.address));
+    const untried = this.managers.filter((one) => !this.failedSince.has(one.address));
+    const answering = untried.filter((one) => !this.mute.has(one.address));
+    const left = answering.length > 0 ? answering : untried;
     const preferred = left.find((one) => one.preferred);
     if (preferred !== undefined) return preferred;
     const others = left.filter((one) => one.nodeID !== this.self);
@@ -44,12 +51,16 @@ export class ManagerChoice {
     return candidates[this.random.below(candidates.length)]!;
   }
 
-  failed(address: string): void {
+  /** `answered`: the manager is there and refused. */
+  failed(address: string, { answered }: { answered: boolean }): void {
     this.failedSince.add(address);
+    if (answered) this.mute.delete(address);
+    else this.mute.add(address);
   }
 
   worked(address: string): void {
     this.failedSince.delete(address);
+    this.mute.delete(address);
   }
 
   /** Whether every known manager has failed since the last round of all of them. */

@@ -12,7 +12,7 @@ import type {
   TaskStatus,
   ToNode,
 } from '../../model/types.js';
-import { Attempt } from './attempt.js';
+import { Attempt, welcome_ms_max } from './attempt.js';
 import { type Manager, ManagerChoice } from './manager-choice.js';
 
 /** What the node learns from its session. Calls come in the order in which the manager sent. */
@@ -50,6 +50,13 @@ export interface SessionOptions {
 }
 
 const wait_ms = { least: 50, most: 1_000 };
+/** A connection takes a few round trips and two signatures. On machines too busy for the least of it, each round of all managers allows twice as much. */
+const answer_ms = { least: 1_000, most: welcome_ms_max };
+/**
+ * A session that ended sooner than this did not hold: two daemons with one identity (a copied machine) drive each other out. Longer than
+ * any wait, or waiting itself would count as holding.
+ */
+const lasting_ms = 3_000;
 const betterManager_ms = 30_000; // how often a node looks whether its preferred manager is back
 
 /**
@@ -65,6 +72,8 @@ export class NodeSession {
   private cancelRetry = () => {};
   private cancelMove = () => {};
   private backoff_ms = wait_ms.least;
+  private answer_ms = answer_ms.least;
+  private opened_ms: number | undefined;
   private stopped = false;
 
   constructor(private readonly options: SessionOptions) {
@@ -114,18 +123,27 @@ export class NodeSession {
 
   private open({ address }: Manager, events: { onWelcome(): void; onEnd(reason: ShoalError): void }): Attempt {
     const { connect, hello, clock } = this.options;
-    return new Attempt({ address, connect, hello, clock, ...events, onMessage: (message) => this.received(message) });
+    return new Attempt({
+      address,
+      connect,
+      hello,
+      clock,
+      answer_ms_max: this.answer_ms,
+      ...events,
+      onMessage: (message) => this.received(message),
+    });
   }
 
   private opened({ nodeID, address }: Manager): void {
-    this.backoff_ms = wait_ms.least;
+    this.opened_ms = this.options.clock.monotonic();
+    this.answer_ms = answer_ms.least;
     this.choice.worked(address);
     this.options.log.info('session opened', { manager: nodeID || address });
     this.options.handlers.onState({ connected: true, manager: nodeID, reason: '' });
   }
 
   private lost({ address }: Manager, error: ShoalError): void {
-    const { log, handlers, random } = this.options;
+    const { log, handlers, random, clock } = this.options;
     this.cancelMove();
     const { move } = this;
     this.move = undefined;
@@ -135,17 +153,22 @@ export class NodeSession {
     }
     this.current = undefined;
     move?.close();
-    this.choice.failed(address);
+    this.choice.failed(address, { answered: error.code !== 'unavailable' });
+    const held = this.opened_ms !== undefined && clock.monotonic() - this.opened_ms >= lasting_ms;
+    this.opened_ms = undefined;
     const reason = error.message;
     log.warn('no session', { manager: address, reason });
     handlers.onState({ connected: false, manager: '', reason });
     if (error.code === 'forbidden') handlers.onRemoved(reason);
     if (this.stopped) return;
-    // the next manager is tried at once; only when all have failed in a row does waiting begin
+    // The next manager is tried at once; only when all have failed in a row, or we were driven out by a twin, does waiting begin.
     const triedAll = this.choice.triedAll();
-    const delay_ms = triedAll ? this.backoff_ms / 2 + random.below(this.backoff_ms) : 0;
-    if (triedAll) this.backoff_ms = Math.min(this.backoff_ms * 2, wait_ms.most);
-    this.cancelRetry = this.options.clock.after(delay_ms, () => this.connect());
+    if (held) this.backoff_ms = wait_ms.least;
+    const waits = triedAll || (!held && error.code === 'out-of-sequence');
+    const delay_ms = waits ? this.backoff_ms / 2 + random.below(this.backoff_ms) : 0;
+    if (waits) this.backoff_ms = Math.min(this.backoff_ms * 2, wait_ms.most);
+    if (triedAll) this.answer_ms = Math.min(this.answer_ms * 2, answer_ms.most);
+    this.cancelRetry = clock.after(delay_ms, () => this.connect());
   }
 
   private received({ Assignments, Routes, NodeRole, Managers }: ToNode): void {
@@ -188,7 +211,7 @@ export class NodeSession {
         if (this.current === attempt) this.lost(manager, reason);
         if (this.move !== attempt) return;
         this.move = undefined;
-        this.choice.failed(manager.address);
+        this.choice.failed(manager.address, { answered: reason.code !== 'unavailable' });
         this.lookForBetter();
       },
     });

@@ -16,7 +16,7 @@ describe('the manager that a node turns to', () => {
     while (!choice.triedAll()) {
       const { nodeID, address } = choice.next();
       tried.push(nodeID);
-      choice.failed(address);
+      choice.failed(address, { answered: true });
     }
     assert.deepEqual([tried[0], tried.at(-1)], ['b', 'self']);
     assert.deepEqual([...tried].sort(), ['a', 'b', 'c', 'self']);
@@ -38,16 +38,31 @@ describe('the manager that a node turns to', () => {
     const choice = choiceOf('b');
     assert.equal(choice.betterThan('b:2377'), undefined);
     assert.deepEqual([choice.betterThan('a:2377')?.nodeID, choice.betterThan('a:2377')?.failed], ['b', false]);
-    choice.failed('b:2377');
+    choice.failed('b:2377', { answered: true });
     assert.equal(choice.betterThan('a:2377')?.failed, true);
     choice.worked('b:2377');
     assert.equal(choice.betterThan('a:2377')?.failed, false);
     assert.equal(choiceOf().betterThan('a:2377'), undefined);
   });
 
+  it('comes to managers that gave no answer after all that did, itself included', () => {
+    const choice = choiceOf('b');
+    choice.failed('b:2377', { answered: false });
+    for (const address of ['a:2377', 'c:2377', 'self:2377']) choice.failed(address, { answered: true });
+    const round: string[] = [];
+    while (round.length < 4) {
+      const { nodeID, address } = choice.next();
+      round.push(nodeID);
+      choice.failed(address, { answered: nodeID !== 'b' });
+    }
+    assert.deepEqual(round.slice(2), ['self', 'b']);
+    choice.worked('b:2377');
+    assert.equal(choice.next().nodeID, 'b');
+  });
+
   it('forgets failures of managers that are none any more', () => {
     const choice = choiceOf('b');
-    choice.failed('b:2377');
+    choice.failed('b:2377', { answered: true });
     choice.set([{ nodeID: 'a', address: 'a:2377', preferred: false }]);
     choice.set(known.map((one) => ({ ...one, preferred: one.nodeID === 'b' })));
     assert.equal(choice.next().nodeID, 'b');

@@ -108,6 +108,7 @@ describe('a task that serves a port and shall end', () => {
     await cluster.shutDown('a');
     await routedAway();
     one.setLeader(false);
+    await cluster.pass(2_000);
     await cluster.until(() => owner.manager === two.nodeID && owner.assignments.at(-1)?.Full === true);
     const desired = () => owner.desired.a;
     assert.equal(desired(), 'running');

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import { ShoalError } from '../../../../src/model/errors.js';
 import { serviceClient } from '../../../../src/model/services.js';
@@ -256,8 +257,10 @@ describe('sessions of nodes with managers', () => {
   it('serves no session without a leader, and again with one', async () => {
     const node = await cluster.connected(one);
     one.setLeader(false);
+    await cluster.pass(2_000);
     await cluster.until(() => node.manager === two.nodeID);
     two.setLeader(false);
+    await cluster.pass(2_000);
     await cluster.until(() => node.manager === '');
     assert.deepEqual(node.removals, []);
     one.setLeader(true);
@@ -267,6 +270,72 @@ describe('sessions of nodes with managers', () => {
       await cluster.pass(500);
     }
     await cluster.until(() => nodeStatus(node)?.State === 'ready');
+  });
+
+  it('keeps its sessions over an election, and goes on counting the silence of the lost', async () => {
+    const node = await cluster.connected(one);
+    const lost = await cluster.connected(one);
+    lost.isMute = true;
+    const states = node.states.length;
+    await cluster.pass(1_000);
+    one.setLeader(false);
+    for (let rounds = 0; rounds < 3; rounds++) {
+      await cluster.pass(500);
+      one.dispatcher.leadershipChanged(); // a term without a leader, and another
+    }
+    one.setLeader(true);
+    await cluster.pass(900);
+    await cluster.until(() => nodeStatus(lost)?.State === 'down');
+    assert.equal(node.states.length, states, 'the session never ended');
+    assert.equal(nodeStatus(node)?.State, 'ready');
+  });
+
+  it('ends its sessions when elections bring no leader, however many there are', async () => {
+    const node = await cluster.connected(one);
+    one.setLeader(false);
+    for (let rounds = 0; rounds < 5; rounds++) {
+      await cluster.pass(500);
+      one.dispatcher.leadershipChanged();
+    }
+    await cluster.until(() => node.manager === two.nodeID);
+  });
+
+  it('leaves a manager whose host is gone within a second for one that answers', async () => {
+    const gone = createServer(); // it takes connections, and nothing comes back
+    const sockets: Socket[] = [];
+    gone.on('connection', (socket) => sockets.push(socket.on('error', () => {})));
+    const port = await new Promise<number>((resolve) =>
+      gone.listen(0, '127.0.0.1', () => resolve((gone.address() as AddressInfo).port)),
+    );
+    try {
+      const node = await cluster.addNode('seeker');
+      node.start([one, { nodeID: 'gone', address: `127.0.0.1:${port}` }]);
+      await cluster.until(() => sockets.length > 0);
+      await cluster.pass(1_000);
+      await cluster.until(() => node.manager !== '');
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      gone.close();
+    }
+  });
+
+  it('is given up by a node after three beats without a word, and not a beat later', async () => {
+    const node = await cluster.connected(one);
+    await cluster.pass(1_000);
+    const states = node.states.length;
+    node.isMute = true;
+    await cluster.pass(2_900);
+    assert.equal(node.states.length, states);
+    await cluster.pass(200);
+    assert.equal(node.states[states]?.connected, false);
+  });
+
+  it('is not flooded with registrations by two daemons that say they are the same node', async () => {
+    const node = await cluster.connected(one);
+    const before = one.member.proposals;
+    cluster.addTwin(node, one, false);
+    await cluster.pass(20_000);
+    assert.ok(one.member.proposals - before < 60, `${one.member.proposals - before} registrations in 20 s`);
   });
 
   it('lets the leader declare the nodes of a lost manager down that have not come back elsewhere', async () => {
@@ -325,6 +394,7 @@ describe('sessions of nodes with managers', () => {
   it('moves back to the preferred manager when that has returned', async () => {
     const node = await cluster.connected(one);
     one.setLeader(false);
+    await cluster.pass(2_000);
     await cluster.until(() => node.manager === two.nodeID);
     one.setLeader(true);
     const states = node.states.length;
