@@ -80,6 +80,10 @@ export class RaftCore {
   get peers(): Member[] {
     return this.state.peers;
   }
+  /** How many of the peers are members no more, and may not know it yet. */
+  get departing(): number {
+    return this.state.leadership?.departing ?? 0;
+  }
   get promotable(): boolean {
     return this.state.promotable;
   }

@@ -101,6 +101,7 @@ export class Leadership {
   /** Commits what a majority has. Entries of earlier terms are never counted, only committed along (dissertation 3.6.2). */
   advanceCommit(): boolean {
     const { log, term } = this.context;
+    if (log.committed === log.lastIndex) return false;
     const index = this.replication.tracker.committed();
     if (index <= log.committed || log.term(index) !== term) return false;
     const before = log.committed;
@@ -176,7 +177,7 @@ export class Leadership {
   }
 
   takeConfirmedReads(): ConfirmedRead[] {
-    return this.reads.takeConfirmed(this.replication.tracker.readQuorum());
+    return this.reads.none ? [] : this.reads.takeConfirmed(this.replication.tracker.readQuorum());
   }
 
   /** The voter that has most of the log, of those that answer. */
@@ -229,6 +230,10 @@ export class Leadership {
   /** Members that were removed and may not know it yet. */
   departingMembers(): Member[] {
     return this.replication.departingMembers();
+  }
+
+  get departing(): number {
+    return this.replication.departing;
   }
 
   takeSnapshotRequests(): number[] {

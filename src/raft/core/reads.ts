@@ -22,6 +22,11 @@ export class LeaderReads {
     return this.sentSequence;
   }
 
+  /** Whether nobody waits for a quorum. */
+  get none(): boolean {
+    return this.pending.length === 0;
+  }
+
   /** `commitIndex` is undefined while the leader has not committed an entry of its term. */
   add(read: ReadRequest, commitIndex: number | undefined): void {
     if (commitIndex === undefined) this.early.push(read);

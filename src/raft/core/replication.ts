@@ -33,6 +33,10 @@ export class Replication {
     for (const id of this.departed.keys()) if (!this.tracker.departing.has(id)) this.departed.delete(id);
   }
 
+  get departing(): number {
+    return this.departed.size;
+  }
+
   departingMembers(): Member[] {
     return [...this.departed.values()].map((departed) => departed.member);
   }

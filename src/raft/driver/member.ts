@@ -1,6 +1,6 @@
 import { messageOf, ShoalError } from '../../model/errors.js';
 import type { RaftCore } from '../core/core.js';
-import type { Entry, Message } from '../core/types.js';
+import type { Entry, Membership, Message } from '../core/types.js';
 import type { RaftStorage } from '../log/storage.js';
 import type { Member, RaftNode, RaftStatus } from '../node.js';
 import type { RaftOptions } from '../options.js';
@@ -35,7 +35,10 @@ export class RaftMember implements RaftNode {
   /** The disk's work under way; resolves when it is done. */
   private writing: Promise<void> = Promise.resolve();
   private snapshotting: Promise<void> = Promise.resolve();
-  private peersKnown = '';
+  private peersKnown: { membership: Membership | undefined; departing: number } = {
+    membership: undefined,
+    departing: 0,
+  };
 
   constructor(
     private readonly options: RaftOptions,
@@ -168,11 +171,10 @@ export class RaftMember implements RaftNode {
   }
 
   private introducePeers(): void {
-    const { peers } = this.core;
-    const known = peers.map((member) => `${member.id} ${member.nodeID} ${member.address}`).join();
-    if (known === this.peersKnown) return;
-    this.peersKnown = known;
-    this.options.transport.setPeers(peers);
+    const { membership, departing } = this.core;
+    if (membership === this.peersKnown.membership && departing === this.peersKnown.departing) return;
+    this.peersKnown = { membership, departing };
+    this.options.transport.setPeers(this.core.peers);
   }
 
   private sendMessages(): void {

@@ -2,18 +2,20 @@ import type { Clock } from '../../model/clock.js';
 import type { RaftCore } from '../core/core.js';
 import type { RaftStatus } from '../node.js';
 
+type Told = Pick<RaftCore, 'role' | 'leader' | 'term' | 'membership'>;
+
 /** What others are told about this member, and when. */
 export class Statuses {
   private readonly listeners = new Set<() => void>();
   private readonly lastHeard_ms = new Map<number, number>();
   private leadingSince_ms = 0;
-  private told = '';
+  private told: Told;
 
   constructor(
     private readonly core: RaftCore,
     private readonly clock: Clock,
   ) {
-    this.told = this.fingerprint();
+    this.told = this.snapshot();
   }
 
   heard(id: number): void {
@@ -39,18 +41,18 @@ export class Statuses {
     return { id, term, role, leader, commitIndex: committed, appliedIndex, members, silence_ms };
   }
 
-  private fingerprint(): string {
-    const { core } = this;
-    return `${core.role} ${core.leader} ${core.term} ${core.membershipIndex}`;
+  private snapshot(): Told {
+    const { role, leader, term, membership } = this.core;
+    return { role, leader, term, membership };
   }
 
   /** Calls the listeners if role, leader, term or membership changed since the last time. */
   tell(): void {
-    const fingerprint = this.fingerprint();
-    if (fingerprint === this.told) return;
-    const led = this.told.startsWith('leader');
-    this.told = fingerprint;
-    if (!led && this.core.role === 'leader') this.leadingSince_ms = this.clock.monotonic();
+    const { told, core } = this;
+    const same = told.role === core.role && told.leader === core.leader && told.term === core.term;
+    if (same && told.membership === core.membership) return;
+    this.told = this.snapshot();
+    if (told.role !== 'leader' && core.role === 'leader') this.leadingSince_ms = this.clock.monotonic();
     for (const call of [...this.listeners]) call();
   }
 

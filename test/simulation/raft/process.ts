@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Logger } from 'winston';
-import { seededRandom } from '../../../src/model/random.js';
+import { type Random, seededRandom } from '../../../src/model/random.js';
 import type { RaftCore } from '../../../src/raft/core/core.js';
 import { startRaft } from '../../../src/raft/driver.js';
 import { isDiskFull } from '../../../src/raft/log/wal.js';
@@ -65,6 +65,8 @@ export class Process {
   diskDelay_ms = 2;
   rate = 1;
   maxAppendBytes = 1024 * 1024;
+  /** In ticks: how far election timeouts differ. */
+  timeoutSpread = 10;
 
   constructor(
     readonly id: number,
@@ -93,7 +95,7 @@ export class Process {
       transport: this.network.transport(this.id),
       stateMachine: machine,
       clock: processClock(this.world, this.rate, alive),
-      random: seededRandom(this.world.random.below(2 ** 31)),
+      random: this.chance(),
       log,
       onFatal: (error) => alive() && this.failed(error),
       ...(bootstrap === undefined ? {} : { bootstrap }),
@@ -114,6 +116,12 @@ export class Process {
         else this.failed(error);
       },
     );
+  }
+
+  private chance(): Random {
+    const random = seededRandom(this.world.random.below(2 ** 31));
+    const electionTicks = 10;
+    return { below: (limit) => random.below(limit === electionTicks ? this.timeoutSpread : limit) };
   }
 
   /** A logger that takes a message against the protocol for what it is here, where everyone is honest: a bug. */

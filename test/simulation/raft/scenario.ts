@@ -36,6 +36,8 @@ interface Profile {
   stillbirths: number;
   /** The longest that a process stays down. */
   downtime_ms: number;
+  /** Members time out together, so that there are often several candidates; those who vote for one of them may die of it. */
+  duels: boolean;
 }
 
 function drawProfile(world: World): Profile {
@@ -47,6 +49,7 @@ function drawProfile(world: World): Profile {
     textBytes: world.pick([0, 0, 2000, 8000]) as number,
     stillbirths: world.pick([0, 0, 50, 80]) as number,
     downtime_ms: world.pick([20, 1000, 3000]) as number,
+    duels: world.oneIn(4),
   };
 }
 
@@ -76,6 +79,7 @@ class Scenario {
     const observed = this.processes.flatMap(({ id, core }) => (core === undefined ? [] : [{ id, core }]));
     this.invariants.check(observed);
     this.watchLeaders();
+    if (this.profile.duels) this.watchDuels();
     if (this.world.steps % 500 === 0) this.invariants.checkLogMatching(observed);
   }
 
@@ -101,6 +105,26 @@ class Scenario {
     });
   }
 
+  private duelTerm = 0;
+
+  private watchDuels(): void {
+    if (this.quiet) return;
+    const candidates = this.processes.filter(({ core }) => core?.role === 'candidate');
+    const term = Math.max(0, ...candidates.map(({ core }) => core?.term ?? 0));
+    if (candidates.length < 2 || term <= this.duelTerm) return;
+    this.duelTerm = term;
+    this.network.duplicateRate = 300;
+    this.world.after(this.world.between(0, 40), () => {
+      const voter = this.world.pick(
+        this.processes.filter(({ core }) => core?.role === 'follower' && core.term === term),
+      );
+      if (voter === undefined || this.quiet) return;
+      this.crashes++;
+      voter.crash();
+      this.world.after(this.world.between(1, 10), () => !voter.running && !voter.gone && voter.start());
+    });
+  }
+
   private cutOff(side: ReadonlySet<number>): void {
     for (const left of this.processes) {
       for (const right of this.processes)
@@ -115,6 +139,7 @@ class Scenario {
     };
     const process = new Process(id, this.world, this.network, this.invariants, fail);
     process.maxAppendBytes = this.profile.maxAppendBytes;
+    process.timeoutSpread = this.profile.duels ? 2 : 10;
     process.rate = this.world.between(90, 110) / 100;
     this.processes.push(process);
     return process;
