@@ -27,8 +27,8 @@ export class TaskController {
   private ended = false;
   private walking = false;
   private walk: Promise<void> = Promise.resolve();
-  /** An event came since the last look began: what it finds may be older than the event. */
-  private disturbed = false;
+  /** What was heard since the last look began: it found something older if one of these does not agree with it. */
+  private heard: ((found: Container | undefined) => boolean)[] = [];
   private cancelRetry: (() => void) | undefined;
   private readonly unwanted = new AbortController();
   private readonly backoff: Backoff;
@@ -66,7 +66,7 @@ export class TaskController {
   }
 
   observe(event: ContainerEvent): void {
-    this.disturbed = true;
+    if (this.walking) this.heard.push((found) => agrees(found, event));
     const container = this.seen;
     if (container === undefined || container === 'unknown' || container.id !== event.id) return;
     if (event.kind === 'start' && container.phase !== 'running' && !this.walking) this.seen = 'unknown';
@@ -80,8 +80,8 @@ export class TaskController {
 
   /** What a full look at the engine showed of the task's container. What differs from what was known is looked at closely. */
   looked(summary: ContainerSummary | undefined): void {
-    this.disturbed = true;
-    if (!this.walking && !isSame(this.seen, summary)) this.seen = 'unknown';
+    if (this.walking) this.heard.push((found) => isSame(found, summary));
+    else if (!isSame(this.seen, summary)) this.seen = 'unknown';
     this.paused = false;
     this.retry();
   }
@@ -214,9 +214,9 @@ export class TaskController {
 
   private async look(): Promise<void> {
     const found = await this.own.look(() => {
-      this.disturbed = false;
+      this.heard = [];
     });
-    this.seen = this.disturbed ? 'unknown' : found;
+    this.seen = this.heard.every((agree) => agree(found)) ? found : 'unknown';
     if (this.status.State !== 'running' || this.seen === 'unknown' || this.seen?.phase !== 'running') return;
     if (tellsMore(this.statusAt('running', ''), this.status)) this.reach('running'); // adopted, or its ports moved
   }
@@ -243,6 +243,15 @@ export class TaskController {
     if (this.seen === undefined || this.seen === 'unknown') throw new ShoalError('internal', 'there is no container');
     return this.seen;
   }
+}
+
+/** Whether what a look found is what the event told of. The usual event, of our own start, comes while the look is under way. */
+function agrees(found: Container | undefined, event: ContainerEvent): boolean {
+  if (found === undefined) return event.kind === 'destroy';
+  if (found.id !== event.id) return true;
+  if (event.kind === 'start') return found.started;
+  if (event.kind === 'die') return found.phase === 'exited';
+  return event.kind === 'health' && found.health === event.health;
 }
 
 function isSame(seen: Seen, summary: ContainerSummary | undefined): boolean {

@@ -39,6 +39,8 @@ export class SimulatedEngine implements Engine {
   registry: Set<string> | undefined = new Set();
   /** How long a call takes: half before it has its effect, half after. */
   latency_ms: (call: EngineCall) => number = () => 0;
+  /** How long an event is on its way: on its own connection it may be overtaken by answers. */
+  eventDelay_ms = 0;
   /** Events reach nobody while set. */
   losesEvents = false;
   readonly counts = new Map<EngineCall, number>();
@@ -335,9 +337,12 @@ export class SimulatedEngine implements Engine {
   private tell(container: SimulatedContainer, what: { kind: 'start' | 'destroy' } | ContainerHappening): void {
     if (this.losesEvents || !this.alive || this.hanging) return;
     const { id, labels } = container;
-    for (const listener of [...this.listeners]) {
-      if (container.carries(listener.labels)) listener.call({ id, labels, ...what });
-    }
+    const listeners = [...this.listeners].filter((listener) => container.carries(listener.labels));
+    const deliver = () => {
+      for (const listener of listeners) if (this.listeners.has(listener)) listener.call({ id, labels, ...what });
+    };
+    if (this.eventDelay_ms === 0) deliver();
+    else this.clock.after(this.eventDelay_ms, deliver);
   }
 }
 

@@ -61,6 +61,7 @@ class World {
     this.engine.resume();
     this.engine.losesEvents = false;
     this.engine.latency_ms = () => 0;
+    this.engine.eventDelay_ms = 0;
     this.engine.registry = new Set(['db:2']);
     if (this.node.agent === undefined) this.node.start();
     this.node.assignAll();
@@ -170,6 +171,7 @@ const acts: fc.Arbitrary<[name: string, act: Act]> = fc.oneof(
       `latency ${ms}`,
       (world) => {
         world.engine.latency_ms = () => ms;
+        world.engine.eventDelay_ms = ms / 2;
       },
     ]),
   },
