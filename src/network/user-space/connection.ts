@@ -1,4 +1,5 @@
 import type { Clock } from '../../model/clock.js';
+import { LastRequest } from './last-request.js';
 import type { Attachment, Rotation, Target } from './rotation.js';
 import { noWire, type Wire, type WireEvents, type Wires } from './wire.js';
 
@@ -42,6 +43,8 @@ export class Connection implements Attachment {
   private moved_ms = 0;
   /** The client spoke last: it may be waiting for an answer. */
   private awaitsServer = false;
+  /** Looks at what passes; only there once the endpoint has left rotation. */
+  private lastRequest: LastRequest | undefined;
 
   constructor(
     private readonly host: ConnectionHost,
@@ -69,6 +72,7 @@ export class Connection implements Attachment {
   }
 
   retired(): void {
+    if (this.state === 'open') this.lastRequest = new LastRequest();
     if (this.state !== 'dialing') return;
     this.leaveTarget();
     this.dial();
@@ -147,12 +151,15 @@ export class Connection implements Attachment {
     this.host.closed(this);
   }
 
-  /** A side sent bytes. False when nobody is there to read them: the client was said farewell to. */
-  moved(side: Side): boolean {
-    if (this.state !== 'open') return false;
+  /** A side sent bytes; returns what the other gets. Undefined when nobody is there to read them: the client was said farewell to. */
+  moved(side: Side, bytes: Uint8Array): Uint8Array | undefined {
+    if (this.state !== 'open') return undefined;
     this.moved_ms = this.host.clock.monotonic();
     this.awaitsServer = side === this.client;
-    return true;
+    if (this.lastRequest === undefined) return bytes;
+    if (this.awaitsServer) return this.lastRequest.fromClient(bytes);
+    this.lastRequest.fromServer(bytes);
+    return bytes;
   }
 
   /** A side will send no more. */
@@ -191,7 +198,8 @@ class Side implements WireEvents {
   }
 
   data(bytes: Uint8Array): void {
-    if (!this.connection.moved(this) || this.other.wire.write(bytes)) return;
+    const passed = this.connection.moved(this, bytes);
+    if (passed === undefined || this.other.wire.write(passed)) return;
     this.other.isBehind = true;
     this.wire.pause();
   }
