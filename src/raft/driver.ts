@@ -12,7 +12,7 @@ import { encodeMembership } from './wire/membership.js';
 
 /**
  * Starts one member of a Raft group, from what its disk holds. It takes part as soon as this resolves; a member that is alone leads
- * by then. Throws ShoalError `failed-precondition` when the disk's content is damaged.
+ * by then, with its whole log applied. Throws ShoalError `failed-precondition` when the disk's content is damaged.
  */
 export async function startRaft(options: RaftOptions): Promise<RaftNode> {
   const { storage, recovered, isNew } = await RaftStorage.open(options.disk, options.segmentBytes ?? 16 * 1024 * 1024);

@@ -66,7 +66,7 @@ export class RaftMember implements RaftNode {
   private readonly tick_ms: number;
   private readonly requestTimeout_ms: number;
 
-  /** Starts ticking. A member that is alone leads before this resolves. */
+  /** Starts ticking. A member that is alone leads, and has applied all its log, before this resolves. */
   async start(): Promise<void> {
     this.options.transport.start(this.options.self, {
       receive: (messages) => this.receive(messages),
@@ -80,7 +80,12 @@ export class RaftMember implements RaftNode {
     const alone = voters.length === 1 && voters[0]?.id === this.core.id;
     if (alone) this.core.campaign();
     this.wake();
-    if (alone) await this.waiters.until(() => this.core.role === 'leader' || this.stopped);
+    if (alone) await this.waiters.until(() => this.stopped || this.hasEverything);
+  }
+
+  /** It leads, and its whole log is applied. */
+  private get hasEverything(): boolean {
+    return this.core.role === 'leader' && this.applier.appliedIndex === this.core.lastIndex;
   }
 
   private scheduleTick(): void {
@@ -275,7 +280,13 @@ export class RaftMember implements RaftNode {
   }
 
   onStatus(call: (status: RaftStatus) => void): () => void {
-    return this.statuses.listen(() => call(this.status()));
+    return this.statuses.listen(() => {
+      try {
+        call(this.status());
+      } catch (error) {
+        this.options.log.error('whoever listens to raft failed', { reason: messageOf(error) });
+      }
+    });
   }
 
   async stop(options: { handOver?: boolean } = {}): Promise<void> {
