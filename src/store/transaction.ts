@@ -91,13 +91,13 @@ function create(draft: Draft, index: number, time: string, { kind, id, object }:
     kind === 'Service'
       ? { ...(stamped as Service), SpecVersion: index }
       : kind === 'Task'
-        ? bornTask(stamped as Tables['Task'], time)
+        ? bornTask(stamped as Tables['Task'], index, time)
         : stamped;
   draft.put(kind, after);
 }
 
-function bornTask(task: Tables['Task'], time: string): Tables['Task'] {
-  return task.Status === null ? task : { ...task, Status: { ...task.Status, AppliedAt: time } };
+function bornTask(task: Tables['Task'], index: number, time: string): Tables['Task'] {
+  return { ...task, BornIndex: index, Status: task.Status && { ...task.Status, AppliedAt: time } };
 }
 
 function update(
@@ -121,7 +121,10 @@ function update(
 
 /** The new object with what an update cannot set: the observed fields, and what the store itself derives. */
 function withObservedOf(kind: Kind, object: Tables[Kind], before: Tables[Kind], index: number): Tables[Kind] {
-  if (kind === 'Task') return { ...(object as Tables['Task']), Status: (before as Tables['Task']).Status };
+  if (kind === 'Task') {
+    const { Status, BornIndex } = before as Tables['Task'];
+    return { ...(object as Tables['Task']), Status, BornIndex };
+  }
   if (kind === 'Node') {
     const { Description, Status } = before as Tables['Node'];
     return { ...(object as Tables['Node']), Description, Status };

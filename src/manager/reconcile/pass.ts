@@ -142,6 +142,7 @@ export class ServicePass {
       SpecVersion: service.SpecVersion,
       StartAfter: options.startAfter === undefined ? '' : new Date(options.startAfter).toISOString(),
       ReplacesTaskID: options.replaces?.ID ?? '',
+      BornIndex: pass.view.index + 1, // younger than all there are; the store sets the real one
     };
     slot.live.push(task);
     this.#born.add(task);

@@ -41,9 +41,9 @@ export function isRunning(task: Task): boolean {
   return task.Status?.State === 'running';
 }
 
-/** Order of making. Of tasks with one time of creation a successor is the younger; else their ids decide, the same everywhere. */
+/** Order of making. Of tasks made in one plan a successor is the younger; else their ids decide, the same everywhere. */
 export function isOlder(a: Task, b: Task): boolean {
-  if (a.CreatedAt !== b.CreatedAt) return a.CreatedAt < b.CreatedAt;
+  if (a.BornIndex !== b.BornIndex) return a.BornIndex < b.BornIndex;
   if (a.ReplacesTaskID === b.ID) return false;
   return b.ReplacesTaskID === a.ID || a.ID < b.ID;
 }
