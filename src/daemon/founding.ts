@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import type { InitRequest } from '../api/backend.js';
 import { firstRaftID, foundingTransaction } from '../manager/composition/first-state.js';
+import { ShoalError } from '../model/errors.js';
 import { newID } from '../model/ids.js';
 import { withSwarmDefaults } from '../model/validate/defaults.js';
 import { createAuthority, createSigningRequest, signNodeCertificate } from '../security/authority.js';
@@ -54,7 +55,8 @@ export async function foundCluster(
   try {
     await saveMaterial(directory.certificates, { keyPEM, certificatePEM, rootPEM: authority.certificatePEM });
     member = await ClusterMember.start(parts, directory, state, { isFirst: true });
-    const manager = member.manager!;
+    const { manager } = member;
+    if (manager === undefined) throw new ShoalError('internal', member.rejection); // its Raft failed as it started
     await manager.ready(leader_ms);
     const founding = {
       clusterID: identity.clusterID,

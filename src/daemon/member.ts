@@ -21,6 +21,9 @@ export interface MemberStart {
   forceNewCluster?: boolean;
 }
 
+// Nothing comes back on a stream between managers: without pings one through a path that swallows packets would stay until TCP gives
+// up, minutes after the path is whole again, and drains would not wait for that manager's nodes.
+const lastingStream = { 'grpc.keepalive_time_ms': 2_000, 'grpc.keepalive_timeout_ms': 2_000 };
 const joinRaft_ms = 20_000;
 const leaveRaft_ms = 15_000;
 const patience_ms = 2_000; // for a change of role that is under way when the node stops
@@ -166,16 +169,21 @@ export class ClusterMember {
     const held = this.#credentials.identity.role;
     if (isDue || this.#isOut || (this.#wanted ?? held) !== held) await this.#renew();
     const { role } = this.#credentials.identity;
-    if (this.#raftFailure !== '' && this.#manager !== undefined) {
-      await this.#stopManager();
-      throw new ShoalError('internal', this.#raftFailure); // and after a pause it is started again
-    }
+    await this.#checkRaft();
     if (this.state.role === 'manager' && (role === 'worker' || this.#isOut)) await this.#becomeWorker();
     if (role === 'manager' && this.#manager === undefined) {
       if (this.state.role === 'manager' && this.state.raftID > 0) await this.#startManager({});
       else await this.#becomeManager();
+      await this.#checkRaft();
     }
     return this.#renewAt_ms - this.#parts.clock.now();
+  }
+
+  /** Throws when Raft cannot go on; after a pause the manager is started again. */
+  async #checkRaft(): Promise<void> {
+    if (this.#raftFailure === '' || this.#manager === undefined) return;
+    await this.#stopManager();
+    throw new ShoalError('internal', this.#raftFailure);
   }
 
   /** To be asked after everything that took time: what was begun must not come to life after `stop`. */
@@ -227,6 +235,7 @@ export class ClusterMember {
     const { nodeID, raftID, advertiseAddress } = this.state;
     const self = { id: raftID, nodeID, address: advertiseAddress };
     const { clock, random, log, connectEngine } = this.#parts;
+    this.#raftFailure = ''; // before the start: it may fail while it starts
     const manager = await Manager.start({
       nodeID,
       openRaft: (stateMachine) =>
@@ -243,7 +252,12 @@ export class ClusterMember {
       listener: this.#listener,
       dialer: this.#credentials,
       connectPeer: ({ nodeID: peer, address }) =>
-        serviceClient('ManagerPeers', address, this.#credentials.credentials({ role: 'manager', nodeID: peer })),
+        serviceClient(
+          'ManagerPeers',
+          address,
+          this.#credentials.credentials({ role: 'manager', nodeID: peer }),
+          lastingStream,
+        ),
       connectEngine,
       isForced: forceNewCluster,
       clock,
@@ -258,14 +272,13 @@ export class ClusterMember {
       this.#isOut = true; // what the node is to be now, its next certificate says
       this.#convergence.poke();
     });
-    this.#raftFailure = '';
   }
 
   /** The node goes on as a worker, and tries to come back as the manager it was. */
   #raftFailed(error: Error): void {
     this.#log.error('fatal: this manager cannot go on', { error });
     this.#raftFailure = `this manager cannot go on: ${error.message}`;
-    this.#convergence.poke();
+    if (this.#manager !== undefined) this.#convergence.poke(); // else it is being started, and must not be a second time meanwhile
   }
 
   async #stopManager(): Promise<void> {

@@ -66,7 +66,11 @@ type ResponseOf<D> = D extends { responseDeserialize: (bytes: Buffer) => infer R
 export interface CallOptions {
   credentials: grpc.ChannelCredentials;
   timeout_ms: number;
+  /** How long the connection may take of that. A host that is gone refuses nothing, and the next manager may well be there. */
+  connect_ms_max?: number;
 }
+
+const connect_ms_default = 3_000; // one lost SYN, and machines that are busy
 
 /**
  * One call of a method of one request and one answer, over a connection of its own. Throws ShoalError: the other side's own,
@@ -77,15 +81,23 @@ export function callOnce<N extends ServiceName, M extends Method<N>>(
   method: M,
   address: string,
   request: RequestOf<Definition<N>[M]>,
-  { credentials, timeout_ms }: CallOptions,
+  { credentials, timeout_ms, connect_ms_max = connect_ms_default }: CallOptions,
 ): Promise<ResponseOf<Definition<N>[M]>> {
   const { path, requestSerialize, responseDeserialize } = serviceDefinition(service)[method]!;
   const client = new grpc.Client(address, credentials);
   const options = { deadline: Date.now() + timeout_ms };
+  let connecting: NodeJS.Timeout | undefined;
   return new Promise<ResponseOf<Definition<N>[M]>>((resolve, reject) => {
+    connecting = setTimeout(() => {
+      if (client.getChannel().getConnectivityState(false) === grpc.connectivityState.READY) return;
+      reject(new ShoalError('unavailable', `${address}: no connection within ${connect_ms_max / 1000} s`));
+    }, connect_ms_max);
     client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, options, (failure, response) => {
       if (failure) reject(errorOf(failure, address));
       else resolve(response as ResponseOf<Definition<N>[M]>);
     });
-  }).finally(() => client.close());
+  }).finally(() => {
+    clearTimeout(connecting);
+    client.close();
+  });
 }

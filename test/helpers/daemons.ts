@@ -6,7 +6,7 @@ import winston from 'winston';
 import type { InitRequest, JoinRequest } from '../../src/api/backend.js';
 import { Daemon } from '../../src/daemon/daemon.js';
 import { type DaemonOptions, defaultDaemonOptions } from '../../src/daemon/options.js';
-import type { Parts } from '../../src/daemon/parts.js';
+import type { Parts, RaftPlace } from '../../src/daemon/parts.js';
 import { openRaft } from '../../src/daemon/raft.js';
 import { startWorkerSide } from '../../src/daemon/worker-side.js';
 import { systemClock } from '../../src/model/clock.js';
@@ -64,6 +64,9 @@ export class Daemons {
   readonly #directories: string[] = [];
   readonly #running: Daemon[] = [];
 
+  /** Called when a daemon takes part in its group, before it knows that it does. */
+  raftOpened: (place: RaftPlace) => void = () => {};
+
   constructor(private readonly group?: RaftGroup) {}
 
   async options(): Promise<DaemonOptions> {
@@ -93,6 +96,7 @@ export class Daemons {
       openRaft: async (place) => {
         if (this.group === undefined) return openRaft(place, { clock: systemClock, random: systemRandom, log });
         const node = await this.group.open(place.self, place.stateMachine, place.isFirst);
+        this.raftOpened(place);
         return { node, close: () => node.stop() };
       },
       startWorker: (place) =>
