@@ -79,13 +79,15 @@ export class LostNodes {
     const { hasLeader, leads, managers, silence_ms } = options.leadership();
     if (!hasLeader) return;
     const members = new Set(managers.map((one) => one.nodeID));
+    const managerSilent = (id: string) => (silence_ms.get(id) ?? 0) >= this.lost_ms;
     const lost = this.liveness.sweep(options.store, {
       now_ms,
       lost_ms: this.lost_ms,
       self: options.self,
       leads,
       epochHere: (id) => options.sessionOf(id)?.epoch,
-      managerGone: (id) => !members.has(id) || (silence_ms.get(id) ?? 0) >= this.lost_ms,
+      managerGone: (id) => !members.has(id) || managerSilent(id),
+      managerSilent,
     });
     for (const node of lost) options.onLost(node);
   }

@@ -14,6 +14,8 @@ export interface LivenessView {
   epochHere(nodeID: string): number | undefined;
   /** Whether the leader has not heard of that manager for `lost_ms`, or it is no member any more. */
   managerGone(nodeID: string): boolean;
+  /** Whether it is gone because it is silent. */
+  managerSilent(nodeID: string): boolean;
 }
 
 /**
@@ -32,7 +34,8 @@ export class NodeLiveness {
       if (!this.isMissing(node, epoch, at)) continue;
       seen.add(node.ID);
       const known = this.missing.get(node.ID);
-      if (known?.epoch !== epoch) this.missing.set(node.ID, { epoch, since: at.now_ms });
+      if (isSilentWithItself(node, at)) lost.push(node);
+      else if (known?.epoch !== epoch) this.missing.set(node.ID, { epoch, since: at.now_ms });
       else if (at.now_ms - known.since >= at.lost_ms) lost.push(node);
     }
     for (const id of this.missing.keys()) if (!seen.has(id)) this.missing.delete(id);
@@ -54,4 +57,9 @@ export class NodeLiveness {
     if (holder === at.self) return at.epochHere(node.ID) !== epoch;
     return at.leads && at.managerGone(holder);
   }
+}
+
+/** A manager that held its own node's session is one process with it: silent as the one, it will not come back as the other. */
+function isSilentWithItself({ ID, Status }: Node, at: LivenessView): boolean {
+  return Status?.SessionManager === ID && ID !== at.self && at.managerSilent(ID);
 }

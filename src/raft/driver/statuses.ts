@@ -9,6 +9,8 @@ export class Statuses {
   private readonly listeners = new Set<() => void>();
   private readonly lastHeard_ms = new Map<number, number>();
   private leadingSince_ms = 0;
+  /** Who led last, other than this member: the one that a follower hears of all the time. */
+  private lastLeader = 0;
   private told: Told;
 
   constructor(
@@ -33,7 +35,9 @@ export class Statuses {
     if (core.role === 'leader') {
       const now_ms = this.clock.monotonic();
       for (const { id } of members) {
-        const heard_ms = Math.max(this.lastHeard_ms.get(id) ?? 0, this.leadingSince_ms);
+        // Members that did not lead had no reason to speak to us before. The former leader's silence began before our time.
+        const since_ms = id === this.lastLeader ? 0 : this.leadingSince_ms;
+        const heard_ms = Math.max(this.lastHeard_ms.get(id) ?? this.leadingSince_ms, since_ms);
         if (id !== core.id) silence_ms.set(id, now_ms - heard_ms);
       }
     }
@@ -52,6 +56,7 @@ export class Statuses {
     const same = told.role === core.role && told.leader === core.leader && told.term === core.term;
     if (same && told.membership === core.membership) return;
     this.told = this.snapshot();
+    if (core.leader !== 0 && core.leader !== core.id) this.lastLeader = core.leader;
     if (told.role !== 'leader' && core.role === 'leader') this.leadingSince_ms = this.clock.monotonic();
     for (const call of [...this.listeners]) call();
   }

@@ -57,7 +57,8 @@ const answer_ms = { least: 1_000, most: welcome_ms_max };
  * any wait, or waiting itself would count as holding.
  */
 const lasting_ms = 3_000;
-const betterManager_ms = 30_000; // how often a node looks whether its preferred manager is back
+/** How often a node looks whether its preferred manager is back: soon, for it may just be starting, and then ever less. */
+const look_ms = { least: 1_000, most: 30_000 };
 
 /**
  * The node's session with a manager: one at a time, renewed at once with another when it is lost. What the node runs and routes does
@@ -73,6 +74,7 @@ export class NodeSession {
   private cancelMove = () => {};
   private backoff_ms = wait_ms.least;
   private answer_ms = answer_ms.least;
+  private look_ms = look_ms.least;
   private opened_ms: number | undefined;
   private stopped = false;
 
@@ -192,7 +194,8 @@ export class NodeSession {
     this.cancelMove();
     const better = this.current && this.choice.betterThan(this.current.address);
     if (better === undefined || this.move?.address === better.address || this.stopped) return;
-    const delay_ms = better.failed ? betterManager_ms / 2 + this.options.random.below(betterManager_ms) : 0;
+    const delay_ms = better.failed ? this.look_ms / 2 + this.options.random.below(this.look_ms) : 0;
+    if (better.failed) this.look_ms = Math.min(this.look_ms * 2, look_ms.most);
     this.cancelMove = this.options.clock.after(delay_ms, () => this.moveTo(better));
   }
 
@@ -205,6 +208,7 @@ export class NodeSession {
         if (this.current !== attempt) this.current?.close();
         this.current = attempt;
         this.move = undefined;
+        this.look_ms = look_ms.least;
         this.opened(manager);
       },
       onEnd: (reason) => {

@@ -17,6 +17,7 @@ describe('which nodes are down', () => {
     leads: false,
     epochHere: () => undefined,
     managerGone: () => false,
+    managerSilent: () => false,
     ...over,
   });
   const lost = (liveness: NodeLiveness, store: ReturnType<typeof view>, when: ReturnType<typeof at>) =>
@@ -48,6 +49,17 @@ describe('which nodes are down', () => {
       lost(liveness, store, at(0, { ...gone, leads }));
       assert.deepEqual(lost(liveness, store, at(3_000, { ...gone, leads })), leads ? ['n'] : []);
     }
+  });
+
+  it('are at once those that held their own session as managers that are silent now', () => {
+    const store = view('n');
+    const gone = { leads: true, managerGone: () => true };
+    assert.deepEqual(
+      lost(new NodeLiveness(), store, at(0, gone)),
+      [],
+      'it is no manager any more, and may be on its way',
+    );
+    assert.deepEqual(lost(new NodeLiveness(), store, at(0, { ...gone, managerSilent: () => true })), ['n']);
   });
 
   it('are never those that are down already, or never had a session', () => {
