@@ -79,7 +79,7 @@ describe('raft on real disks and gRPC', () => {
     const second = await cluster.leader();
     assert.equal(second.member.id, 2);
     await second.node.stop({ handOver: true });
-    cluster.nodes.delete(2);
+    await second.stop();
     const third = await cluster.leader();
     await third.node.propose(Buffer.from('goes on'));
   });
