@@ -41,6 +41,10 @@ export function tunnelService({ connectEngine, identityOf, log }: TunnelParts): 
     open += 1;
     try {
       const engine = await connectEngine();
+      if (call.cancelled) {
+        engine.destroy(); // nobody is told of that twice: without this both ends would wait for each other for good
+        throw new ShoalError('unavailable', 'the caller has gone');
+      }
       log.debug('tunnel opened', { manager: nodeID });
       await joined(duplexOver(call, { halfClosed: () => {}, cut: () => {} }), engine);
     } finally {

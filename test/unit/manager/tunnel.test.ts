@@ -30,7 +30,7 @@ describe('the tunnel', function () {
     manager = new Credentials(await materialFor(authority, nodeID(1), 'manager'));
   });
 
-  async function serve(handle: (socket: Socket) => void): Promise<void> {
+  async function serve(handle: (socket: Socket) => void, whenConnected = async () => {}): Promise<void> {
     sockets = [];
     engine = createServer({ allowHalfOpen: true }, (socket) => {
       sockets.push(socket);
@@ -45,6 +45,7 @@ describe('the tunnel', function () {
     const connectEngine = async () => {
       const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
       await once(socket, 'connect');
+      await whenConnected();
       return socket;
     };
     listener.addService(
@@ -111,6 +112,23 @@ describe('the tunnel', function () {
     await once(stream, 'data');
     stream.write('now');
     await assert.rejects(once(stream, 'close'));
+  });
+
+  it('lets go of an engine that answers after the caller has gone', async () => {
+    let answer = () => {};
+    await serve(
+      () => {},
+      () => new Promise((resolve) => (answer = resolve)),
+    );
+    const stream = await openTunnel(manager, target, 5_000);
+    stream.on('error', () => {});
+    stream.write('GET');
+    while (sockets.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    stream.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 200)); // the cancellation arrives: nothing else tells of it
+    const closed = once(sockets[0]!.resume(), 'end');
+    answer();
+    await closed;
   });
 
   it('serves HTTP clients', async () => {
