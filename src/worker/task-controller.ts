@@ -141,11 +141,15 @@ export class TaskController {
     }
   }
 
-  private next(): Step {
+  private judge(): void {
     const { seen } = this;
-    if (seen !== undefined && seen !== 'unknown' && this.fault === '') {
-      this.fault = seen.health === 'unhealthy' ? 'task: unhealthy container' : this.own.mismatch(seen);
-    }
+    if (seen === undefined || seen === 'unknown' || this.fault !== '') return;
+    this.fault = seen.health === 'unhealthy' ? 'task: unhealthy container' : this.own.mismatch(seen);
+  }
+
+  private next(): Step {
+    this.judge();
+    const { seen } = this;
     return nextStep(this.status.State, this.goal, seen, this.fault);
   }
 
@@ -179,6 +183,7 @@ export class TaskController {
         this.seen = 'unknown';
         return;
       case 'stop':
+        if (this.fault !== '') this.withdraw();
         await this.own.stop(this.container());
         if (this.seen !== undefined && this.container().phase === 'running') this.seen = 'unknown'; // its event is late
         return;
@@ -217,8 +222,17 @@ export class TaskController {
       this.heard = [];
     });
     this.seen = this.heard.every((agree) => agree(found)) ? found : 'unknown';
-    if (this.status.State !== 'running' || this.seen === 'unknown' || this.seen?.phase !== 'running') return;
+    this.judge();
+    if (this.status.State !== 'running' || this.fault !== '') return;
+    if (this.seen === 'unknown' || this.seen?.phase !== 'running') return;
     if (tellsMore(this.statusAt('running', ''), this.status)) this.reach('running'); // adopted, or its ports moved
+  }
+
+  /** Nobody shall connect any more to what is stopped for a fault of its own, which may take its whole stop grace. */
+  private withdraw(): void {
+    if (this.status.Addresses.length === 0) return;
+    this.status = { ...this.status, Addresses: [], Timestamp: timestamp(this.place.clock) };
+    this.place.changed(this.task.ID, this.status);
   }
 
   private reach(state: string, error = ''): void {

@@ -246,6 +246,20 @@ describe('agent', () => {
       assert.equal(only().phase, 'exited');
     });
 
+    it('that is bad takes the task out of rotation before its container is told to stop', async () => {
+      const EndpointPorts = [{ Protocol: 'tcp', TargetPort: 80, PublishedPort: 8080, PublishMode: 'ingress' }];
+      const id = assign(1, {}, { Spec: { ContainerSpec: { Image: 'web', ...check, ...sleeper }, EndpointPorts } });
+      await clock.advance(10);
+      engine.setHealth(only().id, 'healthy');
+      await clock.advance(10);
+      assert.equal(node.status(id).Addresses.length, 1);
+      engine.setHealth(only().id, 'unhealthy');
+      await clock.advance(10);
+      assert.deepEqual([only().phase, node.state(id), node.status(id).Addresses], ['running', 'running', []]);
+      await clock.advance(20_000);
+      assert.deepEqual([node.state(id), node.status(id).Addresses], ['failed', []]);
+    });
+
     it('that turned while nobody was told is found by the next full look', async () => {
       const id = assign(1, check);
       await clock.advance(10);
