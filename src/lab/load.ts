@@ -1,4 +1,5 @@
-import { Agent, request } from 'node:http';
+import { Agent } from 'node:http';
+import { httpGet } from './http-get.js';
 
 /** What a run of steady load saw; printed as one line of JSON on SIGTERM. */
 export interface LoadReport {
@@ -14,7 +15,6 @@ export interface LoadReport {
 
 const clients = 4;
 const pause_ms = 10; // a steady stream, not a flood: the two cores are shared with the engines under test
-const answer_ms_max = 5_000;
 
 /**
  * The program: `node load.js [--keep-alive] URL…` sends GET requests, to the URLs in turn, from four clients until SIGTERM. No request
@@ -36,7 +36,7 @@ async function main(args: string[]): Promise<void> {
       const url = urls[turn++ % urls.length] as string;
       report.requests += 1;
       try {
-        const words = (await get(url, agent)).trim().split(/\s+/);
+        const words = (await httpGet(url, agent)).trim().split(/\s+/);
         count(report.answers, words[0] ?? '');
         count(report.replicas, words.at(-1) ?? '');
       } catch (error) {
@@ -53,25 +53,6 @@ async function main(args: string[]): Promise<void> {
 
 function count(counts: Record<string, number>, key: string): void {
   counts[key] = (counts[key] ?? 0) + 1;
-}
-
-function get(url: string, agent: Agent): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const call = request(url, { agent, timeout: answer_ms_max }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        text += chunk;
-      });
-      response.on('error', reject);
-      response.on('end', () =>
-        response.statusCode === 200 ? resolve(text) : reject(new Error(`status ${response.statusCode}`)),
-      );
-    });
-    call.on('timeout', () => call.destroy(new Error('no answer in time')));
-    call.on('error', reject);
-    call.end();
-  });
 }
 
 await main(process.argv.slice(2));

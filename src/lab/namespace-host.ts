@@ -2,11 +2,11 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { ShoalError } from '../model/errors.js';
 import { daemonCommand } from './daemon-command.js';
-import type { Host, HostOptions } from './host.js';
+import type { Host } from './host.js';
 import { cgroupCleanScript, engineCommand, initScript, shellLine } from './host-init.js';
-import type { HostLayout } from './layout.js';
+import { PlacedHost } from './placed-host.js';
 import { answersPing } from './probe.js';
-import { childrenOf, isRunning, markOf, type ProcessMark, signal } from './processes.js';
+import { childrenOf, isRunning, markOf, signal } from './processes.js';
 import { type Output, run, runShown, startDetached, tryRun, waitFor } from './run.js';
 import { cable, hostNetworkDown, hostNetworkUp } from './switch.js';
 
@@ -15,29 +15,12 @@ const end_ms_max = 30_000;
 const daemonPidFile = '/run/shoal.pid'; // in the host's own /run
 
 /** A host made of Linux namespaces, with a Docker Engine of its own. */
-export class NamespaceHost implements Host {
-  constructor(
-    private readonly layout: HostLayout,
-    private readonly options: HostOptions,
-  ) {}
-
-  get index() {
-    return this.layout.index;
-  }
-  get name() {
-    return this.layout.name;
-  }
+export class NamespaceHost extends PlacedHost implements Host {
   get address() {
     return this.layout.address;
   }
   get engineSocket() {
     return this.layout.engineSocket;
-  }
-  get apiSocket() {
-    return this.layout.apiSocket;
-  }
-  get daemonLog() {
-    return this.layout.daemonLog;
   }
 
   async start(): Promise<void> {
@@ -68,7 +51,7 @@ export class NamespaceHost implements Host {
       );
       const mark = markOf(pid);
       if (mark === undefined) throw this.bootFailure('init.log');
-      writeFileSync(this.markFile, JSON.stringify(mark));
+      this.remember(mark);
     }
     await this.waitForEngine();
     if (this.options.daemonFlags !== undefined) await this.startDaemon();
@@ -90,14 +73,14 @@ export class NamespaceHost implements Host {
   }
 
   async crash(): Promise<void> {
-    const outer = this.outerMark();
+    const outer = this.mark();
     const init = outer && markOf(this.initPid() ?? -1);
     signal(init, 'SIGKILL');
     signal(outer, 'SIGKILL');
     if (!(await waitFor(() => (!isRunning(init) && !isRunning(outer)) || undefined, end_ms_max))) {
       throw new ShoalError('internal', `${this.name} (process ${outer?.pid}) did not end`);
     }
-    rmSync(this.markFile, { force: true });
+    this.forget();
     rmSync(this.engineSocket, { force: true });
     rmSync(this.apiSocket, { force: true });
     await hostNetworkDown(this.layout);
@@ -177,10 +160,6 @@ export class NamespaceHost implements Host {
     return runShown(['nsenter', ...this.enter(command)]);
   }
 
-  isUp(): boolean {
-    return isRunning(this.outerMark());
-  }
-
   async isDaemonUp(): Promise<boolean> {
     if (!this.isUp()) return false;
     const output = await this.exec(['sh', '-c', `grep -qa daemon "/proc/$(cat ${daemonPidFile})/cmdline"`]);
@@ -198,21 +177,9 @@ export class NamespaceHost implements Host {
     return ['-t', String(init), '-m', '-n', '-p', '-u', '-i', '--', ...command];
   }
 
-  private get markFile() {
-    return join(this.layout.directory, 'process.json');
-  }
-
-  private outerMark(): ProcessMark | undefined {
-    try {
-      return JSON.parse(readFileSync(this.markFile, 'utf8'));
-    } catch {
-      return undefined; // never started, or crashed
-    }
-  }
-
   /** Process 1 of the host, as this machine numbers it. */
   private initPid(): number | undefined {
-    const outer = this.outerMark();
+    const outer = this.mark();
     return isRunning(outer) ? childrenOf(outer.pid)[0] : undefined;
   }
 }

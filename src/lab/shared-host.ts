@@ -1,11 +1,11 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, rmSync } from 'node:fs';
 import { ShoalError } from '../model/errors.js';
 import { daemonCommand } from './daemon-command.js';
 import type { Host, HostOptions } from './host.js';
 import type { HostLayout } from './layout.js';
+import { PlacedHost } from './placed-host.js';
 import { answersPing } from './probe.js';
-import { isRunning, markOf, type ProcessMark, signal } from './processes.js';
+import { isRunning, markOf, signal } from './processes.js';
 import { type Output, runShown, startDetached, tryRun, waitFor } from './run.js';
 
 const boot_ms_max = 60_000;
@@ -15,27 +15,17 @@ const end_ms_max = 30_000;
  * A host without root: only a daemon, on a loopback address of its own, on the one engine that all share. Its containers carry
  * its node id, so daemons leave each other's alone.
  */
-export class SharedHost implements Host {
+export class SharedHost extends PlacedHost implements Host {
   constructor(
-    private readonly layout: HostLayout,
+    layout: HostLayout,
     readonly engineSocket: string,
-    private readonly options: HostOptions,
-  ) {}
+    options: HostOptions,
+  ) {
+    super(layout, options);
+  }
 
-  get index() {
-    return this.layout.index;
-  }
-  get name() {
-    return this.layout.name;
-  }
   get address() {
     return `127.0.0.${10 + this.layout.index}`; // all of 127/8 is loopback on Linux
-  }
-  get apiSocket() {
-    return this.layout.apiSocket;
-  }
-  get daemonLog() {
-    return this.layout.daemonLog;
   }
 
   async start(): Promise<void> {
@@ -55,7 +45,7 @@ export class SharedHost implements Host {
       this.options.daemonFlags,
     ) as [string, ...string[]];
     const mark = markOf(startDetached(program, args, this.daemonLog));
-    if (mark !== undefined) writeFileSync(this.markFile, JSON.stringify(mark));
+    if (mark !== undefined) this.remember(mark);
     const ready = await waitFor(
       async () => (this.isUp() ? (await answersPing(this.apiSocket)) || undefined : false),
       boot_ms_max,
@@ -104,21 +94,7 @@ export class SharedHost implements Host {
     return runShown(command);
   }
 
-  isUp(): boolean {
-    return isRunning(this.mark());
-  }
   async isDaemonUp(): Promise<boolean> {
     return this.isUp();
-  }
-
-  private get markFile() {
-    return join(this.layout.directory, 'process.json');
-  }
-  private mark(): ProcessMark | undefined {
-    try {
-      return JSON.parse(readFileSync(this.markFile, 'utf8'));
-    } catch {
-      return undefined; // never started
-    }
   }
 }

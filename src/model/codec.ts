@@ -30,7 +30,8 @@ export interface MessageTypes {
 }
 export type MessageName = keyof MessageTypes;
 
-const toPlain: protobuf.IConversionOptions = {
+/** Messages as plain objects with every default filled in; absent sub-messages are null, 64-bit integers numbers. */
+export const toPlain: protobuf.IConversionOptions = {
   longs: Number,
   enums: String,
   defaults: true,

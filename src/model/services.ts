@@ -1,6 +1,6 @@
 import * as grpc from '@grpc/grpc-js';
 import type protobuf from 'protobufjs';
-import { modelRoot } from './codec.js';
+import { modelRoot, toPlain } from './codec.js';
 import type * as model from './generated/index.js';
 
 /** The RPC services of proto/*.proto: client, handlers and methods by the service's name. */
@@ -37,14 +37,6 @@ export interface Services {
   };
 }
 export type ServiceName = keyof Services;
-
-const toPlain: protobuf.IConversionOptions = {
-  longs: Number,
-  enums: String,
-  defaults: true,
-  arrays: true,
-  objects: true,
-};
 
 function methodDefinition(service: protobuf.Service, method: protobuf.Method): grpc.MethodDefinition<object, object> {
   method.resolve();
