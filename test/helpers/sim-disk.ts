@@ -151,6 +151,11 @@ export class SimulatedDisk {
     return bytes;
   }
 
+  /** The process that has it mounted is gone, the machine is not: what was written is there. */
+  abandon(): void {
+    this.mounted++;
+  }
+
   /** The power goes, and comes back. */
   crash(random: Random): void {
     this.mounted++;

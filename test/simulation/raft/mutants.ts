@@ -173,7 +173,7 @@ const folder = join(root, 'dist', 'mutant');
 function plant(mutant: Mutant): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const part of ['src/model', 'src/raft', 'test/simulation', 'test/helpers']) {
+  for (const part of ['src', 'test/simulation', 'test/helpers']) {
     cpSync(join(root, 'dist', part), join(folder, part), { recursive: true });
   }
   const path = join(folder, 'src/raft', mutant.file);
@@ -187,8 +187,10 @@ function plant(mutant: Mutant): void {
 }
 
 function hunt(seeds: number): string | undefined {
-  const main = join(folder, 'test/simulation/raft/main.js');
-  const run = spawnSync(process.execPath, [main, '--seeds', String(seeds), '--until-failure'], { encoding: 'utf8' });
+  const main = join(folder, 'test/simulation/main.js');
+  const run = spawnSync(process.execPath, [main, 'raft', '--seeds', String(seeds), '--until-failure'], {
+    encoding: 'utf8',
+  });
   if (run.status === 0) return undefined;
   return /^seed \d+: .*$/m.exec(run.stderr)?.[0] ?? run.stderr.trim().split('\n').slice(0, 3).join(' / ');
 }

@@ -1,7 +1,7 @@
 import type { Message } from '../../../src/raft/core/types.js';
 import type { Transport, TransportReceiver } from '../../../src/raft/transport/transport.js';
 import { decodeBatch, encodeBatch } from '../../../src/raft/wire/message.js';
-import type { World } from './world.js';
+import type { World } from '../world.js';
 
 /** Drops, delays, doubles, reorders and cuts. */
 export class Network {

@@ -6,9 +6,9 @@ import { startRaft } from '../../../src/raft/driver.js';
 import { isDiskFull } from '../../../src/raft/log/wal.js';
 import type { Member, RaftNode, StateMachine } from '../../../src/raft/node.js';
 import { SimulatedDisk } from '../../helpers/sim-disk.js';
+import { processClock, type World } from '../world.js';
 import type { Invariants } from './invariants.js';
 import type { Network } from './network.js';
-import { processClock, type World } from './world.js';
 
 export function memberOf(id: number): Member {
   return { id, nodeID: `node-${id}`, address: `host-${id}:2377` };

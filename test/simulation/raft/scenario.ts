@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { ShoalError } from '../../../src/model/errors.js';
 import { seededRandom } from '../../../src/model/random.js';
+import { World } from '../world.js';
 import { History } from './history.js';
 import { Invariants } from './invariants.js';
 import { Network } from './network.js';
 import { memberOf, Process } from './process.js';
-import { World } from './world.js';
 
 export interface ScenarioResult {
   seed: number;

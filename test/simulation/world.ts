@@ -1,5 +1,5 @@
-import type { Clock } from '../../../src/model/clock.js';
-import type { Random } from '../../../src/model/random.js';
+import type { Clock } from '../../src/model/clock.js';
+import type { Random } from '../../src/model/random.js';
 
 interface Event {
   at_ms: number;

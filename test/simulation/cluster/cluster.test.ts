@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { simulate } from './scenario.js';
+
+// `npm run simulate -- cluster --seeds N` runs more of them.
+const seeds = Number(process.env.CLUSTER_SEEDS ?? 50);
+const perTest = 10;
+
+describe('a cluster under crashes, cuts, and engines that fail', function () {
+  this.timeout(300_000);
+
+  for (let from = 1; from <= seeds; from += perTest) {
+    const to = Math.min(from + perTest - 1, seeds);
+    it(`keeps its promises and becomes what is declared, seeds ${from} to ${to}`, async () => {
+      let acknowledged = 0;
+      for (let seed = from; seed <= to; seed++) acknowledged += (await simulate(seed)).acknowledged;
+      assert.ok(acknowledged > 0, 'nothing was ever declared');
+    });
+  }
+
+  it('goes the same way again from the same seed', async () => {
+    assert.deepEqual(await simulate(3), await simulate(3));
+  });
+});

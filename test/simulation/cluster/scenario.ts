@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { seededRandom } from '../../../src/model/random.js';
+import { World } from '../world.js';
+import { Cluster } from './cluster.js';
+import { Faults } from './faults.js';
+import { notSettled, unevenness } from './settled.js';
+import { User } from './user.js';
+
+export interface ScenarioResult {
+  seed: number;
+  /** Of everything that happened, in order. */
+  trace: string;
+  steps: number;
+  simulated_ms: number;
+  entries: number;
+  acknowledged: number;
+  faults: number;
+  containers: number;
+  /** Tasks that were told to stop, and how many of those nothing could be said of as hosts were in trouble. */
+  drains: number;
+  excused: number;
+}
+
+const faults_ms = 40_000;
+/** Everything is as declared within this time after the last fault: a minute past the stop grace is what a successor waits at most. */
+const settle_ms_max = 150_000;
+/** The longest that a node waits before it looks for its preferred manager is 45 s: then nothing may happen any more. */
+const rest_ms = 50_000;
+const rest_ms_max = 240_000;
+
+/** A cluster, its users, and everything that goes wrong: all of it follows from the seed. */
+class Scenario {
+  private readonly world: World;
+  private readonly cluster: Cluster;
+  private readonly users: User[];
+  private readonly faults: Faults;
+  private isQuiet = false;
+
+  constructor(private readonly seed: number) {
+    this.world = new World(seededRandom(seed));
+    this.cluster = new Cluster(this.world, this.world.between(1, 4));
+    const { trace, managers } = this.cluster;
+    this.users = [0, 1].map(
+      (at) => new User(this.world, trace, managers, [`a${at}`, `b${at}`], 8000 + 100 * at, at === 0),
+    );
+    this.faults = new Faults(this.cluster);
+  }
+
+  async run(): Promise<ScenarioResult> {
+    const { world, cluster } = this;
+    await cluster.found();
+    for (const user of this.users) this.keepActing(user);
+    this.keepLooking();
+    this.faults.begin();
+    await world.run(world.now_ms + faults_ms);
+    await this.settle();
+    await this.rest();
+    await this.spread();
+    return {
+      seed: this.seed,
+      trace: cluster.trace.digest(),
+      steps: world.steps,
+      simulated_ms: world.now_ms,
+      entries: cluster.leader?.core?.lastIndex ?? 0,
+      acknowledged: this.users.reduce((sum, user) => sum + user.acknowledged, 0),
+      faults: this.faults.count,
+      ...cluster.checks.counts,
+    };
+  }
+
+  private inBackground(work: () => Promise<void>): void {
+    work().catch((error) => this.cluster.failed(error));
+  }
+
+  private keepActing(user: User): void {
+    this.inBackground(async () => {
+      const pace_ms = this.world.pick([600, 2_000, 6_000]) as number;
+      while (!this.isQuiet) {
+        await this.world.sleep(this.world.between(10, pace_ms));
+        if (!this.isQuiet) await user.act();
+      }
+    });
+  }
+
+  private keepLooking(): void {
+    this.world.after(1_000, () => {
+      this.cluster.checks.checkWanted();
+      this.keepLooking();
+    });
+  }
+
+  /** Runs until the work is done, and fails when it is not within `limit_ms`. */
+  private async within(limit_ms: number, what: string, work: () => Promise<boolean>): Promise<void> {
+    let isDone = false;
+    this.inBackground(async () => {
+      while (!(await work())) await this.world.sleep(500);
+      isDone = true;
+    });
+    await this.world.run(this.world.now_ms + limit_ms, () => isDone);
+    assert.ok(isDone, `${what} within ${limit_ms} ms`);
+  }
+
+  /** The faults are over: the cluster becomes what is declared. */
+  private async settle(): Promise<void> {
+    const { world, cluster, users } = this;
+    this.faults.end();
+    this.isQuiet = true;
+    await this.within(30_000, 'no manager answered', async () => {
+      const { leader } = cluster;
+      return leader !== undefined && (await (users[0] as User).openNodes(leader));
+    });
+    await this.looksLikeDeclared(settle_ms_max);
+    const view = cluster.leader?.view;
+    assert.ok(view !== undefined, 'nobody leads');
+    for (const user of users) user.check(view);
+    cluster.trace.add(`settled at ${world.now_ms}`);
+  }
+
+  private async looksLikeDeclared(limit_ms: number): Promise<void> {
+    const until_ms = this.world.now_ms + limit_ms;
+    for (;;) {
+      const lack = notSettled(this.cluster);
+      if (lack === undefined) return;
+      assert.ok(this.world.now_ms < until_ms, `not settled after ${limit_ms} ms: ${lack}`);
+      await this.world.run(this.world.now_ms + 500);
+    }
+  }
+
+  /** And then nothing changes any more: no entry, nothing asked of an engine but how it is. */
+  private async rest(): Promise<void> {
+    const { world } = this;
+    const until_ms = world.now_ms + rest_ms_max;
+    for (let since_ms = world.now_ms, before = this.activity(); world.now_ms - since_ms < rest_ms; ) {
+      await world.run(world.now_ms + 1_000);
+      const now = this.activity();
+      if (now === before) continue;
+      assert.ok(world.now_ms < until_ms, `it does not come to rest: ${before}, then ${now}`);
+      [since_ms, before] = [world.now_ms, now];
+    }
+    const lack = notSettled(this.cluster);
+    assert.equal(lack, undefined, `it was settled, and then: ${lack}`);
+  }
+
+  private activity(): string {
+    const entries = this.cluster.leader?.core?.lastIndex ?? 0;
+    const calls = this.cluster.hosts.map(({ engine: { counts } }) =>
+      (['create', 'start', 'stop', 'remove', 'pull'] as const).reduce((sum, call) => sum + (counts.get(call) ?? 0), 0),
+    );
+    return `${entries} entries, ${calls} calls`;
+  }
+
+  /** A service that comes now is spread evenly. */
+  private async spread(): Promise<void> {
+    const { cluster, users } = this;
+    await this.within(20_000, 'no service was created', async () => {
+      const { leader } = cluster;
+      return leader !== undefined && (await (users[0] as User).declare(leader, 'last', 2 * cluster.hosts.length + 1));
+    });
+    await this.looksLikeDeclared(30_000);
+    const view = cluster.leader?.view;
+    assert.ok(view !== undefined && unevenness(view, 'last') <= 1, 'a new service is spread unevenly');
+  }
+}
+
+/** Runs the scenario of a seed. What goes wrong is thrown, with the seed in the message. */
+export async function simulate(seed: number): Promise<ScenarioResult> {
+  try {
+    return await new Scenario(seed).run();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`seed ${seed}: ${reason}\nreplay it: npm run simulate -- cluster --seed ${seed}`, { cause: error });
+  }
+}

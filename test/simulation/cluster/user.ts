@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict';
+import { type Clock, timestamp } from '../../../src/model/clock.js';
+import { complete } from '../../../src/model/codec.js';
+import { ShoalError } from '../../../src/model/errors.js';
+import { newID } from '../../../src/model/ids.js';
+import type { Node, OperationInit, Service, ServiceSpec, ServiceSpecInit } from '../../../src/model/types.js';
+import { withStoredDefaults } from '../../../src/model/validate/defaults.js';
+import { validateServiceSpec } from '../../../src/model/validate/service.js';
+import type { View } from '../../../src/store/view.js';
+import { processClock, type World } from '../world.js';
+import type { Host } from './host.js';
+import type { Trace } from './trace.js';
+
+/** A client gives up on a daemon that does not answer after this long. */
+const answer_ms_max = 12_000;
+const second = 1e9;
+
+type Outcome = 'acknowledged' | 'refused' | 'unknown';
+
+/** What is known of one service's fate from the answers so far. */
+interface Fate {
+  /** Number of the last acknowledged change; 0 when the last acknowledged thing was its removal, or there was none. */
+  acknowledged: number;
+  /** Id of the service that it was. */
+  id: string;
+  /** Changes without an answer that may show all the same. */
+  possible: Map<number, 'create' | 'update'>;
+  /** Ids of services whose removal is of unknown fate. */
+  removing: Set<string>;
+}
+
+/** Who declares, changes and takes back; and remembers what was promised. */
+export class User {
+  private readonly fates = new Map<string, Fate>();
+  private readonly availabilities = new Map<string, Set<string>>();
+  private said = 0;
+  acknowledged = 0;
+  private readonly clock: Clock;
+
+  constructor(
+    private readonly world: World,
+    private readonly trace: Trace,
+    private readonly hosts: readonly Host[],
+    private readonly names: readonly string[],
+    private readonly firstPort: number,
+    /** Whether it drains and pauses nodes; one user only does. */
+    private readonly movesNodes: boolean,
+  ) {
+    this.clock = processClock(world, 1, () => true);
+    for (const name of names)
+      this.fates.set(name, { acknowledged: 0, id: '', possible: new Map(), removing: new Set() });
+  }
+
+  /** One change, from asking to the answer. */
+  async act(): Promise<void> {
+    const host = this.world.pick(this.hosts.filter(({ manager }) => manager !== undefined));
+    const view = await this.read(host);
+    if (host === undefined || view?.cluster() === undefined) return;
+    if (this.movesNodes && this.world.oneIn(6)) return this.moveNode(host, view);
+    const name = this.world.pick(this.names) as string;
+    const service = view.byName('Service', name);
+    this.checkFate(name, service);
+    if (service === undefined) await this.create(host, name);
+    else if (this.world.oneIn(8)) await this.remove(host, service);
+    else await this.update(host, service);
+  }
+
+  /** What was acknowledged is there, and nothing is that nobody asked for. */
+  check(view: View): void {
+    for (const name of this.names) this.checkFate(name, view.byName('Service', name));
+    for (const [nodeID, possible] of this.availabilities) {
+      const now = view.get('Node', nodeID)?.Spec?.Availability ?? '';
+      assert.ok(possible.has(now), `node ${nodeID} is ${now}, it was made ${[...possible].join(' or ')}`);
+    }
+  }
+
+  /** Gives up pausing and drains no more nodes than leave one: so that what is declared can be. True once all is acknowledged. */
+  async openNodes(host: Host): Promise<boolean> {
+    const view = await this.read(host);
+    if (view === undefined) return false;
+    const nodes = [...view.list('Node')];
+    const closed = nodes.filter(({ Spec }) => Spec?.Availability === 'pause');
+    if (nodes.every(({ Spec }) => Spec?.Availability !== 'active')) closed.push(nodes[0] as Node);
+    for (const node of closed) await this.setAvailability(host, node, 'active');
+    return closed.length === 0;
+  }
+
+  /** A new service, to be looked at when it has come to rest. */
+  async declare(host: Host, name: string, replicas: number): Promise<boolean> {
+    this.said++;
+    const Spec = this.specOf(name, { Mode: { Replicated: { Replicas: replicas } } });
+    const created: OperationInit = { Action: 'create', Service: { ID: newID(this.world.random), Spec, Endpoint: {} } };
+    return (await this.propose(host, created)) === 'acknowledged';
+  }
+
+  private checkFate(name: string, service: Service | undefined): void {
+    const { acknowledged, id, possible, removing } = this.fates.get(name) as Fate;
+    if (service === undefined) {
+      assert.ok(acknowledged === 0 || removing.has(id), `${name} is gone, change ${acknowledged} was acknowledged`);
+      return;
+    }
+    if (service.UpdateStatus?.State.startsWith('rollback')) return; // it shows what was before
+    const change = Number(service.Spec?.Labels.change);
+    const isKnown = (acknowledged !== 0 && change === acknowledged) || possible.has(change);
+    assert.ok(isKnown, `${name} shows change ${change}, the last that was acknowledged is ${acknowledged}`);
+  }
+
+  private async create(host: Host, name: string): Promise<void> {
+    const fate = this.fates.get(name) as Fate;
+    const change = ++this.said;
+    const isGlobal = this.world.oneIn(6);
+    const Mode = isGlobal ? { Global: {} } : { Replicated: { Replicas: this.world.random.below(7) } };
+    const Service = { ID: newID(this.world.random), Spec: this.specOf(name, { Mode }), Endpoint: {} };
+    fate.possible.set(change, 'create');
+    const outcome = await this.propose(host, { Action: 'create', Service });
+    this.learn(fate, outcome, change, Service.ID);
+  }
+
+  /** What was acknowledged comes after updates of unknown fate: they name a version that is no more. A creation may still come. */
+  private learn(fate: Fate, outcome: Outcome, change: number, id: string): void {
+    if (outcome !== 'unknown') fate.possible.delete(change);
+    if (outcome !== 'acknowledged') return;
+    fate.acknowledged = change;
+    fate.id = id;
+    for (const [other, kind] of fate.possible) if (kind === 'update') fate.possible.delete(other);
+  }
+
+  private async update(host: Host, service: Service): Promise<void> {
+    const fate = this.fates.get(service.Spec?.Name ?? '') as Fate;
+    const change = ++this.said;
+    const Spec = this.changed(service.Spec as ServiceSpec);
+    fate.possible.set(change, 'update');
+    const outcome = await this.propose(host, {
+      Action: 'update',
+      ExpectedVersion: service.Version?.Index ?? 0,
+      Service: { ...service, Spec, PreviousSpec: service.Spec, UpdateStatus: null },
+    });
+    this.learn(fate, outcome, change, service.ID);
+  }
+
+  private async remove(host: Host, service: Service): Promise<void> {
+    const fate = this.fates.get(service.Spec?.Name ?? '') as Fate;
+    fate.removing.add(service.ID);
+    const outcome = await this.propose(host, { Action: 'remove', Kind: 'Service', ID: service.ID });
+    if (outcome !== 'unknown') fate.removing.delete(service.ID);
+    if (outcome === 'acknowledged') fate.acknowledged = 0;
+  }
+
+  private async moveNode(host: Host, view: View): Promise<void> {
+    const node = this.world.pick([...view.list('Node')]) as Node;
+    await this.setAvailability(host, node, this.world.pick(['active', 'active', 'pause', 'drain']) as string);
+  }
+
+  private async setAvailability(host: Host, node: Node, Availability: string): Promise<void> {
+    const outcome = await this.propose(host, {
+      Action: 'update',
+      ExpectedVersion: node.Version?.Index ?? 0,
+      Node: { ...node, Spec: { ...node.Spec, Availability } },
+    });
+    if (outcome === 'acknowledged') this.availabilities.set(node.ID, new Set([Availability]));
+    if (outcome === 'unknown') {
+      const possible = this.availabilities.get(node.ID) ?? new Set([node.Spec?.Availability ?? '']);
+      this.availabilities.set(node.ID, possible.add(Availability));
+    }
+  }
+
+  /** One of the many things that a service can be, with the number of the change on it. */
+  private specOf(name: string, over: ServiceSpecInit): ServiceSpec {
+    const { world } = this;
+    const port = this.firstPort + this.names.indexOf(name);
+    const Ports = world.oneIn(4)
+      ? []
+      : [{ Protocol: 'tcp', TargetPort: 80, PublishedPort: world.oneIn(3) ? 0 : port, PublishMode: 'ingress' }];
+    const spec = withStoredDefaults(
+      complete('ServiceSpec', {
+        Name: name,
+        Labels: { change: String(this.said) },
+        EndpointSpec: { Ports },
+        ...over,
+        ...this.work(),
+      }),
+    );
+    validateServiceSpec(spec);
+    return spec;
+  }
+
+  private work(): ServiceSpecInit {
+    const { world } = this;
+    return {
+      TaskTemplate: {
+        ContainerSpec: {
+          Image: world.pick(['web', 'db']) as string,
+          Command: world.oneIn(4) ? ['sleep', '1000000'] : [], // which ends at no signal but the last
+          Env: [`CHANGE=${this.said}`],
+          StopGracePeriod: world.between(1, 6) * second,
+        },
+        RestartPolicy: { Condition: 'any', Delay: world.pick([0, 0.1 * second, second, 5 * second]) },
+      },
+      UpdateConfig: {
+        Parallelism: world.between(0, 3),
+        Delay: world.pick([0, 0, second]) as number,
+        Monitor: world.between(1, 5) * second,
+        Order: world.pick(['stop-first', 'stop-first', 'start-first']) as string,
+        FailureAction: world.pick(['continue', 'continue', 'pause', 'rollback']) as string,
+      },
+    };
+  }
+
+  private changed(before: ServiceSpec): ServiceSpec {
+    const { world } = this;
+    const Labels = { change: String(this.said) };
+    const replicated = before.Mode?.Replicated != null;
+    if (replicated && world.oneIn(2)) {
+      return complete('ServiceSpec', { ...before, Labels, Mode: { Replicated: { Replicas: world.random.below(9) } } });
+    }
+    return complete('ServiceSpec', { ...before, ...this.work(), Labels });
+  }
+
+  private async read(host: Host | undefined): Promise<View | undefined> {
+    if (host?.manager === undefined) return undefined;
+    return this.answer(
+      host.manager.read().catch((error) => {
+        if (!(error instanceof ShoalError)) throw error;
+        return undefined;
+      }),
+    );
+  }
+
+  private async propose(host: Host, operation: OperationInit): Promise<Outcome> {
+    const proposed = host.propose({ Operations: [operation], Origin: 'api', Time: timestamp(this.clock) }).then(
+      (): Outcome => 'acknowledged',
+      (error): Outcome => {
+        if (!(error instanceof ShoalError)) throw error;
+        return error.code === 'unavailable' ? 'unknown' : 'refused';
+      },
+    );
+    const outcome = (await this.answer(proposed)) ?? 'unknown';
+    if (outcome === 'acknowledged') this.acknowledged++;
+    const { Action, Service: service, Node: node } = operation;
+    this.trace.add(`user: ${Action} ${service?.Spec?.Name ?? node?.ID ?? operation.ID} ${this.said}: ${outcome}`);
+    return outcome;
+  }
+
+  /** A daemon that dies leaves its clients without an answer. */
+  private answer<T>(work: Promise<T>): Promise<T | undefined> {
+    return Promise.race([work, this.world.sleep(answer_ms_max).then(() => undefined)]);
+  }
+}
