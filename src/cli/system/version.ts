@@ -55,18 +55,16 @@ export const version: CommandSpec = {
 function describe(server: ServerVersion): string {
   const components = server.Components?.length
     ? server.Components
-    : [{ Name: 'Engine', Version: server.Version ?? '' }];
+    : [{ Name: 'Engine', Version: server.Version ?? '', Details: partOf(server) }];
   return components
     .map(({ Name = '', Version = '', Details }) => {
       const details = new Map(Object.entries(Details ?? {}));
-      const api = details.get('ApiVersion') ?? server.ApiVersion ?? '';
-      const least = details.get('MinAPIVersion') ?? server.MinAPIVersion ?? '';
-      const os = details.get('Os') ?? server.Os ?? '';
-      const known: [string, string][] = [
-        ['Version', Version],
-        ['API version', least === '' ? api : `${api} (minimum version ${least})`],
-        ['OS/Arch', `${os}/${details.get('Arch') ?? server.Arch ?? ''}`],
-      ];
+      const known: [string, string][] = [['Version', Version]];
+      const api = details.get('ApiVersion');
+      const least = details.get('MinAPIVersion');
+      if (api) known.push(['API version', least ? `${api} (minimum version ${least})` : api]);
+      const os = details.get('Os');
+      if (os) known.push(['OS/Arch', `${os}/${details.get('Arch') ?? ''}`]);
       for (const key of ['ApiVersion', 'MinAPIVersion', 'Os', 'Arch']) details.delete(key);
       const others = [...details].sort(([a], [b]) => (a < b ? -1 : 1));
       return ` ${Name}:\n${pairs([...known, ...others])
@@ -74,6 +72,11 @@ function describe(server: ServerVersion): string {
         .trimEnd()}\n`;
     })
     .join('');
+}
+
+/** What a server that names no components says of itself. */
+function partOf({ ApiVersion = '', MinAPIVersion = '', Os = '', Arch = '' }: ServerVersion) {
+  return { ApiVersion, MinAPIVersion, Os, Arch };
 }
 
 function pairs(rows: readonly (readonly [string, string])[]): string {

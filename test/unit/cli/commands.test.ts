@@ -358,6 +358,16 @@ describe('commands', () => {
       both.out,
       /^Client:\n Version: +\d+\.\d+\.\d+\n[\s\S]*Server:\n Engine:\n {2}Version: +0\.1\.0\n {2}API version: +1\.47 \(minimum version 1\.24\)\n/,
     );
+    daemon.routes['GET /version'] = {
+      ApiVersion: '1.41',
+      Components: [
+        { Name: 'Engine', Version: '20.10', Details: { ApiVersion: '1.41', Os: 'linux', Arch: 'amd64' } },
+        { Name: 'runc', Version: '1.1.5', Details: { GitCommit: 'abc' } },
+      ],
+    };
+    const parts = await run('version');
+    assert.match(parts.out, / Engine:\n {2}Version: +20\.10\n {2}API version: +1\.41\n {2}OS\/Arch: +linux\/amd64\n/);
+    assert.match(parts.out, / runc:\n {2}Version: +1\.1\.5\n {2}GitCommit: +abc\n$/, 'no API that it does not have');
     const alone = await run('-H unix:///nowhere.sock version --format "{{.Client.ApiVersion}}"');
     assert.equal(alone.out, '1.47\n');
     assert.equal(alone.code, 1);
