@@ -39,7 +39,7 @@ const default_columns = 80;
 
 function liveLines(out: Output): ProgressLines {
   const lines: ProgressLine[] = [];
-  const columns = () => out.columns ?? default_columns;
+  const columns = () => out.columns || default_columns; // a terminal that was never told its size says 0
   return {
     show(line) {
       const at = lines.findIndex((each) => each.id === line.id);

@@ -66,6 +66,8 @@ describe('the progress of a service', () => {
     const { out } = await create({ columns: 100 });
     assert.match(out, /^svcid\noverall progress: 0 out of 2 tasks\n1\/2: new {7}\[=+> +\]\n2\/2: new/);
     assert.match(out, /1\/2: running {3}\[=+>\]/);
+    const { out: unsized } = await create({ columns: 0 });
+    assert.match(unsized, /1\/2: running {3}\[=+>\]/, 'a terminal that was never told its size');
     const screen = play(out);
     assert.deepEqual(
       screen.map((line) => line.replace(/ *\[=*> *\]/, ' [=>]')),
