@@ -52,8 +52,12 @@ export class NamespaceHost extends PlacedHost implements Host {
       const mark = markOf(pid);
       if (mark === undefined) throw this.bootFailure('init.log');
       this.remember(mark);
+      await this.waitForEngine();
+    } else if (!(await answersPing(this.engineSocket))) {
+      // The power is on and the engine is not: it was killed, or it hangs.
+      await this.killEngine();
+      await this.startEngine();
     }
-    await this.waitForEngine();
     if (this.options.daemonFlags !== undefined) await this.startDaemon();
   }
 

@@ -4,6 +4,7 @@ import { shoalCommand } from '../../src/lab/daemon-command.js';
 import type { Host } from '../../src/lab/host.js';
 import { Lab } from '../../src/lab/lab.js';
 import { Layout } from '../../src/lab/layout.js';
+import { answersPing } from '../../src/lab/probe.js';
 import { run, tryRun } from '../../src/lab/run.js';
 import { eventually, get, labForTests } from '../helpers/lab.js';
 
@@ -55,6 +56,14 @@ describe('shoal lab', function () {
     assert.match(gone.stderr, /node1 is down; `shoal lab start node1` boots it/);
     assert.match((await shoalLab('start', '--name', name, 'node1')).stdout, /node1 up +node2 up/);
     assert.ok(existsSync(`${new Layout(name).host(1).dataDirectory}/kept`));
+  });
+
+  it('starts the engine again on a host that is up without it', async () => {
+    const socket = new Layout(name).host(1).engineSocket;
+    await shoalLab('exec', '--name', name, 'node1', 'sh', '-c', 'kill -9 $(cat /run/docker.pid)');
+    await eventually(async () => ((await answersPing(socket)) ? 'the engine lives on' : undefined));
+    assert.match((await shoalLab('start', '--name', name, 'node1')).stdout, /node1 up +node2 up/);
+    assert.ok(await answersPing(socket));
   });
 
   it('says what is wrong with a name, a number or a host', async () => {
