@@ -139,15 +139,20 @@ class ToPeer {
       wasOpen = true;
     });
     stream.on('data', () => {}); // read, so that its end is noticed
-    stream.on('end', () => stream.cancel());
-    stream.on('error', (error: Error) => {
+    const over = (reason: string) => {
       if (this.stream !== stream || this.closed) return;
       this.stream = undefined;
       this.sender = undefined;
       this.client?.close();
-      this.options.log.debug('no word to another manager', { manager: this.manager.nodeID, reason: error.message });
+      this.options.log.debug('no word to another manager', { manager: this.manager.nodeID, reason });
       this.retry(wasOpen);
+    };
+    // A manager that stops, or that heard nothing for too long, ends the call in good order: no error follows.
+    stream.on('end', () => {
+      stream.cancel();
+      over('it ended the call');
     });
+    stream.on('error', (error: Error) => over(error.message));
     const latest = this.latest();
     if (latest !== undefined) this.send(latest);
   }
