@@ -7,12 +7,17 @@ interface Event {
   call: (() => void) | undefined;
 }
 
+// Far more than ever happen in one moment: whoever does more turns in a circle.
+const stepsNow_max = 100_000;
+
 /** Simulated time: what is to happen when, one thing after the other. Everything in it follows from the seed. */
 export class World {
   now_ms = 0;
   steps = 0;
   private readonly heap: Event[] = [];
   private order = 0;
+  /** Since time last moved. */
+  private stepsNow = 0;
   /** Looked at after every step. */
   check: () => void = () => {};
 
@@ -39,6 +44,8 @@ export class World {
       if (event === undefined || event.at_ms > until_ms) break;
       this.pop();
       if (event.call === undefined) continue;
+      this.stepsNow = event.at_ms > this.now_ms ? 0 : this.stepsNow + 1;
+      if (this.stepsNow > stepsNow_max) throw new Error(`time stands still at ${this.now_ms} ms`);
       this.now_ms = event.at_ms;
       this.steps++;
       event.call();
@@ -105,7 +112,8 @@ export function processClock(world: World, rate: number, alive: () => boolean): 
     now: () => 1_700_000_000_000 + Math.floor(world.now_ms * rate),
     monotonic: () => world.now_ms * rate,
     after: (delay_ms, call) =>
-      world.after(delay_ms / rate, () => {
+      // As real timers do, it comes after a time that a clock can tell from none.
+      world.after(Math.ceil((delay_ms / rate) * 1000) / 1000, () => {
         if (alive()) call();
       }),
   };

@@ -55,7 +55,7 @@ export class Checks {
     const holders = this.hosts.flatMap(({ name, engine }) =>
       [...engine.containers.values()].filter((container) => taskOf(container) === taskID).map(() => name),
     );
-    assert.equal(holders.length, 1, `task ${taskID} has ${holders.length} containers, on ${holders}`);
+    assert.ok(holders.length <= 1, `task ${taskID} has ${holders.length} containers, on ${holders}`);
   }
 
   /** No node sends new connections to a task that is told to stop. */

@@ -35,6 +35,8 @@ class Scenario {
   private readonly users: User[];
   private readonly faults: Faults;
   private isQuiet = false;
+  /** Users whose last change has no answer yet. */
+  private acting = 0;
 
   constructor(private readonly seed: number) {
     this.world = new World(seededRandom(seed));
@@ -73,12 +75,14 @@ class Scenario {
   }
 
   private keepActing(user: User): void {
+    this.acting++;
     this.inBackground(async () => {
       const pace_ms = this.world.pick([600, 2_000, 6_000]) as number;
       while (!this.isQuiet) {
         await this.world.sleep(this.world.between(10, pace_ms));
         if (!this.isQuiet) await user.act();
       }
+      this.acting--;
     });
   }
 
@@ -97,7 +101,7 @@ class Scenario {
       isDone = true;
     });
     await this.world.run(this.world.now_ms + limit_ms, () => isDone);
-    assert.ok(isDone, `${what} within ${limit_ms} ms`);
+    assert.ok(isDone, `${what} within ${limit_ms} ms of simulated time`);
   }
 
   /** The faults are over: the cluster becomes what is declared. */
@@ -105,9 +109,9 @@ class Scenario {
     const { world, cluster, users } = this;
     this.faults.end();
     this.isQuiet = true;
-    await this.within(30_000, 'no manager answered', async () => {
+    await this.within(60_000, 'no manager answered', async () => {
       const { leader } = cluster;
-      return leader !== undefined && (await (users[0] as User).openNodes(leader));
+      return this.acting === 0 && leader !== undefined && (await (users[0] as User).openNodes(leader));
     });
     await this.looksLikeDeclared(settle_ms_max);
     const view = cluster.leader?.view;

@@ -152,16 +152,15 @@ export class User {
   }
 
   private async setAvailability(host: Host, node: Node, Availability: string): Promise<void> {
+    const before = this.availabilities.get(node.ID) ?? new Set([node.Spec?.Availability ?? '']);
+    this.availabilities.set(node.ID, new Set(before).add(Availability));
     const outcome = await this.propose(host, {
       Action: 'update',
       ExpectedVersion: node.Version?.Index ?? 0,
       Node: { ...node, Spec: { ...node.Spec, Availability } },
     });
     if (outcome === 'acknowledged') this.availabilities.set(node.ID, new Set([Availability]));
-    if (outcome === 'unknown') {
-      const possible = this.availabilities.get(node.ID) ?? new Set([node.Spec?.Availability ?? '']);
-      this.availabilities.set(node.ID, possible.add(Availability));
-    }
+    if (outcome === 'refused') this.availabilities.set(node.ID, before);
   }
 
   /** One of the many things that a service can be, with the number of the change on it. */
