@@ -113,8 +113,12 @@ class Scenario {
     const term = Math.max(0, ...candidates.map(({ core }) => core?.term ?? 0));
     if (candidates.length < 2 || term <= this.duelTerm) return;
     this.duelTerm = term;
-    this.network.duplicateRate = 300;
-    this.world.after(this.world.between(0, 40), () => {
+    // They do not hear of each other, and what they ask for comes again when it may have been forgotten.
+    this.network.duplicateRate = 500;
+    this.network.maxDelay_ms = 80;
+    for (const left of candidates) for (const right of candidates) this.network.cut(left.id, right.id);
+    this.world.after(400, () => this.network.heal());
+    this.world.after(this.world.between(0, 60), () => {
       const voter = this.world.pick(
         this.processes.filter(({ core }) => core?.role === 'follower' && core.term === term),
       );
