@@ -6,22 +6,33 @@ import type { World } from '../world.js';
 /** Drops, delays, doubles, reorders and cuts. */
 export class Network {
   private readonly receivers = new Map<number, TransportReceiver>();
-  /** `from>to` that is cut. */
-  private readonly cuts = new Set<string>();
+  /** `from>to` that is cut, and how many times over. */
+  private readonly cuts = new Map<string, number>();
   /** In 1000. */
   dropRate = 0;
   duplicateRate = 0;
   /** In 1000: messages that take seconds. */
   stragglerRate = 0;
   maxDelay_ms = 5;
-  delivered = 0;
+  /** How many messages each member got. */
+  readonly delivered = new Map<number, number>();
 
   constructor(private readonly world: World) {}
 
-  cut(from: number, to: number): void {
-    this.cuts.add(`${from}>${to}`);
+  /** Cuts what goes from one to another; the result mends it. */
+  cut(links: readonly [from: number, to: number][]): () => void {
+    const names = links.map(([from, to]) => `${from}>${to}`);
+    for (const name of names) this.cuts.set(name, (this.cuts.get(name) ?? 0) + 1);
+    return () => {
+      for (const name of names) {
+        const times = this.cuts.get(name) ?? 0;
+        if (times > 1) this.cuts.set(name, times - 1);
+        else this.cuts.delete(name);
+      }
+    };
   }
 
+  /** Mends everything. */
   heal(): void {
     this.cuts.clear();
   }
@@ -66,7 +77,7 @@ export class Network {
     const late = this.world.random.below(1000) < this.stragglerRate;
     this.world.after(late ? this.world.between(100, 6000) : this.world.between(1, this.maxDelay_ms), () => {
       if (this.cuts.has(`${message.from}>${message.to}`)) return;
-      this.delivered++;
+      this.delivered.set(message.to, (this.delivered.get(message.to) ?? 0) + 1);
       this.receivers.get(message.to)?.receive([received as Message]);
     });
   }

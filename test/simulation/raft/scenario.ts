@@ -47,7 +47,7 @@ function drawProfile(world: World): Profile {
     stragglerRate: world.pick([0, 0, 20, 100]) as number,
     maxAppendBytes: world.pick([1, 100, 1024 * 1024]) as number,
     textBytes: world.pick([0, 0, 2000, 8000]) as number,
-    stillbirths: world.pick([0, 0, 50, 80]) as number,
+    stillbirths: world.pick([0, 0, 50, 90]) as number,
     downtime_ms: world.pick([20, 1000, 3000]) as number,
     duels: world.oneIn(4),
   };
@@ -85,24 +85,33 @@ class Scenario {
 
   private newestTerm = 0;
 
+  private doomed: { process: Process; messages: number } | undefined;
+
   /** Some leaders die, or are cut off, within the first messages of their term. */
   private watchLeaders(): void {
-    const { leader } = this;
+    if (this.quiet) return;
+    const { leader, doomed } = this;
+    if (doomed !== undefined && (this.network.delivered.get(doomed.process.id) ?? 0) >= doomed.messages) {
+      this.doomed = undefined;
+      if (doomed.process.running) this.strike(doomed.process);
+    }
     const term = leader?.core?.term ?? 0;
     if (leader === undefined || term <= this.newestTerm) return;
     this.newestTerm = term;
-    if (this.quiet || this.world.random.below(100) >= this.profile.stillbirths) return;
-    this.world.after(this.world.between(0, 30), () => {
-      if (this.quiet || !leader.running) return;
-      if (this.world.oneIn(2)) {
-        this.cutOff(new Set([leader.id]));
-        this.world.after(this.world.between(100, 2500), () => this.network.heal());
-      } else {
-        this.crashes++;
-        leader.crash();
-        this.restartLater(leader);
-      }
-    });
+    if (this.world.random.below(100) >= this.profile.stillbirths) return;
+    const messages = (this.network.delivered.get(leader.id) ?? 0) + this.world.between(0, 10);
+    this.doomed = { process: leader, messages };
+  }
+
+  private strike(process: Process): void {
+    if (this.world.oneIn(3)) {
+      this.crashes++;
+      process.crash();
+      this.restartLater(process);
+      return;
+    }
+    // What it has just sent is lost with it.
+    this.world.after(this.world.between(100, 4000), this.cutOff(new Set([process.id])));
   }
 
   private duelTerm = 0;
@@ -116,8 +125,8 @@ class Scenario {
     // They do not hear of each other, and what they ask for comes again when it may have been forgotten.
     this.network.duplicateRate = 500;
     this.network.maxDelay_ms = 80;
-    for (const left of candidates) for (const right of candidates) this.network.cut(left.id, right.id);
-    this.world.after(400, () => this.network.heal());
+    const links = candidates.flatMap((from) => candidates.map((to): [number, number] => [from.id, to.id]));
+    this.world.after(400, this.network.cut(links));
     this.world.after(this.world.between(0, 60), () => {
       const voter = this.world.pick(
         this.processes.filter(({ core }) => core?.role === 'follower' && core.term === term),
@@ -129,11 +138,11 @@ class Scenario {
     });
   }
 
-  private cutOff(side: ReadonlySet<number>): void {
-    for (const left of this.processes) {
-      for (const right of this.processes)
-        if (side.has(left.id) !== side.has(right.id)) this.network.cut(left.id, right.id);
-    }
+  /** Cuts these off from all others; the result mends it. */
+  private cutOff(side: ReadonlySet<number>, oneWay = false): () => void {
+    const ids = this.processes.map(({ id }) => id);
+    const links = ids.flatMap((from) => ids.map((to): [number, number] => [from, to]));
+    return this.network.cut(links.filter(([from, to]) => side.has(from) !== side.has(to) && !(oneWay && side.has(to))));
   }
 
   private newProcess(): Process {
@@ -296,14 +305,7 @@ class Scenario {
 
   private partition(): void {
     const side = new Set(this.processes.filter(() => this.world.oneIn(2)).map(({ id }) => id));
-    const oneWay = this.world.oneIn(3);
-    for (const left of this.processes) {
-      for (const right of this.processes) {
-        if (side.has(left.id) === side.has(right.id)) continue;
-        if (!oneWay || side.has(left.id)) this.network.cut(left.id, right.id);
-      }
-    }
-    this.world.after(this.world.between(100, 4000), () => this.network.heal());
+    this.world.after(this.world.between(100, 4000), this.cutOff(side, this.world.oneIn(3)));
   }
 
   /** A leader that is cut off with a minority removes members of the majority, one request right after the other. */
@@ -313,12 +315,9 @@ class Scenario {
     if (leader === undefined || voters.length < 3) return;
     const others = voters.map(({ id }) => id).filter((id) => id !== leader.id);
     const near = new Set([leader.id, ...others.slice(0, Math.floor((voters.length - 1) / 2))]);
-    for (const left of this.processes) {
-      for (const right of this.processes)
-        if (near.has(left.id) !== near.has(right.id)) this.network.cut(left.id, right.id);
-    }
+    const mend = this.cutOff(near);
     for (const id of others.filter((other) => !near.has(other))) this.change(leader.node?.removeMember(id));
-    this.world.after(this.world.between(1000, 4000), () => this.network.heal());
+    this.world.after(this.world.between(1000, 4000), mend);
   }
 
   private badNetwork(): void {
