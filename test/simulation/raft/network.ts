@@ -20,7 +20,11 @@ export class Network {
   constructor(private readonly world: World) {}
 
   /** Cuts what goes from one to another; the result mends it. */
-  cut(links: readonly [from: number, to: number][]): () => void {
+  cut(from: number, to: number): () => void {
+    return this.cutAll([[from, to]]);
+  }
+
+  cutAll(links: readonly [from: number, to: number][]): () => void {
     const names = links.map(([from, to]) => `${from}>${to}`);
     for (const name of names) this.cuts.set(name, (this.cuts.get(name) ?? 0) + 1);
     return () => {

@@ -126,7 +126,7 @@ class Scenario {
     this.network.duplicateRate = 500;
     this.network.maxDelay_ms = 80;
     const links = candidates.flatMap((from) => candidates.map((to): [number, number] => [from.id, to.id]));
-    this.world.after(400, this.network.cut(links));
+    this.world.after(400, this.network.cutAll(links));
     this.world.after(this.world.between(0, 60), () => {
       const voter = this.world.pick(
         this.processes.filter(({ core }) => core?.role === 'follower' && core.term === term),
@@ -142,7 +142,9 @@ class Scenario {
   private cutOff(side: ReadonlySet<number>, oneWay = false): () => void {
     const ids = this.processes.map(({ id }) => id);
     const links = ids.flatMap((from) => ids.map((to): [number, number] => [from, to]));
-    return this.network.cut(links.filter(([from, to]) => side.has(from) !== side.has(to) && !(oneWay && side.has(to))));
+    return this.network.cutAll(
+      links.filter(([from, to]) => side.has(from) !== side.has(to) && !(oneWay && side.has(to))),
+    );
   }
 
   private newProcess(): Process {
