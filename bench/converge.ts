@@ -1,3 +1,4 @@
+import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import Docker from 'dockerode';
 import type { Host } from '../src/lab/host.js';
@@ -39,8 +40,12 @@ export async function run(args: string[]): Promise<void> {
       const limits: Times[] = [];
       const ours: Times[] = [];
       for (let round = 0; round < Number(values.rounds); round++) {
-        limits.push(await measureEngines(lab, size));
-        ours.push(await measureShoal(lab, size));
+        const sides = [
+          async () => limits.push(await measureEngines(lab, size)),
+          async () => ours.push(await measureShoal(lab, size)),
+        ];
+        if (round % 2 === 1) sides.reverse(); // engines get slower with every container they had: neither side always comes second
+        for (const measure of sides) await measure();
       }
       for (const verb of verbs) {
         const limit = median(limits.map((times) => times[verb]));
@@ -54,10 +59,33 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
+/** How long the work takes, in ms, begun when nothing is left to do of what was before: the kernel takes long to remove a network namespace. */
 async function timed(work: () => Promise<void>): Promise<number> {
+  await idle();
   const began = performance.now();
   await work();
   return performance.now() - began;
+}
+
+async function idle(): Promise<void> {
+  await eventually(async () => {
+    const before = processorTime();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const after = processorTime();
+    const busy = 1 - (after.idle - before.idle) / (after.all - before.all);
+    return busy < 0.15 ? undefined : `the machine is busy: ${Math.round(busy * 100)} %`;
+  }, 120_000);
+}
+
+/** Of all processors together since the start, in ms. */
+function processorTime(): { idle: number; all: number } {
+  let idle = 0;
+  let all = 0;
+  for (const { times } of cpus()) {
+    idle += times.idle;
+    all += times.user + times.nice + times.sys + times.irq + times.idle;
+  }
+  return { idle, all };
 }
 
 /** `size` containers in all, scaled up by half as many again, all replaced, all removed; every request sent at once. */
@@ -94,7 +122,7 @@ async function measureEngines(lab: Lab, size: number): Promise<Times> {
   const remove = await timed(async () => {
     await end(running);
   });
-  await eventually(async () => ((await containersIn(engines)) === 0 ? undefined : 'containers are left'));
+  await settled(async () => ((await containersIn(engines)) === 0 ? undefined : 'containers are left'));
   return { create, scale, replace, remove };
 }
 
@@ -107,8 +135,8 @@ async function measureShoal(lab: Lab, size: number): Promise<Times> {
     UpdateConfig: { Parallelism: 0, Order: 'stop-first' },
   });
   const update = async (replicas: number, force: number) => {
-    const { body } = await api<{ Version: { Index: number } }>(host, 'GET', '/services/bench');
-    await expect(api(host, 'POST', `/services/bench/update?version=${body.Version.Index}`, spec(replicas, force)));
+    const { Version } = await expect(api<{ Version: { Index: number } }>(host, 'GET', '/services/bench'));
+    await expect(api(host, 'POST', `/services/bench/update?version=${Version.Index}`, spec(replicas, force)));
   };
   const more = size + Math.ceil(size / 2);
   const create = await timed(async () => {
@@ -126,14 +154,15 @@ async function measureShoal(lab: Lab, size: number): Promise<Times> {
   const engines = lab.hosts.map((one) => new Docker({ socketPath: one.engineSocket }));
   const remove = await timed(async () => {
     await expect(api(host, 'DELETE', '/services/bench'));
-    await eventually(async () => ((await containersIn(engines)) === 0 ? undefined : 'containers are left'));
+    await settled(async () => ((await containersIn(engines)) === 0 ? undefined : 'containers are left'));
   });
   return { create, scale, replace, remove };
 }
 
-async function expect(call: Promise<{ status: number; body: unknown }>): Promise<void> {
+async function expect<T>(call: Promise<{ status: number; body: T }>): Promise<T> {
   const { status, body } = await call;
   if (status >= 300) throw new Error(`the API answered ${status}: ${JSON.stringify(body)}`);
+  return body;
 }
 
 interface ListedTask {
@@ -145,13 +174,18 @@ interface ListedTask {
 /** Until exactly `count` tasks of this generation run, as the API tells it. */
 async function running(host: Host, count: number, force: number): Promise<void> {
   const path = `/tasks?filters=${encodeURIComponent(JSON.stringify({ service: { bench: true }, 'desired-state': { running: true } }))}`;
-  await eventually(async () => {
-    const { body } = await api<ListedTask[]>(host, 'GET', path);
-    const ready = body.filter((task) => task.Status.State === 'running' && (task.Spec.ForceUpdate ?? 0) === force);
+  await settled(async () => {
+    const tasks = await expect(api<ListedTask[]>(host, 'GET', path));
+    const ready = tasks.filter((task) => task.Status.State === 'running' && (task.Spec.ForceUpdate ?? 0) === force);
     return ready.length === count
       ? undefined
-      : `${ready.length} of ${count} run: ${body.find((task) => task.Status.Err)?.Status.Err ?? ''}`;
-  }, 120_000);
+      : `${ready.length} of ${count} run: ${tasks.find((task) => task.Status.Err)?.Status.Err ?? ''}`;
+  });
+}
+
+/** Looks often enough that the looks' pause does not count. */
+function settled(look: () => Promise<string | undefined>): Promise<void> {
+  return eventually(look, 120_000, 20);
 }
 
 async function containersIn(engines: readonly Docker[]): Promise<number> {

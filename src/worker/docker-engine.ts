@@ -1,4 +1,4 @@
-import { Agent } from 'node:http';
+import type { Agent } from 'node:http';
 import Docker from 'dockerode';
 import type { Clock } from '../model/clock.js';
 import { ShoalError } from '../model/errors.js';
@@ -6,6 +6,7 @@ import { CallsInFlight } from './calls-in-flight.js';
 import type { Container, ContainerConfig, ContainerEvent, ContainerSummary } from './container.js';
 import { containerOf, eventOf, infoOf, summaryOf } from './docker-answers.js';
 import type { Engine, EngineInfo, EventStream } from './engine.js';
+import { EngineSockets } from './engine-sockets.js';
 import { pullReference } from './image-reference.js';
 import { jsonLines } from './json-lines.js';
 
@@ -28,7 +29,7 @@ interface Calls {
 export class DockerEngine implements Engine {
   private readonly docker: Omit<Docker, keyof Calls> & Calls;
   private readonly calls: CallsInFlight;
-  private readonly sockets = new Agent({ keepAlive: true });
+  private readonly sockets = new EngineSockets();
 
   /** `host`: `unix:///var/run/docker.sock`, a plain path, or `tcp://host:port`. */
   constructor(host: string, clock: Clock) {
