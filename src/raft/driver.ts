@@ -15,7 +15,11 @@ import { encodeMembership } from './wire/membership.js';
  * by then, with its whole log applied. Throws ShoalError `failed-precondition` when the disk's content is damaged.
  */
 export async function startRaft(options: RaftOptions): Promise<RaftNode> {
-  const { storage, recovered, isNew } = await RaftStorage.open(options.disk, options.segmentBytes ?? 16 * 1024 * 1024);
+  const { storage, recovered, isNew } = await RaftStorage.open(
+    options.disk,
+    options.segmentBytes ?? 16 * 1024 * 1024,
+    options.sealer,
+  );
   try {
     return await startMember(options, storage, recovered, isNew);
   } catch (error) {

@@ -3,6 +3,7 @@ import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
 import type { CoreOptions } from './core/context.js';
 import type { Disk } from './log/disk.js';
+import type { Sealer } from './log/sealer.js';
 import type { Member, StateMachine } from './node.js';
 import type { Transport } from './transport/transport.js';
 
@@ -11,6 +12,8 @@ export interface RaftOptions {
   self: Member;
   /** The member's own directory, see log/node-disk.ts. What is there wins over `bootstrap`. */
   disk: Disk;
+  /** Encrypts the log and the snapshots on the disk; they are in the clear when absent. Members may have different ones. */
+  sealer?: Sealer;
   transport: Transport;
   /** Empty; it is restored from the snapshot and the log before `startRaft` resolves (as far as known to be committed). */
   stateMachine: StateMachine;

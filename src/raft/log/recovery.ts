@@ -4,6 +4,7 @@ import type { Entry, HardState, SnapshotMeta } from '../core/types.js';
 import { decodeEntry } from '../wire/entry.js';
 import { decodeHardState } from '../wire/membership.js';
 import { type FoundRecord, readRecord, recordTypes, wasDurableBeyond } from './record.js';
+import { recordPlace, type Sealer } from './sealer.js';
 import { decodeHead, decodePosition, type SegmentHead, segmentName } from './segment.js';
 
 /** What is on disk is not what was written: starting from it could lose what was acknowledged. */
@@ -13,6 +14,11 @@ export function damaged(file: string, offset: number, index: number, what: strin
     `the raft log is damaged: file ${file}, offset ${offset}, at entry ${index}: ${what}. ` +
       'Put the file back from a copy; or, when other managers are well, remove this manager from the cluster, empty its state directory and join again.',
   );
+}
+
+/** What a record of the log says, as it was before it was sealed. Throws the sealer's error. */
+export function openedRecord(record: FoundRecord, fileNumber: number, sealer: Sealer | undefined): Buffer {
+  return sealer?.open(record.payload, recordPlace(fileNumber, record.offset, record.type)) ?? record.payload;
 }
 
 export interface ScannedSegment {
@@ -32,6 +38,8 @@ export class LogReplay {
   entries: Entry[] = [];
   readonly segments: ScannedSegment[] = [];
 
+  constructor(private readonly sealer?: Sealer) {}
+
   get lastIndex(): number {
     return this.base.index + this.entries.length;
   }
@@ -47,13 +55,13 @@ export class LogReplay {
       if (last && !wasDurableBeyond(content, 0, number)) return undefined;
       throw damaged(file, 0, this.lastIndex + 1, 'the head of the file cannot be read');
     }
-    const head = this.read(file, first, () => decodeHead(first.payload));
+    const head = this.read(file, number, first, decodeHead);
     this.enter(file, head);
     const segment = { number, head, bytes: first.next, maxIndex: 0, lastBatch: first.batch };
     while (segment.bytes < content.length) {
       const record = readRecord(content, segment.bytes, number);
       if (record === undefined || record.batch < segment.lastBatch) break;
-      this.read(file, record, () => this.apply(file, record, segment));
+      this.read(file, number, record, (payload) => this.apply(file, record, payload, segment));
       segment.bytes = record.next;
       segment.lastBatch = record.batch;
     }
@@ -64,9 +72,9 @@ export class LogReplay {
     return segment;
   }
 
-  private read<T>(file: string, record: FoundRecord, decode: () => T): T {
+  private read<T>(file: string, number: number, record: FoundRecord, decode: (payload: Buffer) => T): T {
     try {
-      return decode();
+      return decode(openedRecord(record, number, this.sealer));
     } catch (error) {
       if (error instanceof ShoalError) throw error;
       throw damaged(file, record.offset, this.lastIndex + 1, messageOf(error));
@@ -88,15 +96,15 @@ export class LogReplay {
     }
   }
 
-  private apply(file: string, record: FoundRecord, segment: ScannedSegment): void {
+  private apply(file: string, record: FoundRecord, payload: Buffer, segment: ScannedSegment): void {
     if (record.type === recordTypes.entry) {
-      const entry = decodeEntry(record.payload);
+      const entry = decodeEntry(payload);
       segment.maxIndex = Math.max(segment.maxIndex, entry.index);
       this.place(file, record.offset, entry);
     } else if (record.type === recordTypes.hardState) {
-      this.hardState = decodeHardState(record.payload);
+      this.hardState = decodeHardState(payload);
     } else if (record.type === recordTypes.reset) {
-      this.base = decodePosition(record.payload);
+      this.base = decodePosition(payload);
       this.entries = [];
     } else {
       throw damaged(file, record.offset, this.lastIndex + 1, `a record of type ${record.type} has no place here`);

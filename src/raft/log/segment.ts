@@ -4,6 +4,7 @@ import { ByteReader, ByteWriter } from '../wire/bytes.js';
 import { encodeEntry } from '../wire/entry.js';
 import { decodeHardState, encodeHardState } from '../wire/membership.js';
 import { headerBytes, recordHeader, recordTypes } from './record.js';
+import { recordPlace, type Sealer } from './sealer.js';
 
 /** What a segment has to know when all segments before it are gone. */
 export interface SegmentHead {
@@ -74,10 +75,15 @@ export class BatchBuilder {
   private readonly parts: Uint8Array[] = [];
   private bytes = 0;
 
-  constructor(private readonly place: { fileNumber: number; offset: number; synced: number; batch: number }) {}
+  constructor(
+    private readonly place: { fileNumber: number; offset: number; synced: number; batch: number },
+    private readonly sealer?: Sealer,
+  ) {}
 
-  private add(type: number, payload: Uint8Array): this {
-    const header = recordHeader({ ...this.place, offset: this.place.offset + this.bytes }, type, payload);
+  private add(type: number, plain: Uint8Array): this {
+    const offset = this.place.offset + this.bytes;
+    const payload = this.sealer?.seal(plain, recordPlace(this.place.fileNumber, offset, type)) ?? plain;
+    const header = recordHeader({ ...this.place, offset }, type, payload);
     this.parts.push(header, payload);
     this.bytes += headerBytes + payload.length;
     return this;

@@ -2,7 +2,7 @@ import { ShoalError } from '../../model/errors.js';
 import type { SnapshotMeta } from '../core/types.js';
 import { ByteWriter, WireError } from '../wire/bytes.js';
 import { decodeSnapshotMeta, encodeSnapshotMeta } from '../wire/membership.js';
-import type { Disk, DiskFile } from './disk.js';
+import type { DiskFile } from './disk.js';
 import { type FoundRecord, headerBytes, readRecord, recordHeader, recordTypes } from './record.js';
 
 // A snapshot file: one `meta` record, the state machine's chunks, one `end` record that counts them. It gets its name only when it
@@ -135,10 +135,10 @@ export async function checkSnapshot(file: DiskFile, name: string, index: number)
   return meta;
 }
 
-/** The state machine's chunks, as they were given. */
-export async function* snapshotChunks(disk: Disk, meta: SnapshotMeta): AsyncIterable<Uint8Array> {
+/** The state machine's chunks, as they were given; the file is closed at the end. */
+export async function* snapshotChunks(open: () => Promise<DiskFile>, meta: SnapshotMeta): AsyncIterable<Uint8Array> {
   const name = snapshotName(meta.index, meta.term);
-  const file = await disk.open(name);
+  const file = await open();
   try {
     for await (const part of parts(file, name, meta.index)) if (part instanceof Uint8Array) yield part;
   } finally {

@@ -2,6 +2,8 @@ import { ShoalError } from '../../model/errors.js';
 import type { Recovered } from '../core/state.js';
 import type { SnapshotMeta } from '../core/types.js';
 import type { Disk, DiskFile } from './disk.js';
+import { SealedFile } from './sealed-file.js';
+import type { Sealer } from './sealer.js';
 import { checkSnapshot, parseSnapshotName, snapshotChunks, snapshotName, writeSnapshot } from './snapshot-file.js';
 import { type LogWrite, WriteAheadLog } from './wal.js';
 
@@ -18,17 +20,23 @@ export interface IncomingSnapshot {
   file: DiskFile;
 }
 
+function asSnapshot(file: DiskFile, sealer: Sealer | undefined): DiskFile {
+  return sealer === undefined ? file : new SealedFile(file, sealer, 'snapshot');
+}
+
 /** All that a member keeps on disk: the write-ahead log, and the snapshots beside it. */
 export class RaftStorage {
   private constructor(
     private readonly disk: Disk,
     private readonly wal: WriteAheadLog,
+    private readonly sealer: Sealer | undefined,
   ) {}
 
-  /** `isNew`: nothing has ever counted in it. Throws ShoalError `failed-precondition` when something in it is damaged. */
+  /** `isNew`: nothing has ever counted in it. With a `sealer` everything in it is sealed. Throws ShoalError `failed-precondition` when something in it is damaged. */
   static async open(
     disk: Disk,
     segmentBytes: number,
+    sealer?: Sealer,
   ): Promise<{ storage: RaftStorage; recovered: Recovered; isNew: boolean }> {
     const names = await disk.list();
     for (const name of names) if (name.endsWith('.tmp')) await disk.remove(name);
@@ -40,15 +48,15 @@ export class RaftStorage {
     const newest = snapshots[0];
     if (newest !== undefined) {
       const name = snapshotName(newest.index, newest.term);
-      const file = await disk.open(name);
+      const file = asSnapshot(await disk.open(name), sealer);
       try {
         snapshot = await checkSnapshot(file, name, newest.index);
       } finally {
         await file.close();
       }
     }
-    const { wal, recovered, isNew } = await WriteAheadLog.open({ disk, segmentBytes }, snapshot);
-    const storage = new RaftStorage(disk, wal);
+    const { wal, recovered, isNew } = await WriteAheadLog.open({ disk, segmentBytes, sealer }, snapshot);
+    const storage = new RaftStorage(disk, wal, sealer);
     if (snapshot !== undefined) await storage.dropOldSnapshots(snapshot.index);
     return { storage, recovered, isNew };
   }
@@ -61,7 +69,7 @@ export class RaftStorage {
   /** Writes a snapshot beside the log; it counts from the moment this resolves. What could not be finished leaves nothing behind. */
   async saveSnapshot(meta: SnapshotMeta, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     await this.discard(writingName);
-    const file = await this.disk.open(writingName, { create: true });
+    const file = asSnapshot(await this.disk.open(writingName, { create: true }), this.sealer);
     try {
       await writeSnapshot(file, meta, chunks);
     } catch (error) {
@@ -80,7 +88,7 @@ export class RaftStorage {
 
   async receiveSnapshot(index: number, term: number, total: number): Promise<IncomingSnapshot> {
     await this.discard(receivingName);
-    const file = await this.disk.open(receivingName, { create: true });
+    const file = asSnapshot(await this.disk.open(receivingName, { create: true }), this.sealer);
     return { index, term, total, received: 0, file };
   }
 
@@ -116,12 +124,12 @@ export class RaftStorage {
 
   /** The state machine's chunks of the snapshot. */
   chunks(meta: SnapshotMeta): AsyncIterable<Uint8Array> {
-    return snapshotChunks(this.disk, meta);
+    return snapshotChunks(() => this.openSnapshot(meta), meta);
   }
 
-  /** The snapshot's file, to be sent as it is. The caller closes it; it stays readable when it is replaced meanwhile. */
-  openSnapshot(meta: SnapshotMeta): Promise<DiskFile> {
-    return this.disk.open(snapshotName(meta.index, meta.term));
+  /** The snapshot's file, to be sent as it was before it was sealed. The caller closes it; it stays readable when it is replaced meanwhile. */
+  async openSnapshot(meta: SnapshotMeta): Promise<DiskFile> {
+    return asSnapshot(await this.disk.open(snapshotName(meta.index, meta.term)), this.sealer);
   }
 
   /** Drops what `snapshot` has made unnecessary: older snapshots, and log segments with nothing after `compactTo`. */

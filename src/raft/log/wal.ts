@@ -4,7 +4,8 @@ import type { Recovered } from '../core/state.js';
 import type { Entry, HardState, SnapshotMeta } from '../core/types.js';
 import type { Disk, DiskFile } from './disk.js';
 import { readRecord } from './record.js';
-import { LogReplay } from './recovery.js';
+import { LogReplay, openedRecord } from './recovery.js';
+import type { Sealer } from './sealer.js';
 import { BatchBuilder, decodeHead, segmentName, segmentNumber } from './segment.js';
 
 export interface LogWrite {
@@ -18,6 +19,8 @@ export interface LogWrite {
 export interface WalOptions {
   disk: Disk;
   segmentBytes: number;
+  /** Of a log that is encrypted. */
+  sealer?: Sealer | undefined;
 }
 
 /** Out of room: nothing was lost, and it can be tried again. */
@@ -78,7 +81,7 @@ export class WriteAheadLog {
       .map(segmentNumber)
       .filter((number) => number !== undefined)
       .sort((left, right) => left - right);
-    const replay = new LogReplay();
+    const replay = new LogReplay(this.options.sealer);
     let file: DiskFile | undefined;
     let size = 0;
     for (const [place, number] of numbers.entries()) {
@@ -130,7 +133,8 @@ export class WriteAheadLog {
     const next = await this.options.disk.open(segmentName(nextNumber));
     try {
       const first = readRecord(await next.read(0, 1024), 0, nextNumber);
-      return first === undefined ? content : content.subarray(0, decodeHead(first.payload).previousBytes);
+      if (first === undefined) return content;
+      return content.subarray(0, decodeHead(openedRecord(first, nextNumber, this.options.sealer)).previousBytes);
     } finally {
       await next.close();
     }
@@ -154,12 +158,8 @@ export class WriteAheadLog {
   private async writeBatch(write: LogWrite): Promise<void> {
     const file = this.file as DiskFile;
     this.batch++;
-    const builder = new BatchBuilder({
-      fileNumber: this.number,
-      offset: this.bytes,
-      synced: this.bytes,
-      batch: this.batch,
-    });
+    const place = { fileNumber: this.number, offset: this.bytes, synced: this.bytes, batch: this.batch };
+    const builder = new BatchBuilder(place, this.options.sealer);
     if (write.reset !== undefined) builder.reset(write.reset);
     for (const entry of write.entries) builder.entry(entry);
     if (write.hardState !== undefined) builder.hardState(write.hardState);
@@ -181,7 +181,7 @@ export class WriteAheadLog {
     const file = await disk.open(name, { create: true });
     const place = { fileNumber: number, offset: 0, synced: 0, batch: 0 };
     const head = { number, previous: this.last, hardState: this.hardState, previousBytes };
-    const data = new BatchBuilder(place).head(head).finish();
+    const data = new BatchBuilder(place, this.options.sealer).head(head).finish();
     try {
       await file.write(0, data);
       await file.sync();
