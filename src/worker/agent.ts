@@ -11,6 +11,7 @@ import { labelNames } from './labels.js';
 import { Leftovers } from './leftovers.js';
 import { Limiter } from './limiter.js';
 import { nodeDescription } from './node-description.js';
+import { ReportBatch } from './report-batch.js';
 import { TaskController } from './task-controller.js';
 import { TaskFiles } from './task-files.js';
 import type { Workplace } from './workplace.js';
@@ -36,7 +37,7 @@ export interface AgentOptions {
   clock: Clock;
   random: Random;
   log: Logger;
-  /** Every change of a task's status, those of one moment together. Also again what the assignments show as not yet known. */
+  /** Every change of a task's status that lasts (see report-batch.ts), those of one moment together. Also again what the assignments show as not yet known. */
   report(reports: { taskID: string; status: TaskStatus }[]): void;
   /**
    * Directory in memory (tmpfs) that the engine sees under the same path: secrets and configs of tasks live there while they
@@ -64,7 +65,7 @@ class NodeAgent implements Agent {
   private readonly watch: EngineWatch;
   private readonly place: Workplace;
   private readonly listeners = new Set<() => void>();
-  private readonly reports = new Map<string, TaskStatus>();
+  private readonly reports: ReportBatch;
   private info: EngineInfo | undefined;
   /** Whether the engine can be used: what is there was looked at since it was last lost. */
   private ready = false;
@@ -74,6 +75,7 @@ class NodeAgent implements Agent {
 
   constructor(private readonly options: AgentOptions) {
     const { node, clock, random, log } = options;
+    this.reports = new ReportBatch(clock, (reports) => options.report(reports));
     this.lease = leaseOf(options.engine);
     const { engine } = this.lease;
     this.place = {
@@ -86,7 +88,7 @@ class NodeAgent implements Agent {
       looks: new Limiter(looks_max),
       images: new ImagePulls(engine),
       files: new TaskFiles(options.memoryDirectory),
-      changed: (taskID, status) => this.report(taskID, status),
+      changed: (taskID, status) => this.reports.add(taskID, status),
       gone: (taskID) => this.forget(taskID),
     };
     this.leftovers = new Leftovers(engine, log);
@@ -137,7 +139,7 @@ class NodeAgent implements Agent {
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
-    this.cancelFlush();
+    this.reports.stop();
     const ends = [...this.controllers.values()].map((controller) => controller.stop());
     ends.push(this.watch.stop(), this.leftovers.stop());
     this.lease.end();
@@ -205,20 +207,5 @@ class NodeAgent implements Agent {
   private tell(): void {
     if (this.stopped) return;
     for (const call of [...this.listeners]) call();
-  }
-
-  private cancelFlush: () => void = () => {};
-
-  /** Gathers the reports of the moment; of several states of one task only the last is told. */
-  private report(taskID: string, status: TaskStatus): void {
-    if (this.stopped) return;
-    if (this.reports.size === 0) this.cancelFlush = this.options.clock.after(0, () => this.flush());
-    this.reports.set(taskID, status);
-  }
-
-  private flush(): void {
-    const reports = [...this.reports].map(([taskID, status]) => ({ taskID, status }));
-    this.reports.clear();
-    this.options.report(reports);
   }
 }

@@ -7,7 +7,7 @@ interface Event {
   call: (() => void) | undefined;
 }
 
-// Far more than ever happen in one moment: whoever does more turns in a circle.
+// Far more than ever happen within a millisecond: whoever does more turns in a circle.
 const stepsNow_max = 100_000;
 
 /** Simulated time: what is to happen when, one thing after the other. Everything in it follows from the seed. */
@@ -16,7 +16,7 @@ export class World {
   steps = 0;
   private readonly heap: Event[] = [];
   private order = 0;
-  /** Since time last moved. */
+  /** Since the last whole millisecond began: time that moves by ever smaller amounts stands still too. */
   private stepsNow = 0;
   /** Looked at after every step. */
   check: () => void = () => {};
@@ -44,7 +44,7 @@ export class World {
       if (event === undefined || event.at_ms > until_ms) break;
       this.pop();
       if (event.call === undefined) continue;
-      this.stepsNow = event.at_ms > this.now_ms ? 0 : this.stepsNow + 1;
+      this.stepsNow = Math.floor(event.at_ms) > Math.floor(this.now_ms) ? 0 : this.stepsNow + 1;
       if (this.stepsNow > stepsNow_max) throw new Error(`time stands still at ${this.now_ms} ms`);
       this.now_ms = event.at_ms;
       this.steps++;

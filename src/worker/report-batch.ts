@@ -1,0 +1,46 @@
+import type { Clock } from '../model/clock.js';
+import { rankOf } from '../model/states.js';
+import type { TaskStatus } from '../model/types.js';
+
+/**
+ * How long a task's steps on its way to running may wait for more news: nobody acts on them, they are there to be looked at, and
+ * each batch is a Raft commit, which costs every manager a millisecond of its processor while containers are being started.
+ */
+const onTheWay_ms_max = 100;
+
+/** Gathers what is to be reported: of several states of one task only the last is told. */
+export class ReportBatch {
+  private readonly statuses = new Map<string, TaskStatus>();
+  private cancel: (() => void) | undefined;
+  private isUrgent = false;
+  private stopped = false;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly send: (reports: { taskID: string; status: TaskStatus }[]) => void,
+  ) {}
+
+  /** `running` and what comes after it is told in the next turn of the event loop, with all that was gathered. */
+  add(taskID: string, status: TaskStatus): void {
+    if (this.stopped) return;
+    this.statuses.set(taskID, status);
+    const isUrgent = rankOf(status.State) >= rankOf('running');
+    if (this.cancel !== undefined && (this.isUrgent || !isUrgent)) return;
+    this.cancel?.();
+    this.isUrgent = isUrgent;
+    this.cancel = this.clock.after(isUrgent ? 0 : onTheWay_ms_max, () => this.flush());
+  }
+
+  /** Nothing more is sent. */
+  stop(): void {
+    this.stopped = true;
+    this.cancel?.();
+  }
+
+  private flush(): void {
+    this.cancel = undefined;
+    const reports = [...this.statuses].map(([taskID, status]) => ({ taskID, status }));
+    this.statuses.clear();
+    this.send(reports);
+  }
+}
