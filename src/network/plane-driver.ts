@@ -34,7 +34,8 @@ export class PlaneDriver {
   private isDirty = false;
   private isClosed = false;
   private applying: Promise<void> | undefined;
-  private cancelWait = () => {};
+  /** Cancels the wait for a manager to catch up, or for a plane that refused; undefined while nothing is waited for. */
+  private cancelWait: (() => void) | undefined;
   private readonly stopListening: () => void;
 
   constructor(private readonly options: PlaneDriverOptions) {
@@ -49,29 +50,41 @@ export class PlaneDriver {
     for (const route of message.Routes) this.wanted.set(route.ID, route);
     this.wantedRevision = message.Revision;
     this.isDirty = true;
-    this.cancelWait();
+    if (message.Full || !this.isBehind()) this.endWait();
     this.next();
   }
 
   /** Changes nothing any more; resolves once a change that is under way has gone through. The plane is left as it is. */
   async close(): Promise<void> {
     this.isClosed = true;
-    this.cancelWait();
+    this.endWait();
     this.stopListening();
     await this.applying;
   }
 
   private next(): void {
     if (!this.isDirty || this.isClosed || this.applying !== undefined) return;
-    if (this.planeRevision === undefined || this.wantedRevision >= this.planeRevision) {
+    if (!this.isBehind()) {
       this.start();
       return;
     }
-    this.cancelWait = this.options.clock.after(patience_ms, () => this.start());
+    // Counted from the first word of the session that came too early: a busy cluster sends one often, and each would begin it anew.
+    this.cancelWait ??= this.options.clock.after(patience_ms, () => this.start());
     this.tell();
   }
 
+  /** Whether the plane has been told of more than the manager knows. */
+  private isBehind(): boolean {
+    return this.planeRevision !== undefined && this.wantedRevision < this.planeRevision;
+  }
+
+  private endWait(): void {
+    this.cancelWait?.();
+    this.cancelWait = undefined;
+  }
+
   private start(): void {
+    this.endWait();
     this.applying ??= this.applyAll().then((done) => {
       this.applying = undefined;
       if (done) this.next();
@@ -93,7 +106,7 @@ export class PlaneDriver {
     } catch (error) {
       this.options.log.error('routes could not be applied', { revision, reason: messageOf(error) });
       this.isDirty = true;
-      this.cancelWait();
+      this.endWait();
       if (!this.isClosed) this.cancelWait = this.options.clock.after(retry_ms, () => this.start());
       return false;
     }

@@ -161,6 +161,23 @@ describe('the driver of the plane', () => {
     assert.deepEqual(told.at(-1), [8, []]);
   });
 
+  it('does not wait longer for a manager that is behind because that says much', async () => {
+    driver.receive(message(10, { Full: true, Routes: [to(80, 'b')] }));
+    await plane.done();
+    driver.receive(message(4, { Full: true, Routes: [to(80, 'a')] }));
+    for (const revision of [5, 6, 7, 8]) {
+      await clock.advance(1000);
+      driver.receive(message(revision, { Routes: [to(80, `a${revision}`)] }));
+    }
+    assert.equal(plane.underWay, 0);
+    await clock.advance(1000);
+    await plane.done();
+    assert.deepEqual(plane.asked.at(-1), ['tcp/80:a8']);
+    driver.receive(message(9, { Routes: [to(80, 'c')] }));
+    await plane.done(); // it is no longer behind what the plane has
+    assert.deepEqual(told.at(-1), [9, []]);
+  });
+
   it('asks a plane that refused again, and says nothing of it before', async () => {
     driver.receive(message(1, { Full: true, Routes: [to(80, 'a')] }));
     await plane.done(new ShoalError('unavailable', 'the kernel said no'));
