@@ -105,6 +105,7 @@ export class Daemon implements Backend {
       if (member === undefined && this.#failure === '') {
         throw new ShoalError('not-a-manager', 'This node is not part of a swarm');
       }
+      await member?.drain();
       this.#member = undefined;
       this.#failure = '';
       await member?.leaveRaft();

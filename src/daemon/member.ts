@@ -1,7 +1,7 @@
 import type { Logger } from 'winston';
 import { Manager } from '../manager/composition/manager.js';
 import { tunnelService } from '../manager/tunnel/server.js';
-import { messageOf, ShoalError } from '../model/errors.js';
+import { ShoalError } from '../model/errors.js';
 import { serviceClient, serviceDefinition } from '../model/services.js';
 import { renewalTime, renewCertificate } from '../security/admission.js';
 import { Credentials, loadMaterial, saveMaterial } from '../security/credentials.js';
@@ -10,6 +10,7 @@ import { ClusterListener } from '../security/listener.js';
 import { callOnce } from '../security/rpc.js';
 import { splitHostPort } from './addresses.js';
 import { Convergence } from './convergence.js';
+import { drainNode, type Leaving, leaveRaft } from './leaving.js';
 import { NodeRecord } from './node-record.js';
 import type { Parts } from './parts.js';
 import type { NodeState, StateDirectory } from './state.js';
@@ -25,7 +26,6 @@ export interface MemberStart {
 // up, minutes after the path is whole again, and drains would not wait for that manager's nodes.
 const lastingStream = { 'grpc.keepalive_time_ms': 2_000, 'grpc.keepalive_timeout_ms': 2_000 };
 const joinRaft_ms = 20_000;
-const leaveRaft_ms = 15_000;
 const patience_ms = 2_000; // for a change of role that is under way when the node stops
 
 /** This node as part of a cluster: its cluster port, its side as a worker, and as a manager while it is one. */
@@ -309,20 +309,30 @@ export class ClusterMember {
     return this.#manager === undefined ? [...others] : [...others, own];
   }
 
+  /** Has the node's tasks stop before it leaves, as in an update. Best effort. */
+  async drain(): Promise<void> {
+    const worker = this.#worker;
+    if (worker !== undefined && !this.#isLastManager) await drainNode(this.#leaving, worker);
+  }
+
   /** Leaves the Raft group if this is a manager among others, so that they do not go on counting it. Best effort; roles change no more. */
   async leaveRaft(): Promise<void> {
     await this.#convergence.stop(patience_ms);
-    if (this.#manager === undefined || this.#manager.raft.status().members.length < 2) return;
-    const others = this.#managerAddresses().filter((address) => address !== this.state.advertiseAddress);
-    for (const address of others) {
-      try {
-        const credentials = this.#credentials.credentials({ role: 'manager' });
-        await callOnce('Membership', 'LeaveRaft', address, {}, { credentials, timeout_ms: leaveRaft_ms });
-        return;
-      } catch (error) {
-        this.#log.warn('this manager could not leave the Raft group', { through: address, reason: messageOf(error) });
-      }
-    }
+    if (this.#manager !== undefined && !this.#isLastManager) await leaveRaft(this.#leaving);
+  }
+
+  get #isLastManager(): boolean {
+    return this.#manager !== undefined && this.#manager.raft.status().members.length < 2;
+  }
+
+  get #leaving(): Leaving {
+    const own = this.state.advertiseAddress;
+    return {
+      managers: this.#managerAddresses().filter((address) => address !== own),
+      credentials: this.#credentials.credentials({ role: 'manager' }),
+      clock: this.#parts.clock,
+      log: this.#log,
+    };
   }
 
   /** Stops everything; containers run on. A leader hands over first when `handOver`. */

@@ -12,7 +12,7 @@ import { splitHostPort } from './addresses.js';
 import type { NodeState } from './state.js';
 
 /** What a member of a cluster knows of its side as a worker. */
-export type WorkerSide = Pick<NodeWorker, 'isConnected' | 'stop' | 'removeContainers'>;
+export type WorkerSide = Pick<NodeWorker, 'isConnected' | 'openGrace_ms' | 'stop' | 'removeContainers'>;
 
 export interface WorkerPlace {
   state: NodeState;

@@ -16,6 +16,7 @@ const access: ReadonlyMap<string, readonly Caller[]> = new Map([
   ['/shoal.ManagerPeers/Drained', managers],
   ['/shoal.Membership/JoinRaft', managers],
   ['/shoal.Membership/LeaveRaft', managers],
+  ['/shoal.Membership/Drain', nodes],
   ['/shoal.Raft/Messages', managers],
   ['/shoal.Raft/Stream', managers],
   ['/shoal.Tunnel/Connect', managers],

@@ -26,6 +26,8 @@ export interface Agent {
   engineError(): string;
   /** Calls back when `engineError` or the description changed; the result stops it. */
   onEngineChange(call: () => void): () => void;
+  /** Stop graces of the tasks that are not at their end, in milliseconds. */
+  openTasks(): number[];
   /** Nothing is called back and nothing done to the engine once this resolved. */
   stop(): Promise<void>;
 }
@@ -134,6 +136,10 @@ class NodeAgent implements Agent {
   onEngineChange(call: () => void): () => void {
     this.listeners.add(call);
     return () => this.listeners.delete(call);
+  }
+
+  openTasks(): number[] {
+    return [...this.controllers.values()].flatMap((controller) => controller.openGrace_ms ?? []);
   }
 
   async stop(): Promise<void> {

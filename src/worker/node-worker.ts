@@ -130,6 +130,12 @@ export class NodeWorker {
     return { Description, Addr: address, ClusterAddr: clusterAddress, EngineError: this.#agent.engineError() };
   }
 
+  /** The longest stop grace among the tasks that have not ended here; undefined when there is none. */
+  get openGrace_ms(): number | undefined {
+    const graces = this.#agent.openTasks();
+    return graces.length === 0 ? undefined : Math.max(...graces);
+  }
+
   /** Stops; the containers run on. */
   async stop(): Promise<void> {
     this.#cancelEngineReport();

@@ -4,6 +4,7 @@ import { isAfter, isFinal, rankOf } from '../model/states.js';
 import type { Task, TaskStatus } from '../model/types.js';
 import { Backoff } from './backoff.js';
 import type { Container, ContainerEvent, ContainerSummary } from './container.js';
+import { stopGrace_ms } from './container-config.js';
 import { TaskContainer } from './task-container.js';
 import { statusOf, tellsMore, unreported } from './task-status.js';
 import { type Goal, goalOf, isUp, laterGoal, nextStep, type Seen, type Step } from './task-step.js';
@@ -47,6 +48,11 @@ export class TaskController {
     this.paused = start.paused;
     this.backoff = new Backoff(place.random, retryFirst_ms, retry_ms_max);
     this.proceed();
+  }
+
+  /** How long its container may take to stop, while it is not at its end. */
+  get openGrace_ms(): number | undefined {
+    return isFinal(this.status.State) ? undefined : stopGrace_ms(this.task);
   }
 
   // ---------------------------------------------------------------- what comes in

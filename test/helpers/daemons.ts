@@ -63,6 +63,8 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
 export class Daemons {
   readonly #directories: string[] = [];
   readonly #running: Daemon[] = [];
+  /** Each daemon's engine, as it was started last. */
+  readonly engines = new Map<Daemon, SimulatedEngine>();
 
   /** Called when a daemon takes part in its group, before it knows that it does. */
   raftOpened: (place: RaftPlace) => void = () => {};
@@ -111,6 +113,7 @@ export class Daemons {
         }),
     };
     const daemon = new Daemon(parts, options, 'test');
+    this.engines.set(daemon, engine);
     this.#running.push(daemon);
     await daemon.start();
     return daemon;

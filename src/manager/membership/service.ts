@@ -1,9 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
 import { timestamp } from '../../model/clock.js';
 import { ShoalError } from '../../model/errors.js';
 import type {
   Cluster,
+  DrainRequest,
+  DrainResponseInit,
   JoinRaftRequest,
   JoinRaftResponseInit,
   LeaveRaftRequest,
@@ -60,7 +63,7 @@ function until(raft: RaftNode, clock: Clock, holds: (status: RaftStatus) => bool
   });
 }
 
-/** Joining and leaving the managers' Raft group: any manager answers, the leader does it. */
+/** Joining and leaving the managers' Raft group, which the leader does, and the drain of a node that leaves. */
 export function membershipService(parts: MembershipParts): MembershipHandlers {
   const { raft, store, dialer, identityOf, clock, log } = parts;
 
@@ -137,19 +140,16 @@ export function membershipService(parts: MembershipParts): MembershipHandlers {
     return { RaftID, Peers };
   }
 
-  async function demote(nodeID: string): Promise<void> {
+  /** Writes one field of the node's spec, unless it is that already. */
+  async function setSpec(nodeID: string, fields: { Role: 'worker' } | { Availability: 'drain' }): Promise<void> {
     const { node } = await nodeOf(nodeID);
-    if (node.Spec?.Role !== 'manager') return;
+    const Spec = { ...node.Spec, ...fields };
+    if (isDeepStrictEqual(Spec, node.Spec)) return;
     await store.propose({
       Origin: 'membership',
       Time: timestamp(clock),
       Operations: [
-        {
-          Action: 'update',
-          ID: nodeID,
-          ExpectedVersion: node.Version?.Index ?? 0,
-          Node: { ...node, Spec: { ...node.Spec, Role: 'worker' } },
-        },
+        { Action: 'update', ID: nodeID, ExpectedVersion: node.Version?.Index ?? 0, Node: { ...node, Spec } },
       ],
     });
   }
@@ -160,7 +160,7 @@ export function membershipService(parts: MembershipParts): MembershipHandlers {
     if (!keepsQuorumWithout(raft.status(), member.id)) {
       throw new ShoalError('failed-precondition', `the managers would lose their quorum without node ${nodeID}`);
     }
-    await retried(() => demote(nodeID));
+    await retried(() => setSpec(nodeID, { Role: 'worker' }));
     const isOut = (status: RaftStatus) => !status.members.some(({ id }) => id === member.id);
     await until(raft, clock, isOut, `taking node ${nodeID} out of the Raft group`);
     return {};
@@ -186,6 +186,12 @@ export function membershipService(parts: MembershipParts): MembershipHandlers {
       if (leader === undefined) return leave(NodeID);
       const credentials = dialer.credentials({ role: 'manager' });
       return callOnce('Membership', 'LeaveRaft', leader, { NodeID }, { credentials, timeout_ms: forward_ms });
+    }),
+    Drain: unary<DrainRequest, DrainResponseInit>(async (_request, call) => {
+      const { nodeID } = identityOf(call);
+      await retried(() => setSpec(nodeID, { Availability: 'drain' }));
+      log.info('a node that is about to leave is drained', { node: nodeID });
+      return {};
     }),
   };
 }

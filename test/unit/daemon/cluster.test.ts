@@ -200,6 +200,44 @@ for (const agreement of ['Raft', 'agreement without Raft'] as const) {
       assert.equal((await second.manager()!.read()).count('Node'), 2);
     });
 
+    it('stops the tasks of a node that leaves as in an update, before their containers are removed', async () => {
+      const { all } = await cluster(1, 2);
+      const [founder, leaver] = all as [Daemon, Daemon];
+      const manager = founder.manager()!;
+      await until(
+        async () => [...(await manager.read()).list('Node')].every((node) => node.Status?.State === 'ready'),
+        'all nodes are ready',
+      );
+      const Spec = complete('ServiceSpec', {
+        Name: 'web',
+        TaskTemplate: { ContainerSpec: { Image: 'web' }, Runtime: 'container' },
+        Mode: { Replicated: { Replicas: 6 } },
+        EndpointSpec: { Ports: [{ Protocol: 'tcp', TargetPort: 80, PublishedPort: 0, PublishMode: 'ingress' }] },
+      });
+      const Time = timestamp(systemClock);
+      await manager.propose({
+        Origin: 'test',
+        Time,
+        Operations: [{ Action: 'create', ID: 'w', Service: { ID: 'w', Spec } }],
+      });
+      const tasks = async () => [...(await manager.read()).list('Task')];
+      const running = async () =>
+        (await tasks()).filter(({ Status, DesiredState }) => `${Status?.State} ${DesiredState}` === 'running running');
+      await until(async () => (await running()).length === 6, 'all tasks run');
+      const nodeID = leaver.local().nodeID;
+      const before = (await tasks()).filter((task) => task.NodeID === nodeID);
+      assert.ok(before.length > 0);
+      await leaver.leave();
+      const engine = daemons.engines.get(leaver)!;
+      assert.equal(engine.containers.size, 0);
+      assert.ok((engine.counts.get('stop') ?? 0) >= before.length);
+      for (const { ID } of before) {
+        assert.equal((await manager.read()).get('Task', ID)?.Status?.State ?? 'shutdown', 'shutdown');
+      }
+      await until(async () => (await running()).length === 6, 'all tasks run elsewhere');
+      assert.ok((await running()).every((task) => task.NodeID !== nodeID));
+    });
+
     it('says which file is damaged, stays up, and lets the user give the cluster up', async () => {
       const { all } = await cluster(1, 0);
       const options = await daemons.options();
