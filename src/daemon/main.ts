@@ -18,7 +18,7 @@ import { lockStateDirectory } from './lock.js';
 import { createLog } from './log.js';
 import { type DaemonOptions, defaultDaemonOptions } from './options.js';
 import type { Parts } from './parts.js';
-import { openRaft } from './raft.js';
+import { openRaft, prepareRaft } from './raft.js';
 import { surviveErrors } from './survive.js';
 import { startWorkerSide } from './worker-side.js';
 
@@ -95,6 +95,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
     random,
     log,
     connectEngine,
+    prepareRaft,
     openRaft: (place) => openRaft(place, { clock, random, log: log.child({ part: 'raft' }) }),
     startWorker: (place) =>
       startWorkerSide(place, {

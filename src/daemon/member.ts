@@ -217,7 +217,10 @@ export class ClusterMember {
       ),
     );
     this.#checkRunning();
-    if (answer.RaftID !== this.state.raftID) await this.#directory.clearRaft();
+    if (answer.RaftID !== this.state.raftID) {
+      await this.#directory.clearRaft();
+      await this.#parts.prepareRaft(this.#directory.raft);
+    }
     await this.#record.update({ role: 'manager', raftID: answer.RaftID });
     await this.#startManager({});
     this.#log.info('the node is a manager now', { raft: answer.RaftID });

@@ -27,6 +27,8 @@ export interface Parts {
   log: Logger;
   /** A fresh byte stream to the node's own Docker Engine API. */
   connectEngine: () => Promise<Duplex>;
+  /** Makes `directory` ready for a new member: from then on `openRaft` refuses one that is empty. */
+  prepareRaft: (directory: string) => Promise<void>;
   openRaft: (place: RaftPlace) => Promise<OpenedRaft>;
   startWorker: (place: WorkerPlace) => WorkerSide;
 }

@@ -2,10 +2,15 @@ import type { Logger } from 'winston';
 import type { OpenedRaft } from '../manager/composition/manager.js';
 import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
-import { startRaft } from '../raft/driver.js';
+import { layOutRaft, startRaft } from '../raft/driver.js';
 import { nodeDisk } from '../raft/log/node-disk.js';
 import { GrpcTransport } from '../raft/transport/grpc-transport.js';
 import type { RaftPlace } from './parts.js';
+
+/** To be done before a node knows itself as a member of the group: see layOutRaft. */
+export async function prepareRaft(directory: string): Promise<void> {
+  await layOutRaft(await nodeDisk(directory));
+}
 
 /** This manager's membership of the Raft group: its log on disk, its streams on the cluster port, each with the node it is meant for. */
 export async function openRaft(
@@ -30,6 +35,7 @@ export async function openRaft(
       random,
       log,
       ...(isFirst && { bootstrap: [self] }),
+      returning: !isFirst,
       forceNewCluster,
       onFatal,
     });

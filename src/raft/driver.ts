@@ -5,21 +5,34 @@ import { membershipOf } from './core/membership.js';
 import type { Recovered } from './core/state.js';
 import type { Entry } from './core/types.js';
 import { RaftMember } from './driver/member.js';
+import type { Disk } from './log/disk.js';
+import type { Sealer } from './log/sealer.js';
 import { RaftStorage } from './log/storage.js';
 import type { Member, RaftNode } from './node.js';
 import type { RaftOptions } from './options.js';
 import { encodeMembership } from './wire/membership.js';
 
+const defaultSegmentBytes = 16 * 1024 * 1024;
+
+/**
+ * Writes the empty log of a member that is about to join a group. To be done before the member's id is: from then on it starts as
+ * `returning`, and a log that is gone is told from one that was never there.
+ */
+export async function layOutRaft(disk: Disk, sealer?: Sealer): Promise<void> {
+  const { storage } = await RaftStorage.open(disk, { segmentBytes: defaultSegmentBytes, sealer });
+  await storage.close();
+}
+
 /**
  * Starts one member of a Raft group, from what its disk holds. It takes part as soon as this resolves; a member that is alone leads
- * by then, with its whole log applied. Throws ShoalError `failed-precondition` when the disk's content is damaged.
+ * by then, with its whole log applied. Throws ShoalError `failed-precondition` when the disk's content is damaged, or gone.
  */
 export async function startRaft(options: RaftOptions): Promise<RaftNode> {
-  const { storage, recovered, isNew } = await RaftStorage.open(
-    options.disk,
-    options.segmentBytes ?? 16 * 1024 * 1024,
-    options.sealer,
-  );
+  const { storage, recovered, isNew } = await RaftStorage.open(options.disk, {
+    segmentBytes: options.segmentBytes ?? defaultSegmentBytes,
+    sealer: options.sealer,
+    mustExist: options.returning === true,
+  });
   try {
     return await startMember(options, storage, recovered, isNew);
   } catch (error) {

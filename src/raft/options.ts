@@ -24,6 +24,8 @@ export interface RaftOptions {
   onFatal?: (error: Error) => void;
   /** Of a brand-new cluster only: its first voters, the same on each of them. A member that joins later has none. */
   bootstrap?: readonly Member[];
+  /** It was made ready by `layOutRaft`, or took part already: what it voted must be there, or it does not start. */
+  returning?: boolean;
   /** The survivor of a lost majority becomes the only member; it keeps everything in its log. */
   forceNewCluster?: boolean;
   /** Length of a tick in milliseconds; the heartbeat goes out every tick. 100 when absent. */

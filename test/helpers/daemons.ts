@@ -7,7 +7,7 @@ import type { InitRequest, JoinRequest } from '../../src/api/backend.js';
 import { Daemon } from '../../src/daemon/daemon.js';
 import { type DaemonOptions, defaultDaemonOptions } from '../../src/daemon/options.js';
 import type { Parts, RaftPlace } from '../../src/daemon/parts.js';
-import { openRaft } from '../../src/daemon/raft.js';
+import { openRaft, prepareRaft } from '../../src/daemon/raft.js';
 import { startWorkerSide } from '../../src/daemon/worker-side.js';
 import { systemClock } from '../../src/model/clock.js';
 import { complete } from '../../src/model/codec.js';
@@ -94,6 +94,9 @@ export class Daemons {
       log,
       connectEngine: async () => {
         throw new ShoalError('unavailable', 'a simulated engine has no socket');
+      },
+      prepareRaft: async (directory) => {
+        if (this.group === undefined) await prepareRaft(directory);
       },
       openRaft: async (place) => {
         if (this.group === undefined) return openRaft(place, { clock: systemClock, random: systemRandom, log });

@@ -7,12 +7,23 @@ import { type FoundRecord, readRecord, recordTypes, wasDurableBeyond } from './r
 import { recordPlace, type Sealer } from './sealer.js';
 import { decodeHead, decodePosition, type SegmentHead, segmentName } from './segment.js';
 
+export const waysOut =
+  'Put it back from a copy; or, when most of the other managers are well, give this node\'s place up ("docker swarm leave --force" here, ' +
+  '"docker node demote" and "docker node rm" on another manager) and join again.';
+
+/** There is no log where one was: whom this member voted for is not known, and it could vote a second time in the same term. */
+export function missingLog(): ShoalError {
+  return new ShoalError(
+    'failed-precondition',
+    `the raft log of this manager is gone, and with it what it voted and acknowledged: the "raft" directory of its state directory is empty. ${waysOut}`,
+  );
+}
+
 /** What is on disk is not what was written: starting from it could lose what was acknowledged. */
 export function damaged(file: string, offset: number, index: number, what: string): ShoalError {
   return new ShoalError(
     'failed-precondition',
-    `the raft log is damaged: file ${file}, offset ${offset}, at entry ${index}: ${what}. ` +
-      'Put the file back from a copy; or, when other managers are well, remove this manager from the cluster, empty its state directory and join again.',
+    `the raft log is damaged: file ${file}, offset ${offset}, at entry ${index}: ${what}. ${waysOut}`,
   );
 }
 

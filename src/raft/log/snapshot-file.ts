@@ -4,6 +4,7 @@ import { ByteWriter, WireError } from '../wire/bytes.js';
 import { decodeSnapshotMeta, encodeSnapshotMeta } from '../wire/membership.js';
 import type { DiskFile } from './disk.js';
 import { type FoundRecord, headerBytes, readRecord, recordHeader, recordTypes } from './record.js';
+import { waysOut } from './recovery.js';
 
 // A snapshot file: one `meta` record, the state machine's chunks, one `end` record that counts them. It gets its name only when it
 // is whole and durable; the same bytes travel to members that are behind.
@@ -89,8 +90,7 @@ async function* records(file: DiskFile, name: string, fileNumber: number): Async
 function damagedSnapshot(name: string, offset: number, what: string): ShoalError {
   return new ShoalError(
     'failed-precondition',
-    `the raft snapshot is damaged: file ${name}, offset ${offset}: ${what}. ` +
-      'Put the file back from a copy; or, when other managers are well, remove this manager from the cluster, empty its state directory and join again.',
+    `the raft snapshot is damaged: file ${name}, offset ${offset}: ${what}. ${waysOut}`,
   );
 }
 

@@ -5,7 +5,7 @@ import type { Disk, DiskFile } from './disk.js';
 import { SealedFile } from './sealed-file.js';
 import type { Sealer } from './sealer.js';
 import { checkSnapshot, parseSnapshotName, snapshotChunks, snapshotName, writeSnapshot } from './snapshot-file.js';
-import { type LogWrite, WriteAheadLog } from './wal.js';
+import { type LogOptions, type LogWrite, WriteAheadLog } from './wal.js';
 
 const writingName = 'snapshot-writing.tmp';
 const receivingName = 'snapshot-receiving.tmp';
@@ -32,12 +32,15 @@ export class RaftStorage {
     private readonly sealer: Sealer | undefined,
   ) {}
 
-  /** `isNew`: nothing has ever counted in it. With a `sealer` everything in it is sealed. Throws ShoalError `failed-precondition` when something in it is damaged. */
+  /**
+   * `isNew`: nothing has ever counted in it. With a `sealer` everything in it is sealed. Throws ShoalError `failed-precondition` when
+   * something in it is damaged or missing.
+   */
   static async open(
     disk: Disk,
-    segmentBytes: number,
-    sealer?: Sealer,
+    options: LogOptions,
   ): Promise<{ storage: RaftStorage; recovered: Recovered; isNew: boolean }> {
+    const { sealer } = options;
     const names = await disk.list();
     for (const name of names) if (name.endsWith('.tmp')) await disk.remove(name);
     const snapshots = names
@@ -55,7 +58,7 @@ export class RaftStorage {
         await file.close();
       }
     }
-    const { wal, recovered, isNew } = await WriteAheadLog.open({ disk, segmentBytes, sealer }, snapshot);
+    const { wal, recovered, isNew } = await WriteAheadLog.open(disk, options, snapshot);
     const storage = new RaftStorage(disk, wal, sealer);
     if (snapshot !== undefined) await storage.dropOldSnapshots(snapshot.index);
     return { storage, recovered, isNew };

@@ -4,7 +4,7 @@ import type { Recovered } from '../core/state.js';
 import type { Entry, HardState, SnapshotMeta } from '../core/types.js';
 import type { Disk, DiskFile } from './disk.js';
 import { readRecord } from './record.js';
-import { LogReplay, openedRecord } from './recovery.js';
+import { LogReplay, missingLog, openedRecord } from './recovery.js';
 import type { Sealer } from './sealer.js';
 import { BatchBuilder, decodeHead, segmentName, segmentNumber } from './segment.js';
 
@@ -16,11 +16,12 @@ export interface LogWrite {
   hardState?: HardState | undefined;
 }
 
-export interface WalOptions {
-  disk: Disk;
+export interface LogOptions {
   segmentBytes: number;
   /** Of a log that is encrypted. */
   sealer?: Sealer | undefined;
+  /** There was a log once: that there is none is damage, too. */
+  mustExist?: boolean;
 }
 
 /** Out of room: nothing was lost, and it can be tried again. */
@@ -45,18 +46,23 @@ export class WriteAheadLog {
   private hardState: HardState = { term: 0, vote: 0, commit: 0 };
   private broken: unknown;
 
-  private constructor(private readonly options: WalOptions) {}
+  private constructor(
+    private readonly disk: Disk,
+    private readonly options: LogOptions,
+  ) {}
 
   /**
    * Reads what is there and makes it ready for appends. A torn tail is cut off. Throws ShoalError `failed-precondition`, naming file,
    * offset and entry, when something that was durable cannot be read.
    */
   static async open(
-    options: WalOptions,
+    disk: Disk,
+    options: LogOptions,
     snapshot: SnapshotMeta | undefined,
   ): Promise<{ wal: WriteAheadLog; recovered: Recovered; isNew: boolean }> {
-    const wal = new WriteAheadLog(options);
+    const wal = new WriteAheadLog(disk, options);
     const { replay, file, size, unfinished } = await wal.replay();
+    if (options.mustExist === true && replay.segments.length === 0) throw missingLog();
     const isNew = snapshot === undefined && replay.lastIndex === 0 && replay.hardState.term === 0;
     const dropped = replay.join(snapshot);
     // A segment that is started from here on has to begin with them.
@@ -76,7 +82,7 @@ export class WriteAheadLog {
     /** The name of a segment that was being created when the power went: nothing in it counts yet. */
     unfinished: string | undefined;
   }> {
-    const { disk } = this.options;
+    const { disk } = this;
     const numbers = (await disk.list())
       .map(segmentNumber)
       .filter((number) => number !== undefined)
@@ -109,8 +115,8 @@ export class WriteAheadLog {
   ): Promise<void> {
     const segment = replay.segments.at(-1);
     if (unfinished !== undefined) {
-      await this.options.disk.remove(unfinished);
-      await this.options.disk.syncDirectory();
+      await this.disk.remove(unfinished);
+      await this.disk.syncDirectory();
     }
     if (segment === undefined || file === undefined) {
       await this.startSegment(1, 0);
@@ -130,7 +136,7 @@ export class WriteAheadLog {
   /** Only what was there when the next segment was started counts: beyond it lies at most a write that failed. */
   private async withoutLeftovers(content: Buffer, nextNumber: number | undefined): Promise<Buffer> {
     if (nextNumber === undefined) return content;
-    const next = await this.options.disk.open(segmentName(nextNumber));
+    const next = await this.disk.open(segmentName(nextNumber));
     try {
       const first = readRecord(await next.read(0, 1024), 0, nextNumber);
       if (first === undefined) return content;
@@ -174,7 +180,7 @@ export class WriteAheadLog {
   }
 
   private async startSegment(number: number, previousBytes: number): Promise<void> {
-    const { disk } = this.options;
+    const { disk } = this;
     const name = segmentName(number);
     // One that could not be finished because the disk was full is started over.
     if ((await disk.list()).includes(name)) await disk.remove(name);
@@ -204,9 +210,9 @@ export class WriteAheadLog {
   /** Removes the segments that hold nothing after `index`. */
   async compact(index: number): Promise<void> {
     while (this.finished.length > 0 && (this.finished[0] as { maxIndex: number }).maxIndex <= index) {
-      await this.options.disk.remove(segmentName((this.finished[0] as { number: number }).number));
+      await this.disk.remove(segmentName((this.finished[0] as { number: number }).number));
       // One at a time: a gap between segments would look like damage.
-      await this.options.disk.syncDirectory();
+      await this.disk.syncDirectory();
       this.finished.shift();
     }
   }

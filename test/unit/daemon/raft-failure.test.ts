@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { Daemons, initRequest, until } from '../../helpers/daemons.js';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Daemons, initRequest, joinRequest, until } from '../../helpers/daemons.js';
 import { RaftGroup } from '../../helpers/raft-group.js';
 
 describe('a manager whose Raft cannot go on', function () {
@@ -23,6 +25,33 @@ describe('a manager whose Raft cannot go on', function () {
       assert.equal(opened, 1, 'never two at a time');
       await until(() => opened === 2 && daemon.local().error === '', 'the manager is back');
       assert.ok(daemon.manager());
+    } finally {
+      await daemons.close();
+    }
+  });
+
+  it('takes its place in no group when its log is gone: it says so, and can leave', async () => {
+    const daemons = new Daemons();
+    try {
+      const founding = await daemons.options();
+      const founder = await daemons.start(founding);
+      await founder.init(initRequest());
+      const token = (await founder.manager()!.read()).cluster()!.JoinTokens!.Manager;
+      const options = await daemons.options();
+      const joined = await daemons.start(options);
+      await joined.join(joinRequest(token, founding.listenAddress));
+      await joined.stop();
+      await rm(join(options.stateDirectory, 'raft'), { recursive: true });
+      for (let start = 0; start < 2; start++) {
+        const daemon = await daemons.start(options);
+        assert.equal(daemon.local().state, 'error');
+        assert.match(daemon.local().error, /the raft log of this manager is gone.*swarm leave --force.*join again/);
+        await assert.rejects(daemon.init({ ...initRequest(), forceNewCluster: true }), /the raft log .* is gone/);
+        if (start === 1) await daemon.leave();
+        await daemon.stop();
+      }
+      const back = await daemons.start(options);
+      assert.equal(back.local().state, 'inactive');
     } finally {
       await daemons.close();
     }

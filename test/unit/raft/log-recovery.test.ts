@@ -23,7 +23,7 @@ async function* chunks(...texts: string[]): AsyncIterable<Uint8Array> {
 }
 
 async function open(device: SimulatedDisk) {
-  const { storage, recovered } = await RaftStorage.open(device.mount(), segmentBytes);
+  const { storage, recovered } = await RaftStorage.open(device.mount(), { segmentBytes });
   const texts = recovered.entries.map(({ index, term }) => `${index}/${term}`);
   return { storage, recovered, texts };
 }
@@ -223,7 +223,7 @@ describe('the log on disk', () => {
           return { ...file, sync };
         },
       },
-      segmentBytes,
+      { segmentBytes },
     );
     broken = true;
     await assert.rejects(storage.append({ entries: [entry(1, 1)] }), { code: 'EIO' });

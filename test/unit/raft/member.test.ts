@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Logger } from 'winston';
 import { systemClock } from '../../../src/model/clock.js';
 import { seededRandom } from '../../../src/model/random.js';
-import { startRaft } from '../../../src/raft/driver.js';
+import { layOutRaft, startRaft } from '../../../src/raft/driver.js';
 import type { RaftNode } from '../../../src/raft/node.js';
 import type { RaftOptions } from '../../../src/raft/options.js';
 import type { Transport } from '../../../src/raft/transport/transport.js';
@@ -132,6 +132,18 @@ describe('a member that is alone', () => {
     await waiting;
     await assert.rejects(propose('y'), { code: 'unavailable' });
     await assert.rejects((node as RaftNode).readBarrier(), { code: 'unavailable' });
+  });
+
+  it('does not start where its log is gone, since it could vote twice in a term; a log laid out for it will do', async () => {
+    const lost = { code: 'failed-precondition', message: /the raft log of this manager is gone.*join again/ };
+    for (let attempt = 0; attempt < 2; attempt++) await assert.rejects(start({ returning: true }), lost);
+    device.put('wal-000000000001', Buffer.alloc(100));
+    await assert.rejects(start({ returning: true }), lost);
+    await assert.rejects(start({ returning: true, forceNewCluster: true }), lost);
+    device = new SimulatedDisk();
+    await layOutRaft(device.mount());
+    device.crash(seededRandom(1));
+    await start({ returning: true });
   });
 
   it('keeps one voter, and gives no id to two nodes', async () => {

@@ -27,7 +27,7 @@ async function* chunks(...parts: Uint8Array[]): AsyncIterable<Uint8Array> {
 }
 
 async function open(device: SimulatedDisk, sealer: KeyRing) {
-  return RaftStorage.open(device.mount(), 700, sealer);
+  return RaftStorage.open(device.mount(), { segmentBytes: 700, sealer });
 }
 
 async function read(storage: RaftStorage, of: SnapshotMeta): Promise<Buffer> {
