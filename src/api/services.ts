@@ -22,6 +22,7 @@ import { generateName } from './name-generator.js';
 import { resolveReferences } from './references.js';
 import type { Route } from './router.js';
 import { statusOf } from './service-status.js';
+import { checkTemplates } from './task-templates.js';
 import { outOfSequence, propose } from './transaction.js';
 
 /** Attempts of a write whose secrets or configs change while it is on its way. */
@@ -74,7 +75,7 @@ async function create(api: Api, exchange: Exchange): Promise<void> {
   const isNamed = given.Name !== '';
   for (let left = attemptsMax; ; left--) {
     const spec = withStoredDefaults(isNamed ? given : { ...given, Name: generateName(api.random) });
-    validateServiceSpec(spec);
+    checkSpec(spec);
     const checks = resolveReferences(await manager.read(), spec);
     const service: ServiceInit = { ID: id, Spec: spec, Endpoint: {}, JobStatus: jobStatus(api, spec) };
     try {
@@ -126,7 +127,7 @@ async function update(api: Api, exchange: Exchange): Promise<void> {
 function updated(api: Api, current: Service, body: ServiceSpec): Service {
   const before = current.Spec;
   const spec = withStoredDefaults(body);
-  validateServiceSpec(spec);
+  checkSpec(spec);
   if (spec.Name !== before?.Name) {
     throw new ShoalError(
       'not-supported',
@@ -146,6 +147,11 @@ function updated(api: Api, current: Service, body: ServiceSpec): Service {
     UpdateStatus: null,
     JobStatus: jobStatus(api, spec, current),
   });
+}
+
+function checkSpec(spec: ServiceSpec): void {
+  validateServiceSpec(spec);
+  checkTemplates(spec);
 }
 
 /** Docker's `rollback=previous`: the two specs change places, whatever the body says. */

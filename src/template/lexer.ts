@@ -26,7 +26,7 @@ export interface Token {
   readonly spaced: boolean;
 }
 
-const template_chars_max = 64 * 1024;
+const template_chars_max = 1024 * 1024; // room for the largest config there can be (1000 KB)
 const name = /[\p{L}_][\p{L}\p{Nd}_]*/uy;
 const number =
   /[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO]?[0-7_]+(?![\d.eE])|0[bB][01_]+|(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)/y;

@@ -83,6 +83,7 @@ class NodeAgent implements Agent {
     this.place = {
       engine,
       node,
+      description: () => nodeDescription(node.hostname, this.info),
       clock,
       random,
       log,
@@ -126,7 +127,7 @@ class NodeAgent implements Agent {
 
   async description(): Promise<NodeDescription> {
     await this.watch.tried;
-    return nodeDescription(this.options.node.hostname, this.info);
+    return this.place.description();
   }
 
   engineError(): string {

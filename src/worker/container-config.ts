@@ -1,5 +1,6 @@
 import { ShoalError } from '../model/errors.js';
 import type { GenericResource, HealthConfig, Task, TaskSpec } from '../model/types.js';
+import { expandContainer, type TemplateNode } from '../template/index.js';
 import type { ContainerConfig, HostConfig, MountConfig } from './container.js';
 import { containerLabels } from './labels.js';
 import { mountConfig } from './mounts.js';
@@ -15,16 +16,21 @@ export function stopGrace_ms(task: Task): number {
 }
 
 /**
- * What the engine is asked to create for a task. `files` are the mounts that bring in its secrets and configs. Throws
- * ShoalError `not-supported` or `invalid-argument`, naming the field, on a spec that no container can be made of.
+ * What the engine is asked to create for a task, its templates filled in. `node`: where others reach it, and what it is. `files`
+ * are the mounts that bring in its secrets and configs. Throws ShoalError `not-supported` or `invalid-argument`, naming the field,
+ * on a spec that no container can be made of.
  */
-export function containerConfig(task: Task, nodeAddress: string, files: readonly MountConfig[]): ContainerConfig {
+export function containerConfig(
+  task: Task,
+  node: { address: string; description: TemplateNode },
+  files: readonly MountConfig[],
+): ContainerConfig {
   const spec = task.Spec;
-  const container = spec?.ContainerSpec;
-  if (!spec || !container) {
+  if (!spec?.ContainerSpec) {
     throw new ShoalError('not-supported', 'TaskTemplate.ContainerSpec is missing: this node runs containers only');
   }
-  const bindings = usesHostNetwork(task) ? {} : portBindings(task, nodeAddress);
+  const container = expandContainer(task, spec.ContainerSpec, node.description);
+  const bindings = usesHostNetwork(task) ? {} : portBindings(task, node.address);
   return {
     Image: container.Image,
     Hostname: container.Hostname || undefined,

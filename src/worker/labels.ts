@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { containerName } from '../model/task-names.js';
 import type { Task, TaskSpec } from '../model/types.js';
 
 /** The labels that Docker gives a task's container, and ours: what the agent knows its containers by. */
@@ -11,11 +12,6 @@ export const labelNames = {
   nodeID: 'com.docker.swarm.node.id',
   specHash: 'shoal.spec.hash',
 } as const;
-
-/** `<service>.<slot>.<task id>`; a task without a slot (of a global service) has its node's id there. */
-export function containerName(task: Task): string {
-  return `${task.ServiceName}.${task.Slot === 0 ? task.NodeID : task.Slot}.${task.ID}`;
-}
 
 /** The user's container labels, then those that no user can take over. */
 export function containerLabels(task: Task): Record<string, string> {

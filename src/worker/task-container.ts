@@ -1,8 +1,9 @@
 import { messageOf, ShoalError } from '../model/errors.js';
+import { containerName } from '../model/task-names.js';
 import type { Task } from '../model/types.js';
 import type { Container, ContainerConfig } from './container.js';
 import { containerConfig, stopGrace_ms } from './container-config.js';
-import { containerName, labelNames, specHash } from './labels.js';
+import { labelNames, specHash } from './labels.js';
 import type { Workplace } from './workplace.js';
 
 /** One task's container on the engine: every call that is made for it. Throws what `Engine` throws. */
@@ -38,8 +39,9 @@ export class TaskContainer {
    * the engine was asked. Takes over a container of this task that is there already.
    */
   async create(signal: AbortSignal): Promise<Container | undefined> {
-    const files = this.place.files.bring(this.task);
-    const config = containerConfig(this.task, this.place.node.address, files);
+    const node = this.place.description();
+    const files = this.place.files.bring(this.task, node);
+    const config = containerConfig(this.task, { address: this.place.node.address, description: node }, files);
     const attempt = () =>
       this.place.changes.run(async () => (signal.aborted ? undefined : this.createOrTakeOver(config)));
     try {

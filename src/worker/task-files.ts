@@ -1,12 +1,20 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ShoalError } from '../model/errors.js';
+import { messageOf, ShoalError } from '../model/errors.js';
 import { isID } from '../model/ids.js';
-import type { Config, ConfigReference, FileTarget, Secret, SecretReference, Task } from '../model/types.js';
+import type { Config, ConfigReference, Driver, FileTarget, Secret, SecretReference, Task } from '../model/types.js';
+import { expandPayload, type Payloads, type TemplateNode } from '../template/index.js';
 import type { MountConfig } from './container.js';
 
 // What statfs calls the file systems that live in memory (linux/magic.h): tmpfs and ramfs.
 const inMemory = new Set([0x01021994, 0x858458f6]);
+
+/** What of a secret or a config makes its file. */
+interface Templated {
+  Data: Uint8Array;
+  Templating: Driver | null;
+}
+type Filled = (name: string, spec: Templated | null) => Uint8Array;
 
 interface TaskFile {
   /** Where the container has it. */
@@ -43,12 +51,16 @@ export class TaskFiles {
     for (const id of configIDs) this.configs.delete(id);
   }
 
-  /** Writes the task's files and says how they are mounted. Throws ShoalError, naming the one that the task cannot have. */
-  bring(task: Task): MountConfig[] {
+  /**
+   * Writes the task's files, those that are templates filled in with what `node` is, and says how they are mounted. Throws
+   * ShoalError, naming the one that the task cannot have.
+   */
+  bring(task: Task, node: TemplateNode): MountConfig[] {
     const container = task.Spec?.ContainerSpec;
+    const filled = (name: string, spec: Templated | null) => this.filled(task, node, name, spec);
     const files = [
-      ...(container?.Secrets ?? []).map((reference) => this.secretFile(reference)),
-      ...(container?.Configs ?? []).map((reference) => this.configFile(reference)),
+      ...(container?.Secrets ?? []).map((reference) => this.secretFile(reference, filled)),
+      ...(container?.Configs ?? []).map((reference) => this.configFile(reference, filled)),
     ];
     if (files.length === 0) return [];
     const folder = this.folderFor(task);
@@ -75,21 +87,76 @@ export class TaskFiles {
     for (const name of readdirSync(this.directory)) if (!taskIDs.has(name)) this.forget(name);
   }
 
-  private secretFile(reference: SecretReference): TaskFile {
+  private secretFile(reference: SecretReference, filled: Filled): TaskFile {
     const name = `secret ${reference.SecretName}`;
-    const secret = this.secrets.get(reference.SecretID);
-    if (secret === undefined) throw new ShoalError('not-found', `${name} was not given to this node`);
-    return fileOf(name, reference.File, reference.SecretName, '/run/secrets', plain(name, secret.Spec));
+    const data = filled(name, this.secretOf(reference).Spec);
+    return fileOf(name, reference.File, reference.SecretName, '/run/secrets', data);
   }
 
-  private configFile(reference: ConfigReference): TaskFile {
+  private configFile(reference: ConfigReference, filled: Filled): TaskFile {
     const name = `config ${reference.ConfigName}`;
-    const config = this.configs.get(reference.ConfigID);
-    if (config === undefined) throw new ShoalError('not-found', `${name} was not given to this node`);
+    const config = this.configOf(reference);
     if (reference.Runtime !== null) {
       throw new ShoalError('not-supported', `${name}: Runtime is not supported: allowed is File`);
     }
-    return fileOf(name, reference.File, reference.ConfigName, '', plain(name, config.Spec));
+    return fileOf(name, reference.File, reference.ConfigName, '', filled(name, config.Spec));
+  }
+
+  private secretOf(reference: SecretReference): Secret {
+    const secret = this.secrets.get(reference.SecretID);
+    if (secret === undefined) {
+      throw new ShoalError('not-found', `secret ${reference.SecretName} was not given to this node`);
+    }
+    return secret;
+  }
+
+  private configOf(reference: ConfigReference): Config {
+    const config = this.configs.get(reference.ConfigID);
+    if (config === undefined) {
+      throw new ShoalError('not-found', `config ${reference.ConfigName} was not given to this node`);
+    }
+    return config;
+  }
+
+  /** The data of one, filled in where it is a template. */
+  private filled(task: Task, node: TemplateNode, name: string, spec: Templated | null): Uint8Array {
+    const data = spec?.Data ?? new Uint8Array();
+    if (!spec?.Templating?.Name) return data;
+    if (spec.Templating.Name !== 'golang') {
+      throw new ShoalError('not-supported', `${name}: Templating.Name: ${spec.Templating.Name}: allowed is golang`);
+    }
+    let isSecret = 'Driver' in spec; // of the two, only secrets have one
+    const payloads = this.payloadsOf(task, () => {
+      isSecret = true;
+    });
+    try {
+      return expandPayload(task, node, data, payloads);
+    } catch (error) {
+      const message = messageOf(error);
+      // Go's words quote the template, and values that it came upon.
+      const told = isSecret
+        ? `${/^template: :[\d:]*/.exec(message)?.[0] ?? ''} (more would tell of a secret)`
+        : message;
+      throw new ShoalError('invalid-argument', `expanding ${name} failed: ${told}`);
+    }
+  }
+
+  /** What a template of the task may take from others: what the task has itself, as it was stored. `onSecret`: it takes a secret. */
+  private payloadsOf(task: Task, onSecret: () => void): Payloads {
+    const { Secrets: secrets = [], Configs: configs = [] } = task.Spec?.ContainerSpec ?? {};
+    return {
+      secret: (target) => {
+        const reference = secrets.find(({ File: file }) => file?.Name === target);
+        if (reference === undefined) throw new ShoalError('not-found', `secret target ${target} not found`);
+        onSecret();
+        return this.secretOf(reference).Spec?.Data ?? new Uint8Array();
+      },
+      config: (target) => {
+        const reference = configs.find(({ File: file }) => file?.Name === target);
+        if (reference === undefined) throw new ShoalError('not-found', `config target ${target} not found`);
+        return this.configOf(reference).Spec?.Data ?? new Uint8Array();
+      },
+    };
   }
 
   private folderFor(task: Task): string {
@@ -106,12 +173,6 @@ export class TaskFiles {
     }
     return folder;
   }
-}
-
-/** The data of one that is to be given as it is. */
-function plain(name: string, spec: { Data: Uint8Array; Templating: unknown } | null): Uint8Array {
-  if (spec?.Templating) throw new ShoalError('not-supported', `${name}: Templating is not supported on this node`);
-  return spec?.Data ?? new Uint8Array();
 }
 
 function fileOf(name: string, target: FileTarget | null, fallback: string, folder: string, data: Uint8Array): TaskFile {

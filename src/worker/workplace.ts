@@ -1,7 +1,7 @@
 import type { Logger } from 'winston';
 import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
-import type { TaskStatus } from '../model/types.js';
+import type { NodeDescription, TaskStatus } from '../model/types.js';
 import type { Engine } from './engine.js';
 import type { ImagePulls } from './image-pulls.js';
 import type { Limiter } from './limiter.js';
@@ -11,6 +11,8 @@ import type { TaskFiles } from './task-files.js';
 export interface Workplace {
   engine: Engine;
   node: { id: string; address: string };
+  /** What the node is, as far as its engine has told. */
+  description(): NodeDescription;
   clock: Clock;
   random: Random;
   log: Logger;

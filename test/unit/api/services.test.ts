@@ -73,6 +73,18 @@ describe('the services endpoint', () => {
     assert.equal(body.message, 'Spec.Mode.Replicated.Replicas: 4000000 is above the limit of 100000 tasks a service');
   });
 
+  it('refuses a template that cannot be filled in, with the field and Go’s words', async () => {
+    const env = (...Env: string[]) =>
+      smallSpec('a', { Labels: { tier: 'x' }, TaskTemplate: { ContainerSpec: { Image: 'i', Env } } });
+    const create = async (spec: object) => (await api.call('POST', '/services/create', spec)).status;
+    assert.equal(await create(env('A={{.Service.Labels.tier}}{{.Task.Slot}}{{.Node.Platform.OS}}')), 201);
+    const { status, body } = await api.call('POST', '/services/create', { ...env('B={{.Service.X}}'), Name: 'b' });
+    assert.equal(status, 400);
+    assert.match(body.message, /^expanding env failed: expanding env "B=.*ContainerSpec\.Env\[0\]\): template: :1:/);
+    const update = await api.call('POST', `/services/a/update?version=${await versionOf('a')}`, env('{{', 'C={{'));
+    assert.deepEqual([update.status, /Env\[1\]/.test(update.body.message)], [400, true]);
+  });
+
   it('lists with filters in both of Docker’s forms', async () => {
     await create(smallSpec('web', { Labels: { tier: 'front' } }));
     await create(smallSpec('web2', { Mode: { Global: {} } }));

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { ShoalError } from '../../../src/model/errors.js';
+import { containerName } from '../../../src/model/task-names.js';
 import type { ContainerSpecInit, TaskInit } from '../../../src/model/types.js';
 import { containerConfig } from '../../../src/worker/container-config.js';
-import { containerName } from '../../../src/worker/labels.js';
 import { ManualClock } from '../../helpers/manual-clock.js';
 import { NodeUnderTest, taskOf } from '../../helpers/node-under-test.js';
 import { SimulatedEngine } from '../../helpers/simulated-engine.js';
@@ -389,7 +389,10 @@ describe('agent', () => {
 
     it('that a container of the task is there already is taken for having made it', async () => {
       const task = taskOf(1, node.id, {});
-      const made = await engine.create(containerName(task), containerConfig(task, node.address, []));
+      const made = await engine.create(
+        containerName(task),
+        containerConfig(task, { address: node.address, description: undefined }, []),
+      );
       node.assign(task);
       await clock.advance(10);
       assert.deepEqual([node.state(task.ID), only().id], ['running', made]);

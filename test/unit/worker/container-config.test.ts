@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict';
+import { containerName } from '../../../src/model/task-names.js';
 import type { ContainerSpecInit, TaskInit, TaskSpecInit } from '../../../src/model/types.js';
 import type { ContainerConfig } from '../../../src/worker/container.js';
 import { containerConfig, stopGrace_ms } from '../../../src/worker/container-config.js';
 import { pullReference } from '../../../src/worker/image-reference.js';
-import { containerLabels, containerName, labelNames, specHash } from '../../../src/worker/labels.js';
+import { containerLabels, labelNames, specHash } from '../../../src/worker/labels.js';
 import { taskID, taskOf } from '../../helpers/node-under-test.js';
 
 const node = 'node0000000000000000000001';
+const description = { Hostname: 'host-a', Platform: { OS: 'linux', Architecture: 'x86_64' } };
 
 /** What is sent of a config: the engine is not told what is undefined. */
 const sent = (config: ContainerConfig) => JSON.parse(JSON.stringify(config)) as ContainerConfig;
 const ofTask = (container: ContainerSpecInit, init: TaskInit = {}) =>
-  sent(containerConfig(taskOf(1, node, container, init), '10.0.0.1', []));
+  sent(containerConfig(taskOf(1, node, container, init), { address: '10.0.0.1', description }, []));
 const ofSpec = (spec: TaskSpecInit) =>
   ofTask({}, { Spec: { ...spec, ContainerSpec: { Image: 'web', ...spec.ContainerSpec } } });
 
@@ -261,6 +263,81 @@ describe('the container of a task', () => {
       '9000/sctp': [{ HostIp: '', HostPort: '' }],
     });
     assert.deepEqual(Object.keys(config.ExposedPorts ?? {}).sort(), ['53/udp', '80/tcp', '9000/sctp']);
+  });
+
+  it('has its templates filled in where Docker has them, and its spec stays as it was', () => {
+    const container: ContainerSpecInit = {
+      Env: [
+        'PLAIN={',
+        'BARE',
+        'A={{.Service.Name}}/{{.Service.ID}}/{{.Service.Labels.tier}}/{{index .Service.Labels "a.b"}}',
+        'B={{.Node.ID}}/{{.Node.Hostname}}/{{.Node.Platform.OS}}/{{.Node.Platform.Architecture}}',
+        'C={{.Task.ID}}/{{.Task.Name}}/{{.Task.Slot}}',
+        'D={{join "-" .Service.Name .Task.Slot}}',
+        '{{.Task.Slot}}=the name is no template',
+      ],
+      Hostname: '{{.Service.Name}}-{{.Task.Slot}}-{{.Node.Hostname}}',
+      Args: ['{{.Task.Slot}}'],
+      Labels: { label: '{{.Task.Slot}}' },
+      Mounts: [
+        { Type: 'bind', Source: '/data/{{.Task.Slot}}', Target: '/srv/{{.Service.Name}}' },
+        {
+          Type: 'volume',
+          Source: 'data-{{.Task.Slot}}',
+          Target: '/data',
+          VolumeOptions: {
+            Labels: { slot: '{{.Task.Slot}}' },
+            DriverConfig: { Name: 'nfs', Options: { path: '/{{.Node.Hostname}}' } },
+          },
+        },
+      ],
+    };
+    const config = ofTask(container, { ServiceLabels: { tier: 'front', 'a.b': 'c' } });
+    assert.deepEqual(config.Env, [
+      'PLAIN={',
+      'BARE',
+      'A=web/service0000000000000000000/front/c',
+      `B=${node}/host-a/linux/x86_64`,
+      `C=${taskID(1)}/web.1.${taskID(1)}/1`,
+      'D=web-1',
+      '{{.Task.Slot}}=the name is no template',
+    ]);
+    assert.equal(config.Hostname, 'web-1-host-a');
+    assert.deepEqual(config.Cmd, ['{{.Task.Slot}}']);
+    assert.equal(config.Labels.label, '{{.Task.Slot}}');
+    const [bind, volume] = config.HostConfig.Mounts ?? [];
+    assert.deepEqual([bind?.Source, bind?.Target], ['/data/1', '/srv/web']);
+    assert.equal(volume?.Source, 'data-1');
+    assert.deepEqual(volume?.VolumeOptions?.Labels, { slot: '1' });
+    assert.deepEqual(volume?.VolumeOptions?.DriverConfig, { Name: 'nfs', Options: { path: '/host-a' } });
+    const again = taskOf(1, node, container, { ServiceLabels: { tier: 'other' } });
+    assert.equal(config.Labels[labelNames.specHash], specHash(again.Spec)); // what is filled in is no other spec
+  });
+
+  it('of a global service knows its node as its slot', () => {
+    assert.deepEqual(ofTask({ Env: ['S={{.Task.Slot}}'] }, { Slot: 0 }).Env, [`S=${node}`]);
+  });
+
+  it('is refused when a template in it is broken, in Go’s words and with the field', () => {
+    const broken: [ContainerSpecInit, RegExp][] = [
+      [
+        { Env: ['A=1', 'B={{.Service.Nam}}'] },
+        /: expanding env failed: expanding env "B=.*\(ContainerSpec\.Env\[1\]\): template: :1:\d+: executing.*Nam/,
+      ],
+      [{ Hostname: '{{' }, /: expanding hostname failed \(ContainerSpec\.Hostname\): template: :1/],
+      [{ Env: ['A={{.Service.Labels.absent}}'] }, /map has no entry for key "absent"/],
+      [{ Env: ['A={{secret "x"}}'] }, /function "secret" not defined/],
+      [{ Env: ['A={{.constructor}}'] }, /no entry for key "constructor"/],
+      [
+        { Mounts: [{ Type: 'volume', Source: '{{.X}}', Target: '/a' }] },
+        /: expanding mounts failed: expanding mount source "\{\{\.X\}\}" \(ContainerSpec\.Mounts\[0\]\.Source\)/,
+      ],
+      [
+        { Mounts: [{ Type: 'volume', Source: 'a', Target: '/a', VolumeOptions: { Labels: { k: '{{end}}' } } }] },
+        /expanding volume labels: expanding map entry "k" \(ContainerSpec\.Mounts\[0\]\.VolumeOptions\.Labels\)/,
+      ],
+    ];
+    for (const [container, words] of broken) assert.throws(() => ofTask(container), words);
   });
 
   it('on the host’s network binds nothing', () => {

@@ -26,6 +26,7 @@ describe('files of a task', () => {
           ID: 'c2',
           Spec: { Name: 'tpl', Data: Buffer.from('{{'), Templating: { Name: 'golang' } },
         }),
+        complete('Config', { ID: 'c3', Spec: { Name: 'odd', Data: Buffer.from('x'), Templating: { Name: 'jinja' } } }),
       ],
     );
   });
@@ -35,7 +36,8 @@ describe('files of a task', () => {
   const secret = (Name: string, SecretID = 's1', owner?: string): ContainerSpecInit => ({
     Secrets: [{ SecretID, SecretName: 'key', File: file(Name, owner) }],
   });
-  const bring = (container: ContainerSpecInit) => files.bring(taskOf(1, 'n', container));
+  const bring = (container: ContainerSpecInit) =>
+    files.bring(taskOf(1, 'n', container), { Hostname: 'host-a', Platform: null });
 
   it('are none for a task that asks for none', () => {
     assert.deepEqual(bring({}), []);
@@ -72,7 +74,7 @@ describe('files of a task', () => {
     const [mount] = bring(secret('../../../../etc/passwd'));
     assert.equal(mount?.Source, join(directory, taskID(1), '0'));
     const stranger = taskOf(1, 'n', secret('x'), { ID: '../../x' });
-    assert.throws(() => files.bring(stranger), /no directory in memory/);
+    assert.throws(() => files.bring(stranger, undefined), /no directory in memory/);
     files.forget('../../x');
   });
 
@@ -89,7 +91,11 @@ describe('files of a task', () => {
       );
     refused(secret('x', 'other'), /secret key was not given to this node/);
     refused(secret('x', 's1', 'root'), /secret key: File\.UID: "root": allowed are numbers/);
-    refused({ Configs: [{ ConfigID: 'c2', ConfigName: 'tpl' }] }, /config tpl: Templating is not supported/);
+    refused({ Configs: [{ ConfigID: 'c2', ConfigName: 'tpl' }] }, /expanding config tpl failed: template: :1/);
+    refused(
+      { Configs: [{ ConfigID: 'c3', ConfigName: 'odd' }] },
+      /config odd: Templating\.Name: jinja: allowed is golang/,
+    );
     refused(
       { Configs: [{ ConfigID: 'c1', ConfigName: 'conf', Runtime: {} }] },
       /config conf: Runtime is not supported/,
@@ -99,6 +105,44 @@ describe('files of a task', () => {
     files = new TaskFiles(undefined);
     files.assign(true, [complete('Secret', { ID: 's1', Spec: { Name: 'key' } })], []);
     refused(secret('x'), /no directory in memory/);
+  });
+
+  /** What a task with a templated config finds in it. */
+  const templated = (text: string, { Configs = [], ...container }: ContainerSpecInit = {}) => {
+    const Spec = { Name: 't', Data: Buffer.from(text), Templating: { Name: 'golang' } };
+    files.assign(false, [], [complete('Config', { ID: 'c4', Spec })]);
+    const mounts = bring({
+      ...container,
+      Configs: [...Configs, { ConfigID: 'c4', ConfigName: 't', File: file('/t') }],
+    });
+    return readFileSync(mounts.find(({ Target }) => Target === '/t')?.Source ?? '', 'utf8');
+  };
+
+  it('are filled in when they are templates, also from what the task has besides', () => {
+    assert.equal(templated('{{.Service.Name}}.{{.Task.Slot}} on {{.Node.Hostname}}\n'), 'web.1 on host-a\n');
+    assert.equal(templated('{{env "A"}}|{{env "none"}}', { Env: ['AA=2', 'A=b=c'] }), 'b=c|');
+    assert.equal(templated('pw={{secret "key.txt"}}', secret('key.txt')), `pw=${canary}`);
+    const Configs = [{ ConfigID: 'c1', ConfigName: 'conf', File: file('/etc/conf') }];
+    assert.equal(templated('{{config "/etc/conf"}}!', { Configs }), 'a=b!');
+    assert.equal(templated(`${'x'.repeat(900_000)}{{.Task.Slot}}`).length, 900_001);
+  });
+
+  it('tell nothing of a secret when a template is broken', () => {
+    const broken = (text: string, container?: ContainerSpecInit) => {
+      const words = (error: Error) => error.message.includes('expanding') && !error.message.includes(canary);
+      assert.throws(() => templated(text, container), words);
+    };
+    broken('{{range secret "key.txt"}}{{end}}', secret('key.txt'));
+    broken('{{secret "other"}}', secret('key.txt'));
+    broken('{{config "none"}}');
+    const Spec = { Name: 's', Data: Buffer.from(`{{.Nothing "${canary}"}}`), Templating: { Name: 'golang' } };
+    files.assign(false, [complete('Secret', { ID: 's2', Spec })], []);
+    assert.throws(
+      () => bring(secret('x', 's2')),
+      /^ShoalError: expanding secret key failed: template: :1:2:.*secret\)$/,
+    );
+    files.assign(false, [complete('Secret', { ID: 's2', Spec: { ...Spec, Data: Buffer.from([0xff]) } })], []);
+    assert.throws(() => bring(secret('x', 's2')), /expanding secret key failed/);
   });
 
   it('are refused on a disk when they are secret', function () {
