@@ -7,7 +7,7 @@ const predefined: ReadonlySet<string> = new Set(['host', 'bridge', 'none']);
 
 /**
  * Checks that the secrets, configs and networks a spec names exist, and writes network ids for their names (into `spec`).
- * The result holds the transaction to what was seen: it fails if one of them is changed or removed meanwhile.
+ * The result holds the transaction to what was seen: it fails if one of them is removed meanwhile.
  */
 export function resolveReferences(view: View, spec: ServiceSpec): OperationInit[] {
   const container = spec.TaskTemplate?.ContainerSpec;
@@ -18,9 +18,7 @@ export function resolveReferences(view: View, spec: ServiceSpec): OperationInit[
       const word = `${kind.toLowerCase()}${missing.length > 1 ? 's' : ''}`;
       throw new ShoalError('invalid-argument', `${word} not found: ${missing.map(({ name }) => name).join(', ')}`);
     }
-    for (const id of new Set(references.map((reference) => reference.id))) {
-      checks.push({ Action: 'check', Kind: kind, ID: id, ExpectedVersion: view.get(kind, id)?.Version?.Index ?? 0 });
-    }
+    for (const { id } of references) checks.push({ Action: 'check', Kind: kind, ID: id });
   };
   check(
     'Secret',

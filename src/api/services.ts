@@ -25,7 +25,7 @@ import { statusOf } from './service-status.js';
 import { checkTemplates } from './task-templates.js';
 import { outOfSequence, propose } from './transaction.js';
 
-/** Attempts of a write whose secrets or configs change while it is on its way. */
+/** Attempts of a write whose secrets or configs go away while it is on its way, or whose chance name is taken. */
 const attemptsMax = 5;
 
 export const serviceRoutes: readonly Route[] = [
@@ -83,7 +83,7 @@ async function create(api: Api, exchange: Exchange): Promise<void> {
       break;
     } catch (thrown) {
       const isChance = codeOf(thrown) === 'name-conflict' && !isNamed;
-      if (left <= 1 || !(isChance || isReferenceChanged(thrown, checks))) throw thrown;
+      if (left <= 1 || !(isChance || isReferenceGone(thrown, checks))) throw thrown;
     }
   }
   answerJSON(exchange, 201, exchange.minor >= 44 ? { ID: id, Warnings: null } : { ID: id });
@@ -118,7 +118,7 @@ async function update(api: Api, exchange: Exchange): Promise<void> {
       await propose(api, manager, [operation, ...checks]);
       break;
     } catch (thrown) {
-      if (left <= 1 || !isReferenceChanged(thrown, checks)) throw thrown;
+      if (left <= 1 || !isReferenceGone(thrown, checks)) throw thrown;
     }
   }
   answerJSON(exchange, 200, { Warnings: null });
@@ -185,9 +185,9 @@ function missingBody(): never {
   throw new ShoalError('invalid-argument', 'invalid JSON: got EOF while reading request body');
 }
 
-/** Whether a write may have failed only because a secret or config changed on its way; a fresh look decides. */
-function isReferenceChanged(thrown: unknown, checks: readonly unknown[]): boolean {
-  return checks.length > 0 && ['out-of-sequence', 'not-found'].includes(codeOf(thrown));
+/** Whether a write may have failed because a secret or config went away on its way; a fresh look says so in the user's words. */
+function isReferenceGone(thrown: unknown, checks: readonly unknown[]): boolean {
+  return checks.length > 0 && codeOf(thrown) === 'not-found';
 }
 
 function codeOf(thrown: unknown): string {

@@ -2,10 +2,9 @@ import { complete } from '../model/codec.js';
 import { ShoalError } from '../model/errors.js';
 import { newID } from '../model/ids.js';
 import { fromJSON, toJSON } from '../model/json.js';
-import type { Config, Secret, Service } from '../model/types.js';
+import type { Config, Secret } from '../model/types.js';
 import { checkObjectLabels } from '../model/validate/names.js';
 import { validateConfigSpec, validateSecretSpec } from '../model/validate/objects.js';
-import type { View } from '../store/view.js';
 import { type Api, answerEmpty, answerJSON, type Exchange, managerOf, readJSON, versionParameter } from './exchange.js';
 import { filtersOf } from './filters.js';
 import { find } from './lookup.js';
@@ -89,29 +88,10 @@ async function update(kind: Kind, api: Api, exchange: Exchange): Promise<void> {
   answerEmpty(exchange, 200);
 }
 
+/** A file that a service uses is refused by the store, as the removal is applied. */
 async function remove(kind: Kind, api: Api, exchange: Exchange): Promise<void> {
   const manager = managerOf(api);
-  const view = await manager.read();
-  const file = find(view, kind, exchange.params.id!);
-  const users = usersOf(view, kind, file.ID);
-  if (users.length > 0) {
-    const word = users.length > 1 ? 'services' : 'service';
-    throw new ShoalError(
-      'in-use',
-      `rpc error: code = InvalidArgument desc = ${kind.toLowerCase()} '${file.Spec?.Name}' is in use by the following ${word}: ${users.join(', ')}`,
-    );
-  }
+  const file = find(await manager.read(), kind, exchange.params.id!);
   await propose(api, manager, [{ Action: 'remove', Kind: kind, ID: file.ID }]);
   answerEmpty(exchange, 204);
-}
-
-/** Names of the services that use the file. */
-function usersOf(view: View, kind: Kind, id: string): string[] {
-  const uses = (service: Service) => {
-    const container = service.Spec?.TaskTemplate?.ContainerSpec;
-    return kind === 'Secret'
-      ? container?.Secrets.some((one) => one.SecretID === id)
-      : container?.Configs.some((one) => one.ConfigID === id);
-  };
-  return [...view.list('Service')].filter(uses).map((service) => service.Spec?.Name ?? service.ID);
 }

@@ -18,6 +18,16 @@ export class Draft {
     return change === undefined ? this.tables.get(kind, id) : (change.after as Tables[K] | undefined);
   }
 
+  *services(): Iterable<Service> {
+    for (const { ID } of this.tables.list('Service')) {
+      const service = this.get('Service', ID);
+      if (service !== undefined) yield service;
+    }
+    for (const { kind, before, after } of this.pending.values()) {
+      if (kind === 'Service' && before === undefined && after !== undefined) yield after as Service;
+    }
+  }
+
   /** Id of the object of the kind that has the name. */
   holderOfName(kind: Kind, object: Tables[Kind]): string | undefined {
     const key = nameKey(kind, object);

@@ -146,8 +146,28 @@ function withSpecVersion(service: Service, before: Service, index: number): Serv
 }
 
 function remove(draft: Draft, { kind, id }: Subject, expected: number | undefined): void {
-  matchVersion(kind, existing(draft, kind, id), expected);
+  const before = existing(draft, kind, id);
+  matchVersion(kind, before, expected);
+  if (kind === 'Secret' || kind === 'Config') refuseInUse(draft, kind, before as Tables['Secret' | 'Config']);
   draft.drop(kind, id);
+}
+
+/** A service that names a secret or config keeps it: whoever looked before the service came must not take it away after. */
+function refuseInUse(draft: Draft, kind: 'Secret' | 'Config', file: Tables['Secret' | 'Config']): void {
+  const users = [...draft.services()].filter((service) => fileIDs(service, kind).includes(file.ID));
+  if (users.length === 0) return;
+  const names = users.map((service) => service.Spec?.Name ?? service.ID).join(', ');
+  const word = users.length > 1 ? 'services' : 'service';
+  refuse(
+    'invalid-argument',
+    `rpc error: code = InvalidArgument desc = ${kind.toLowerCase()} '${file.Spec?.Name}' is in use by the following ${word}: ${names}`,
+  );
+}
+
+function fileIDs(service: Service, kind: 'Secret' | 'Config'): string[] {
+  const container = service.Spec?.TaskTemplate?.ContainerSpec;
+  if (kind === 'Secret') return (container?.Secrets ?? []).map((one) => one.SecretID);
+  return (container?.Configs ?? []).map((one) => one.ConfigID);
 }
 
 /** A report about something that is gone is dropped: what it says no longer matters to anyone. */
@@ -167,8 +187,12 @@ function observe(draft: Draft, index: number, time: string, { kind, id, object }
 }
 
 function checkVersion(draft: Draft, { kind, id }: Subject, expected: number | undefined): void {
+  if (expected === undefined) {
+    existing(draft, kind, id);
+    return;
+  }
   const version = draft.get(kind, id)?.Version?.Index ?? 0;
-  if (version !== (expected ?? 0)) refuse('out-of-sequence', `${kind.toLowerCase()} ${id} changed meanwhile`);
+  if (version !== expected) refuse('out-of-sequence', `${kind.toLowerCase()} ${id} changed meanwhile`);
 }
 
 function existing(draft: Draft, kind: Kind, id: string): Tables[Kind] {

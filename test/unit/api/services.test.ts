@@ -191,7 +191,7 @@ describe('the services endpoint', () => {
     assert.deepEqual((await api.call('GET', '/services')).body, []);
   });
 
-  it('holds a service to secrets and configs that there are, also when they change on its way', async () => {
+  it('holds a service to secrets and configs that there are, also when they change as it comes', async () => {
     const spec = (SecretID: string) =>
       smallSpec('web', {
         TaskTemplate: {
@@ -203,12 +203,12 @@ describe('the services endpoint', () => {
     const secret = (await api.call('POST', '/secrets/create', { Name: 'key', Data: 'aGk=' })).body.ID;
     let changes = 0;
     api.backend.beforePropose = () => {
-      if (changes++ >= 2) return;
+      if (changes++ > 0) return;
       const { ...object } = api.backend.view.get('Secret', secret)!;
       api.backend.commit({ Operations: [{ Action: 'update', ID: secret, Secret: object }] });
     };
     assert.equal((await api.call('POST', '/services/create', spec(secret))).status, 201);
-    assert.equal(changes, 3);
+    assert.equal(changes, 1, 'a change of its labels is no reason to refuse');
     const refused = await api.call('DELETE', '/secrets/key');
     assert.equal(refused.status, 400);
     assert.match(refused.body.message, /secret 'key' is in use by the following service: web$/);
@@ -231,6 +231,28 @@ describe('the services endpoint', () => {
     assert.deepEqual([status, body.message], [400, 'secret not found: key']);
     assert.equal(api.backend.view.count('Service'), 0);
   });
+
+  for (const kind of ['Secret', 'Config'] as const) {
+    it(`keeps a ${kind.toLowerCase()} whose service came while it was being removed`, async () => {
+      const path = `/${kind.toLowerCase()}s`;
+      const id = (await api.call('POST', `${path}/create`, { Name: 'key', Data: 'aGk=' })).body.ID;
+      const reference = { [`${kind}ID`]: id, [`${kind}Name`]: 'key', File: { Name: 'key' } };
+      api.backend.beforePropose = () => {
+        api.backend.beforePropose = undefined;
+        const TaskTemplate = { ContainerSpec: { Image: 'x', [`${kind}s`]: [reference] } };
+        api.backend.commit({
+          Operations: [{ Action: 'create', Service: { ID: 'late', Spec: { Name: 'late', TaskTemplate } } }],
+        });
+      };
+      const { status, body } = await api.call('DELETE', `${path}/${id}`);
+      assert.equal(status, 400);
+      assert.equal(
+        body.message,
+        `rpc error: code = InvalidArgument desc = ${kind.toLowerCase()} 'key' is in use by the following service: late`,
+      );
+      assert.equal((await api.call('GET', `${path}/key`)).status, 200);
+    });
+  }
 
   it('refuses a network that there is not, and leaves predefined ones as they are', async () => {
     const spec = (Target: string) =>

@@ -94,6 +94,23 @@ describe('the store', () => {
     );
   });
 
+  it('keeps secrets and configs that services name, those of the same transaction included', () => {
+    const store = new Store();
+    const file = { SecretID: 's', SecretName: 'key', File: { Name: 'key' } };
+    const user = service('web', {
+      Spec: { Name: 'web', TaskTemplate: { ContainerSpec: { Image: 'web', Secrets: [file] } } },
+    });
+    const create: OperationInit = { Action: 'create', Service: user };
+    const removeFile: OperationInit = { Action: 'remove', Kind: 'Secret', ID: 's' };
+    const inUse = /^invalid-argument: .* secret 'key' is in use by the following service: web$/;
+    assert.equal(refusal(store, [{ Action: 'create', Secret: { ID: 's', Spec: { Name: 'key' } } }]), 'accepted');
+    assert.match(refusal(store, [create, removeFile]), inUse);
+    assert.equal(refusal(store, [create]), 'accepted');
+    assert.match(refusal(store, [removeFile]), inUse);
+    const removeUser: OperationInit = { Action: 'remove', Kind: 'Service', ID: 'web' };
+    assert.equal(refusal(store, [removeUser, removeFile]), 'accepted');
+  });
+
   it('checks versions of objects that a plan relied on', () => {
     const { store } = new LocalProposer();
     refusal(store, [{ Action: 'create', Service: service('web') }]);
@@ -103,6 +120,11 @@ describe('the store', () => {
       /out-of-sequence/,
     );
     assert.equal(refusal(store, [{ Action: 'check', Kind: 'Service', ID: 'gone', ExpectedVersion: 0 }]), 'accepted');
+    assert.equal(refusal(store, [{ Action: 'check', Kind: 'Service', ID: 'web' }]), 'accepted');
+    assert.equal(
+      refusal(store, [{ Action: 'check', Kind: 'Service', ID: 'gone' }]),
+      'not-found: service gone not found',
+    );
   });
 
   it('merges task reports forward only, without touching the version', () => {
