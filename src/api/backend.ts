@@ -13,6 +13,8 @@ export interface Backend {
   leave(force: boolean): Promise<void>;
   /** Set while this node is a manager; else the API answers 503 "This node is not a swarm manager…". */
   manager(): ManagerBackend | undefined;
+  /** Calls back when this node becomes a manager, and when it is none any more. */
+  onManager(call: () => void): void;
   /** A fresh byte stream to this node's own Docker Engine API. */
   connectEngine(): Promise<Duplex>;
 }

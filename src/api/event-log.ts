@@ -16,7 +16,7 @@ export class EventLog {
     this.newHistory = newHistory;
   }
 
-  /** Listens to the manager that this node now is, or to none any more. Cheap when nothing has changed. */
+  /** Listens to the manager that this node now is, or to none any more. */
   follow(manager: ManagerBackend | undefined): void {
     if (manager === this.manager) return;
     this.unwatch?.();
@@ -27,7 +27,8 @@ export class EventLog {
     this.unwatch = manager?.watch((commit) => {
       const events = eventsOf(commit, this.now());
       if (events.length === 0) return;
-      history?.append(commit.index, events);
+      // A snapshot says what is different now, not what happened: news to whoever listens, nothing to remember.
+      if (commit.origin !== 'snapshot') history?.append(commit.index, events);
       for (const event of events) for (const call of this.listeners) call(event);
     });
   }

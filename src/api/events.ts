@@ -34,6 +34,10 @@ async function events(api: Api, exchange: Exchange): Promise<void> {
   const filters = filtersOf(exchange, filterNames);
   const since = instant(exchange, 'since');
   const until = instant(exchange, 'until');
+  await api.backend
+    .manager()
+    ?.read()
+    .catch(() => undefined); // what was committed before the request belongs to the past; without a leader as far as it is known
   const { response } = exchange;
   const upstream = await openRequest(api.engines.own.connect, {
     method: 'GET',

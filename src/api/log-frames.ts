@@ -18,7 +18,9 @@ export interface LogMessage {
 
 const headerLength = 8;
 /** Far above what an engine sends (a line is split at 16 KiB): beyond it the stream is not what we think it is. */
-const frameMax_bytes = 4 * 1024 * 1024;
+const frameMax_bytes = 1024 * 1024;
+/** A terminal may never send a line feed: what has come by then goes out as a line. */
+const lineMax_bytes = 64 * 1024;
 
 /** A frame of the multiplexed stream. */
 export function frame(stream: number, payload: Buffer): Buffer {
@@ -31,6 +33,8 @@ export function frame(stream: number, payload: Buffer): Buffer {
 /** Takes an engine's log stream apart as it comes. The stream must have been asked for with timestamps. */
 export class LogReader {
   private rest: Buffer = Buffer.alloc(0);
+  /** What went out of a terminal's line so far: the rest of it has no time stamp of its own. */
+  private unended: LogMessage | undefined;
   private readonly isRaw: boolean;
   private readonly hasDetails: boolean;
 
@@ -75,11 +79,21 @@ export class LogReader {
       at = end + 1;
     }
     this.rest = this.rest.subarray(at);
-    if (this.rest.length > frameMax_bytes) throw broken();
+    if (this.rest.length > lineMax_bytes) {
+      const part = this.parse(stdoutStream, this.rest);
+      messages.push(part);
+      this.unended = part;
+      this.rest = Buffer.alloc(0);
+    }
     return messages;
   }
 
   private parse(stream: number, payload: Buffer): LogMessage {
+    if (this.unended !== undefined) {
+      const { timestamp, details } = this.unended;
+      this.unended = undefined;
+      return { stream, timestamp, details, line: payload };
+    }
     const [timestamp, afterTime] = word(payload);
     const [details, line] = this.hasDetails ? word(afterTime) : ['', afterTime];
     return { stream, timestamp, details, line };

@@ -32,11 +32,11 @@ export class LogMerge<S> {
     this.patience_ms = patience_ms;
   }
 
-  /** Takes one more log in; it may fail only by ending. */
-  add(source: S, batches: AsyncIterable<readonly LogMessage[]>): void {
+  /** Takes one more log in, which may fail only by ending; resolves when it has. */
+  add(source: S, batches: AsyncIterable<readonly LogMessage[]>): Promise<void> {
     const slot: Slot<S> = { source, queue: [], since_ms: 0, ended: false, drained: undefined };
     this.slots.add(slot);
-    void this.pump(slot, batches);
+    return this.pump(slot, batches);
   }
 
   /** No more logs will be added: the whole ends with the last of them. */

@@ -2,6 +2,7 @@ import { ShoalError } from '../model/errors.js';
 import { isFinal } from '../model/states.js';
 import type { Task } from '../model/types.js';
 import type { Change, View } from '../store/view.js';
+import { Limiter } from '../worker/limiter.js';
 import type { ManagerBackend } from './backend.js';
 import { type Api, type Exchange, flag, managerOf } from './exchange.js';
 import { errorStream, frame, type LogMessage } from './log-frames.js';
@@ -18,6 +19,11 @@ export const logRoutes: readonly Route[] = [
 /** How long a message waits for older ones of other tasks: while following hardly noticed, else until an engine hangs. */
 const followPatience_ms = 100;
 const patience_ms = 5_000;
+/**
+ * Containers whose logs are read at a time for one request: each holds a connection and up to 64 KB. The others follow as those end; where
+ * that is never, because they are being followed, the newest tasks of so large a service are heard once an older one ends.
+ */
+const readMax = 500;
 
 /** Whose log it is, and when it is over. */
 interface Subject {
@@ -69,12 +75,16 @@ async function send(
   const merge = new LogMerge<Task>(api.clock, options.follow ? followPatience_ms : patience_ms);
   const sources = new Map<string, LogSource>();
   const failures = new Map<string, string>();
+  const turns = new Limiter(readMax);
+  const reading = new Set<Promise<void>>();
   const add = (task: Task) => {
     if (sources.has(task.ID) || !task.Status?.ContainerStatus?.ContainerID) return;
     const fail = (nodeID: string, reason: string) => failures.set(nodeID, reason);
     const source = new LogSource(task, manager, api.clock, options, fail);
     sources.set(task.ID, source);
-    merge.add(task, source.batches());
+    const read = turns.run(() => merge.add(task, source.batches()));
+    reading.add(read);
+    void read.then(() => reading.delete(read));
   };
   const unwatch = !options.follow
     ? undefined
@@ -82,6 +92,7 @@ async function send(
         for (const change of commit.changes) {
           const { after } = change as Change<'Task'>;
           if (change.kind === 'Task' && after !== undefined && subject.isOf(after)) add(after);
+          if (change.kind === 'Task' && after === undefined) sources.delete(change.id); // it ends by itself
           if (subject.isEnd(change)) merge.close();
         }
       });
@@ -101,7 +112,7 @@ async function send(
   try {
     const view = await manager.read();
     for (const task of subject.tasks(view)) add(task);
-    if (!options.follow || subject.isOver(view)) merge.close();
+    if (!options.follow || subject.isOver(view)) void Promise.all([...reading]).then(() => merge.close());
     for await (const { source, message } of merge) {
       const payload = rendered(source, message, options);
       const hasRoom = response.write(isRaw ? payload : frame(message.stream, payload));
@@ -117,8 +128,11 @@ async function send(
 
 function drained(response: Exchange['response']): Promise<void> {
   return new Promise((resolve) => {
-    response.once('drain', resolve);
-    response.once('close', resolve);
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.once('drain', done).once('close', done);
   });
 }
 

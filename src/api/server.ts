@@ -52,6 +52,7 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
     events: new EventLog(() => clock.now(), options.newHistory),
     limits: { ...defaultLimits, ...options.limits },
   };
+  backend.onManager(() => api.events.follow(backend.manager()));
   const router = new Router(routes);
   const servers: http.Server[] = [];
   const upgraded = new Set<Duplex>();
@@ -107,19 +108,12 @@ async function serve(
   const exchange = newExchange(api, request, response);
   try {
     const match = route(exchange, router);
-    await follow(api);
+    await api.engines.follow(api.backend.manager());
     if (match === undefined) await passThrough(api, exchange, api.engines.of(exchange));
     else await match.handle(api, exchange);
   } catch (thrown) {
     answerError(api, exchange, thrown);
   }
-}
-
-/** Keeps up with what this node is: a manager knows what happens in the cluster and where its containers are. */
-async function follow(api: Api): Promise<void> {
-  const manager = api.backend.manager();
-  api.events.follow(manager);
-  await api.engines.follow(manager);
 }
 
 /** A request that asks to change the protocol. We never do; an engine may. */
@@ -138,7 +132,7 @@ async function serveUpgrade(
   try {
     const match = route(exchange, router);
     if (match === undefined) {
-      await follow(api);
+      await api.engines.follow(api.backend.manager());
       await passUpgrade(exchange, api.engines.of(exchange), socket, head);
     } else if (request.method === 'GET' || request.method === 'HEAD') {
       await match.handle(api, exchange); // a client that offers HTTP/2 with every request, as curl --http2 does

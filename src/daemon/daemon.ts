@@ -24,10 +24,11 @@ export class Daemon implements Backend {
   /** Why the cluster that the state directory tells of could not be taken up. */
   #failure = '';
   #isChanging = false;
+  readonly #onManager = new Set<() => void>();
 
   constructor(parts: Parts, options: DaemonOptions, version: string) {
     this.version = version;
-    this.#parts = parts;
+    this.#parts = { ...parts, onManager: () => this.#tellOfManager() };
     this.#options = options;
     this.#directory = new StateDirectory(options.stateDirectory);
     this.#log = parts.log.child({ part: 'daemon' });
@@ -39,7 +40,7 @@ export class Daemon implements Backend {
       const state = await this.#directory.load();
       if (state === undefined) return;
       this.#log.info('coming back', { node: state.nodeID, cluster: state.clusterID, role: state.role });
-      this.#member = await ClusterMember.start(this.#parts, this.#directory, state);
+      this.#become(await ClusterMember.start(this.#parts, this.#directory, state));
     } catch (error) {
       this.#failure = messageOf(error);
       this.#log.error('the node could not take up its place in the cluster', { error });
@@ -49,7 +50,7 @@ export class Daemon implements Backend {
   /** Stops as a member; containers run on. A leader hands over first. */
   async stop(): Promise<void> {
     await this.#member?.stop({ handOver: true });
-    this.#member = undefined;
+    this.#become(undefined);
   }
 
   /** Id of the cluster that this node is a member of; '' of none. */
@@ -77,6 +78,21 @@ export class Daemon implements Backend {
     return this.#member?.manager;
   }
 
+  onManager(call: () => void): void {
+    this.#onManager.add(call);
+  }
+
+  #tellOfManager(): void {
+    for (const call of this.#onManager) call();
+  }
+
+  /** The member that the node is from now on; it may have become a manager before anybody could ask it. */
+  #become<M extends ClusterMember | undefined>(member: M): M {
+    this.#member = member;
+    this.#tellOfManager();
+    return member;
+  }
+
   connectEngine(): Promise<Duplex> {
     return this.#parts.connectEngine();
   }
@@ -85,16 +101,14 @@ export class Daemon implements Backend {
     return this.#exclusively(async () => {
       if (request.forceNewCluster) return this.#forceNewCluster();
       this.#refuseMember();
-      this.#member = await foundCluster(this.#parts, this.#directory, this.#options, request);
-      return this.#member.state.nodeID;
+      return this.#become(await foundCluster(this.#parts, this.#directory, this.#options, request)).state.nodeID;
     });
   }
 
   join(request: JoinRequest): Promise<void> {
     return this.#exclusively(async () => {
       this.#refuseMember();
-      this.#member = await joinAsMember(this.#parts, this.#directory, this.#options, request);
-      await this.#arrived(this.#member);
+      await this.#arrived(this.#become(await joinAsMember(this.#parts, this.#directory, this.#options, request)));
     });
   }
 
@@ -106,7 +120,7 @@ export class Daemon implements Backend {
         throw new ShoalError('not-a-manager', 'This node is not part of a swarm');
       }
       await member?.drain();
-      this.#member = undefined;
+      this.#become(undefined);
       this.#failure = '';
       await member?.leaveRaft();
       await member?.leave();
@@ -169,10 +183,11 @@ export class Daemon implements Backend {
       );
     }
     await this.#member?.stop({ handOver: false });
-    this.#member = undefined;
-    this.#member = await ClusterMember.start(this.#parts, this.#directory, state, { forceNewCluster: true });
-    await this.#member.manager!.ready(joined_ms);
-    await this.#member.manager!.demoteOthers();
+    this.#become(undefined);
+    const how = { forceNewCluster: true };
+    const member = this.#become(await ClusterMember.start(this.#parts, this.#directory, state, how));
+    await member.manager!.ready(joined_ms);
+    await member.manager!.demoteOthers();
     this.#failure = '';
     this.#log.warn('this manager is the only one of the cluster now', { node: state.nodeID });
     return state.nodeID;

@@ -270,6 +270,7 @@ export class ClusterMember {
     if (this.#convergence.isStopped) await manager.stop();
     this.#checkRunning();
     this.#manager = manager;
+    this.#parts.onManager?.();
     manager.raft.onStatus(({ members }) => {
       if (this.#isOut || members.length === 0 || members.some(({ id }) => id === raftID)) return;
       this.#isOut = true; // what the node is to be now, its next certificate says
@@ -287,6 +288,7 @@ export class ClusterMember {
   async #stopManager(): Promise<void> {
     const manager = this.#manager;
     this.#manager = undefined;
+    this.#parts.onManager?.();
     await manager?.stop();
   }
 

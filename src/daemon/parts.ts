@@ -31,4 +31,6 @@ export interface Parts {
   prepareRaft: (directory: string) => Promise<void>;
   openRaft: (place: RaftPlace) => Promise<OpenedRaft>;
   startWorker: (place: WorkerPlace) => WorkerSide;
+  /** The member has become a manager, or is none any more. */
+  onManager?: () => void;
 }

@@ -56,7 +56,7 @@ export class Store implements View, StateMachine {
     }
     const { verdict, changes } = applyTransaction(this.tables, index, transaction);
     this.tables.index = index;
-    if (changes.length > 0) this.tell({ index, changes, origin: transaction.Origin });
+    if (changes.length > 0) this.tell({ index, changes, origin: transaction.Origin, time: transaction.Time });
     return verdict;
   }
 
@@ -77,7 +77,7 @@ export class Store implements View, StateMachine {
     next.index = index;
     const changes = await differences(this.tables, next);
     this.tables = next;
-    if (changes.length > 0) this.tell({ index, changes, origin: 'snapshot' });
+    if (changes.length > 0) this.tell({ index, changes, origin: 'snapshot', time: '' });
   }
 
   /** One commit after the other, to every watcher, even when a watcher applies the next one itself (as without Raft it can). */

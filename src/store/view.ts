@@ -53,6 +53,8 @@ export interface Commit {
   index: number;
   changes: readonly Change[];
   origin: string;
+  /** RFC 3339: Transaction.Time; empty of a snapshot, which does not say when what happened. */
+  time: string;
 }
 
 /** How a proposed transaction ended when it was applied; the same on every manager. */

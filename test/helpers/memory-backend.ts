@@ -16,7 +16,8 @@ export class MemoryBackend implements Backend {
   readonly proposer = new LocalProposer();
   readonly calls: unknown[] = [];
   state: LocalNode['state'] = 'inactive';
-  isManager = false;
+  private managing = false;
+  private readonly onManagers: (() => void)[] = [];
   hasLeader = true;
   /** Sockets of engines: '' is this node's own. */
   readonly engines = new Map<string, string>();
@@ -80,6 +81,17 @@ export class MemoryBackend implements Backend {
       error: '',
       remoteManagers: isIn ? [{ NodeID: localNodeID, Addr: '10.0.0.1:2377' }] : [],
     };
+  }
+
+  get isManager(): boolean {
+    return this.managing;
+  }
+  set isManager(is: boolean) {
+    this.managing = is;
+    for (const call of this.onManagers) call();
+  }
+  onManager(call: () => void): void {
+    this.onManagers.push(call);
   }
 
   async init(request: InitRequest): Promise<string> {

@@ -25,6 +25,8 @@ const types: Partial<Record<Kind, ClusterEvent['Type']>> = {
  * what to what). Changes that no client would see give none.
  */
 export function eventsOf(commit: Commit, now_ms: number): ClusterEvent[] {
+  const said_ms = Date.parse(commit.time);
+  const at_ms = Number.isNaN(said_ms) ? now_ms : said_ms; // of an entry that is applied again after a restart: when it happened
   return commit.changes.flatMap((change) => {
     const Type = types[change.kind];
     if (Type === undefined) return [];
@@ -37,8 +39,8 @@ export function eventsOf(commit: Commit, now_ms: number): ClusterEvent[] {
         Action,
         Actor: { ID: change.id, Attributes },
         scope: 'swarm',
-        time: Math.floor(now_ms / 1000),
-        timeNano: now_ms * 1e6,
+        time: Math.floor(at_ms / 1000),
+        timeNano: at_ms * 1e6,
       },
     ];
   });

@@ -18,7 +18,6 @@ describe('the events endpoint', () => {
       response.writeHead(200, { 'Content-Type': 'application/json' });
       response.flushHeaders();
     };
-    await api.call('GET', '/services');
   });
   afterEach(() => api.stop());
 
@@ -77,6 +76,28 @@ describe('the events endpoint', () => {
     assert.match(text, /"Type":"secret","Action":"create"/);
     assert.ok(text.endsWith(own));
     assert.match(engine.asked[0]!.url, /^\/events\?since=0&until=/);
+  });
+
+  it('remembers what happened before anybody asked, and when, also of entries that are applied again', async () => {
+    api.backend.commit({
+      Operations: [{ Action: 'create', Service: { ID: 'early', Spec: { Name: 'early' } } }],
+      Time: '2026-01-02T03:04:05.678Z',
+    });
+    const events = await follow(`?since=0&until=2000000000&${filters({ type: ['service'] }).slice(1)}`);
+    stream!.end();
+    const event = JSON.parse(await events.ended());
+    assert.deepEqual(
+      [event.Actor.Attributes.name, event.time, event.timeNano],
+      ['early', 1767323045, 1767323045678 * 1e6],
+    );
+  });
+
+  it('forgets when the node is no manager any more', async () => {
+    await api.call('POST', '/secrets/create', { Name: 's', Data: 'aGk=' });
+    api.backend.isManager = false;
+    const events = await follow('?since=0&until=2000000000');
+    stream!.end(own);
+    assert.equal(await events.ended(), own);
   });
 
   it('filters the cluster’s events as the engine filters its own', async () => {

@@ -54,6 +54,23 @@ describe('reading an engine’s log stream', () => {
     );
   });
 
+  it('holds little of a terminal’s line that never ends, and keeps its time', () => {
+    const reader = new LogReader({ isRaw: true, hasDetails: false });
+    const long = 'x y '.repeat(25_000);
+    const messages = [`${at(1)} ${long}`, long, `end\n${at(2)} next\n`].flatMap((text) =>
+      reader.push(Buffer.from(text)),
+    );
+    assert.deepEqual(
+      messages.map((one) => [one.timestamp, one.line.length]),
+      [
+        [at(1), long.length],
+        [at(1), long.length],
+        [at(1), 4],
+        [at(2), 5],
+      ],
+    );
+  });
+
   it('refuses what is no log stream', () => {
     const read = (bytes: Buffer) => () => new LogReader({ isRaw: false, hasDetails: false }).push(bytes);
     assert.throws(read(Buffer.from('HTTP/1.1 200 OK')), /broken log stream/);
@@ -226,6 +243,52 @@ describe('the logs endpoints', () => {
     await until('from the new one');
     await until('after the break');
     assert.deepEqual(framesOf(bytes).sort(), ['1:after the break', '1:first', '2:from the new one']);
+    answer.on('error', () => undefined);
+    request.destroy();
+  });
+
+  it('read only so many containers at a time, and all in the end', async () => {
+    const open = new Set<http.ServerResponse>();
+    let most = 0;
+    here.handle = (request, response) => {
+      open.add(response);
+      most = Math.max(most, open.size);
+      response.writeHead(200);
+      const number = Number(/t(\d+)/.exec(request.url!)![1]);
+      setTimeout(() => {
+        open.delete(response);
+        response.end(entry(stdoutStream, number % 60, `from ${number}`));
+      }, 20);
+    };
+    for (let number = 0; number < 700; number++) task(`t${number}`, localNodeID, 'complete');
+    const { frames } = await logs('/services/web/logs?stdout=1');
+    assert.equal(new Set(frames).size, 700);
+    assert.ok(most <= 500, `${most} at a time`);
+  });
+
+  it('hold little of what engines send while the client does not read', async () => {
+    let sent = 0;
+    const line = entry(stdoutStream, 1, 'x'.repeat(16_000));
+    here.handle = (_request, response) => {
+      response.writeHead(200);
+      const more = () => {
+        while (!response.destroyed && sent < 500e6) {
+          sent += line.length;
+          if (!response.write(line)) return response.once('drain', more);
+        }
+        return undefined;
+      };
+      more();
+    };
+    task('t1', localNodeID);
+    const request = http.get({ socketPath: api.socket, path: '/services/web/logs?stdout=1&follow=1', agent: false });
+    const [answer] = (await once(request, 'response')) as [http.IncomingMessage];
+    answer.pause();
+    for (let before = -1; before !== sent; ) {
+      before = sent;
+      for (let turn = 0; turn < 200; turn++) await settled();
+    }
+    assert.ok(sent < 50e6, `${sent} bytes were taken from the engine`);
     answer.on('error', () => undefined);
     request.destroy();
   });

@@ -41,7 +41,7 @@ class Objects implements View {
       else objects.set(id, after);
     }
     this.index += 1;
-    return { index: this.index, changes, origin: '' };
+    return { index: this.index, changes, origin: '', time: '' };
   }
 
   private of<K extends Kind>(kind: K): Map<string, Tables[K]> {
