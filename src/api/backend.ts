@@ -28,10 +28,10 @@ export interface LocalNode {
   remoteManagers: readonly { NodeID: string; Addr: string }[];
 }
 
-/** Body of POST /swarm/init, already checked. */
+/** Body of POST /swarm/init, checked but for the addresses, which are as the user wrote them ('' for what was left out). */
 export interface InitRequest {
-  listenAddress: string; // host:port
-  advertiseAddress: string; // host or host:port (else the port it listens on), or '' to detect
+  listenAddress: string;
+  advertiseAddress: string;
   dataPathAddress: string;
   dataPathPort: number;
   defaultAddressPool: readonly string[];
@@ -44,7 +44,7 @@ export interface JoinRequest {
   listenAddress: string;
   advertiseAddress: string;
   dataPathAddress: string;
-  remoteAddresses: readonly string[]; // host:port, tried in turn
+  remoteAddresses: readonly string[]; // tried in turn
   token: string;
   availability: 'active' | 'pause' | 'drain';
 }

@@ -1,7 +1,9 @@
+import { ShoalError } from '../model/errors.js';
 import type { Task } from '../model/types.js';
 import type { Commit } from '../store/view.js';
+import { Limiter } from '../worker/limiter.js';
 import type { Backend, ManagerBackend } from './backend.js';
-import type { Connect } from './engine.js';
+import { type Connect, getJSON } from './engine.js';
 import { EngineVersion } from './engine-version.js';
 import type { Exchange } from './exchange.js';
 import { decodeSegments } from './router.js';
@@ -14,8 +16,10 @@ export interface Engine {
   version: EngineVersion;
 }
 
-/** Exec ids are made by engines and name no container; those of other nodes' engines are remembered, the oldest forgotten. */
+/** Exec ids are made by engines and name no container; whose they are is remembered, the oldest forgotten. */
 const execsMax = 10_000;
+/** Engines that are asked at a time for an exec that nobody here has heard of. */
+const asksMax = 32;
 /** As many characters of a container's id as `docker ps` shows; fewer could be meant for one of this node's. */
 const idLength = 12;
 
@@ -60,16 +64,38 @@ export class Engines {
   }
 
   /** The engine that has what the request's path names; this node's own for all it does not know of. */
-  of(exchange: Exchange): Engine {
+  async of(exchange: Exchange): Promise<Engine> {
     const [kind, reference = ''] = decodeSegments(exchange.path);
-    const node =
-      kind === 'exec' ? this.nodeOfExec.get(reference) : kind === 'containers' ? this.nodeOfContainer(reference) : '';
-    return node ? this.at(node) : this.own;
+    if (kind === 'exec') return this.ofExec(reference);
+    const node = kind === 'containers' ? this.nodeOfContainer(reference) : '';
+    return node === '' ? this.own : this.at(node);
+  }
+
+  /** The engine that made an exec. One that was made through another manager is looked for at the nodes that have tasks. */
+  private async ofExec(id: string): Promise<Engine> {
+    const known = this.nodeOfExec.get(id);
+    if (known !== undefined) return known === '' ? this.own : this.at(known);
+    const others = new Set(this.nodeOfTask.values());
+    others.delete(this.backend.local().nodeID);
+    if (others.size === 0 || !/^[0-9a-f]{64}$/.test(id)) return this.own;
+    const turns = new Limiter(asksMax);
+    const askOthers = () => Promise.any([...others].map((nodeID) => turns.run(() => this.asked(this.at(nodeID), id))));
+    const found = await this.asked(this.own, id)
+      .catch(askOthers)
+      .catch(() => undefined);
+    if (found !== undefined) this.rememberExec(id, found);
+    return found ?? this.own;
+  }
+
+  /** The engine, if it knows the exec; throws otherwise. */
+  private async asked(engine: Engine, exec: string): Promise<Engine> {
+    const { response } = await getJSON(engine.connect, `/exec/${exec}/json`);
+    if (response.statusCode !== 200) throw new ShoalError('not-found', `no exec ${exec}`);
+    return engine;
   }
 
   /** Remembers whose engine made an exec. */
   rememberExec(id: string, engine: Engine): void {
-    if (engine === this.own) return;
     this.nodeOfExec.set(id, engine.nodeID);
     if (this.nodeOfExec.size > execsMax) {
       const [oldest] = this.nodeOfExec.keys();

@@ -109,7 +109,7 @@ async function serve(
   try {
     const match = route(exchange, router);
     await api.engines.follow(api.backend.manager());
-    if (match === undefined) await passThrough(api, exchange, api.engines.of(exchange));
+    if (match === undefined) await passThrough(api, exchange, await api.engines.of(exchange));
     else await match.handle(api, exchange);
   } catch (thrown) {
     answerError(api, exchange, thrown);
@@ -133,7 +133,7 @@ async function serveUpgrade(
     const match = route(exchange, router);
     if (match === undefined) {
       await api.engines.follow(api.backend.manager());
-      await passUpgrade(exchange, api.engines.of(exchange), socket, head);
+      await passUpgrade(exchange, await api.engines.of(exchange), socket, head);
     } else if (request.method === 'GET' || request.method === 'HEAD') {
       await match.handle(api, exchange); // a client that offers HTTP/2 with every request, as curl --http2 does
     } else {

@@ -4,7 +4,6 @@ import { ShoalError } from '../model/errors.js';
 import { fromJSON, toJSON } from '../model/json.js';
 import { withSwarmDefaults } from '../model/validate/defaults.js';
 import { validateSwarmSpec } from '../model/validate/swarm.js';
-import { clusterPort, hostAddress, isWildcard, remoteAddress, systemInterfaces } from './addresses.js';
 import type { InitRequest, ManagerBackend } from './backend.js';
 import { Body } from './body.js';
 import {
@@ -58,7 +57,7 @@ async function init(api: Api, exchange: Exchange): Promise<void> {
 async function join(api: Api, exchange: Exchange): Promise<void> {
   const body = new Body(await readJSON(api, exchange));
   checkInactive(api);
-  const remoteAddresses = body.strings('RemoteAddrs').map((one, at) => remoteAddress(`RemoteAddrs[${at}]`, one));
+  const remoteAddresses = body.strings('RemoteAddrs');
   if (remoteAddresses.length === 0) {
     throw new ShoalError('invalid-argument', 'at least 1 RemoteAddr is required to join (RemoteAddrs)');
   }
@@ -78,24 +77,12 @@ function checkInactive(api: Api): void {
   );
 }
 
-/** The addresses of this node that both init and join take. */
+/** The addresses of this node that both init and join take; what they mean on this machine the daemon finds out. */
 function ownAddresses(body: Body) {
-  const listen = body.string('ListenAddr') || `0.0.0.0:${clusterPort}`;
-  const advertise = body.string('AdvertiseAddr');
-  const dataPath = body.string('DataPathAddr');
-  const advertiseAddress = advertise === '' ? '' : hostAddress('AdvertiseAddr', advertise, systemInterfaces);
-  if (isWildcard(advertiseAddress)) {
-    throw new ShoalError(
-      'invalid-argument',
-      'AdvertiseAddr: advertise address must be a non-zero IP address or network interface (with optional port number)',
-    );
-  }
-  const dataPathAddress = dataPath === '' ? '' : hostAddress('DataPathAddr', dataPath, systemInterfaces);
   return {
-    listenAddress: hostAddress('ListenAddr', listen, systemInterfaces, clusterPort),
-    advertiseAddress,
-    // an address alone; the port is DataPathPort's
-    dataPathAddress: isIP(dataPathAddress) !== 0 ? dataPathAddress : dataPathAddress.replace(/^\[?(.+?)\]?:\d+$/, '$1'),
+    listenAddress: body.string('ListenAddr'),
+    advertiseAddress: body.string('AdvertiseAddr'),
+    dataPathAddress: body.string('DataPathAddr'),
   };
 }
 

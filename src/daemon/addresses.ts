@@ -14,9 +14,10 @@ export const defaultPort = 2377;
 const unsaid = ['', `0.0.0.0:${defaultPort}`];
 
 // The refusals below are Docker's (moby daemon/cluster/listen_addr.go).
-const badListen = 'listen address must be an IP address or network interface (with optional port number)';
-const badAdvertise = 'advertise address must be a non-zero IP address or network interface (with optional port number)';
-const badDataPath = 'must specify a valid IP address or interface name';
+const badListen = 'listen address must be an IP address or network interface (with optional port number) (ListenAddr)';
+const badAdvertise =
+  'advertise address must be a non-zero IP address or network interface (with optional port number) (AdvertiseAddr)';
+const badDataPath = 'must specify a valid IP address or interface name (DataPathAddr)';
 const advice = ' - specify one with --advertise-addr';
 
 const bad = (message: string) => new ShoalError('invalid-argument', message);
@@ -29,7 +30,7 @@ export function joinHostPort({ host, port }: HostPort): string {
 /** Takes `host`, `host:port`, `[v6]`, `[v6]:port` or a plain IPv6 address apart. Throws `invalid-argument` saying `complaint`. */
 export function splitHostPort(text: string, port: number, complaint: string): HostPort {
   if (isIP(text)) return { host: text, port };
-  const parts = /^(?:\[([^[\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text);
+  const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text);
   const given = parts?.[3] === undefined ? port : Number(parts[3]);
   if (parts === null || given > 65_535) throw bad(complaint);
   return { host: parts[1] ?? parts[2]!, port: given };
@@ -117,6 +118,17 @@ export function advertiseAddress(
   }
   if (!isUnspecified(listen.host)) return listen;
   return { host: seen ?? systemAddress(interfaces), port: listen.port };
+}
+
+/** Addresses of managers to join, as `host`, `host:port` or `tcp://host:port`. Throws `invalid-argument` that names the one that is none. */
+export function remoteAddresses(asked: readonly string[]): HostPort[] {
+  return asked.map((text, at) => {
+    const complaint = `RemoteAddrs[${at}]: must be HOST or HOST:PORT`;
+    const remote = splitHostPort(text.replace(/^tcp:\/\//, ''), defaultPort, complaint);
+    const isName = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$/.test(remote.host);
+    if (remote.port === 0 || (isIP(remote.host) === 0 && !isName)) throw bad(complaint);
+    return remote;
+  });
 }
 
 /** The address for traffic between containers; '' when none was asked for. */

@@ -7,11 +7,10 @@ import { parseJoinToken } from '../security/tokens.js';
 import {
   advertiseAddress,
   dataPathAddress,
-  defaultPort,
   type HostPort,
   joinHostPort,
   listenAddress,
-  splitHostPort,
+  remoteAddresses,
 } from './addresses.js';
 import { ClusterMember } from './member.js';
 import type { DaemonOptions } from './options.js';
@@ -54,11 +53,7 @@ export async function joinAsMember(
 ): Promise<ClusterMember> {
   parseJoinToken(request.token);
   const interfaces = networkInterfaces();
-  const complaint = 'remote address: must be HOST or HOST:PORT';
-  const remotes = request.remoteAddresses.map((text) => splitHostPort(text, defaultPort, complaint));
-  if (remotes.length === 0) {
-    throw new ShoalError('invalid-argument', 'RemoteAddrs: at least one address of a manager is needed');
-  }
+  const remotes = remoteAddresses(request.remoteAddresses);
   const listen = listenAddress(request.listenAddress, options.listenAddress, interfaces);
   const dataPath = dataPathAddress(request.dataPathAddress, interfaces);
   const advertised = (seen: string) =>

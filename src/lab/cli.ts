@@ -3,6 +3,7 @@ import { messageOf, ShoalError } from '../model/errors.js';
 import { shoalCommand } from './daemon-command.js';
 import type { Host } from './host.js';
 import { Lab } from './lab.js';
+import { answersPing } from './probe.js';
 import { runShown, tryRun } from './run.js';
 
 /** `shoal lab …`: several hosts, each with a Docker Engine and a Shoal daemon, on one Linux machine. */
@@ -109,14 +110,16 @@ async function down(options: { name: string }): Promise<void> {
 
 async function status(options: { name: string }): Promise<void> {
   const { hosts } = opened(options.name);
-  console.log(`${'HOST'.padEnd(8)}${'ADDRESS'.padEnd(14)}${'HOST IS'.padEnd(9)}${'DAEMON IS'.padEnd(11)}SOCKETS`);
+  const row = (cells: readonly string[]) => console.log(cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(''));
+  row(['HOST', 'ADDRESS', 'HOST IS', 'ENGINE IS', 'DAEMON IS', 'SOCKETS']);
+  const word = (isUp: boolean) => (isUp ? 'up' : 'down');
   for (const host of hosts) {
-    const daemon = (await host.isDaemonUp()) ? 'up' : 'down';
-    console.log(
-      `${host.name.padEnd(8)}${host.address.padEnd(14)}${(host.isUp() ? 'up' : 'down').padEnd(9)}${daemon.padEnd(11)}${host.apiSocket} ${host.engineSocket}`,
-    );
+    const [engine, daemon] = await Promise.all([answersPing(host.engineSocket), host.isDaemonUp()]);
+    const sockets = `${host.apiSocket} ${host.engineSocket}`;
+    row([host.name, host.address, word(host.isUp()), word(engine), word(daemon), sockets]);
   }
 }
+const widths = [8, 14, 9, 11, 11];
 
 async function execute(name: string, command: string[], options: { name: string }): Promise<void> {
   const lab = Lab.open(options.name);

@@ -21,7 +21,7 @@ describe('shoal lab', function () {
   it('builds hosts, says what is up and how to use it', async () => {
     const up = await shoalLab('up', '2', '--no-daemon', '--name', name);
     assert.equal(up.code, 0, up.stderr);
-    assert.match(up.stdout, /node1 +10\.99\.0\.11 +up +down/);
+    assert.match(up.stdout, /node1 +10\.99\.0\.11 +up +up +down/);
     assert.match(up.stdout, new RegExp(`End it: +shoal lab down --name ${name}`));
   });
 
@@ -62,6 +62,10 @@ describe('shoal lab', function () {
     const socket = new Layout(name).host(1).engineSocket;
     await shoalLab('exec', '--name', name, 'node1', 'sh', '-c', 'kill -9 $(cat /run/docker.pid)');
     await eventually(async () => ((await answersPing(socket)) ? 'the engine lives on' : undefined));
+    assert.match(
+      (await shoalLab('status', '--name', name)).stdout,
+      /node1 +10\.99\.0\.11 +up +down +down .*\nnode2 +\S+ +up +up/,
+    );
     assert.match((await shoalLab('start', '--name', name, 'node1')).stdout, /node1 up +node2 up/);
     assert.ok(await answersPing(socket));
   });

@@ -91,9 +91,9 @@ describe('merging logs', () => {
 
   it('puts what is there in order of time', async () => {
     const merge = new LogMerge<string>(new ManualClock(), 1000);
-    merge.add('a', batches([1, 4], [7]));
-    merge.add('b', batches([2], [3, 8]));
-    merge.add('c', batches());
+    void merge.add('a', batches([1, 4], [7]));
+    void merge.add('b', batches([2], [3, 8]));
+    void merge.add('c', batches());
     merge.close();
     const order: string[] = [];
     for await (const { source, message: one } of merge) order.push(`${source}${one.line}`);
@@ -103,8 +103,8 @@ describe('merging logs', () => {
   it('waits for a quiet log only so long', async () => {
     const clock = new ManualClock();
     const merge = new LogMerge<string>(clock, 100);
-    merge.add('busy', batches([5]));
-    merge.add(
+    void merge.add('busy', batches([5]));
+    void merge.add(
       'quiet',
       (async function* () {
         await new Promise(() => undefined);

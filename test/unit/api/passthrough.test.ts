@@ -215,6 +215,24 @@ describe('what is not the cluster’s', () => {
       assert.equal(await from(`/exec/${'0'.repeat(64)}/json`), 'engine');
     });
 
+    it('is found by the exec that another manager made, once', async () => {
+      there.handle = (_request, response) => {
+        response.writeHead(200, { 'Content-Type': 'application/json' });
+        response.end('{"from":"node2"}\n');
+      };
+      engine.handle = (_request, response) => {
+        response.writeHead(404, { 'Content-Type': 'application/json' });
+        response.end('{"message":"No such exec instance","from":"engine"}\n');
+      };
+      assert.equal(await from(`/exec/${exec}/json`), 'node2');
+      assert.equal(await from(`/exec/${exec}/json`), 'node2');
+      assert.equal(engine.asked.length, 1);
+      assert.equal(there.asked.length, 3);
+      api.backend.engines.delete('node2');
+      assert.equal(await from(`/exec/${'0'.repeat(64)}/json`), 'engine', 'what nobody knows our own engine refuses');
+      assert.equal(await from('/exec/short/json'), 'engine');
+    });
+
     it('comes to its place as tasks come and go', async () => {
       await from('/containers/json');
       const later = 'deadbeef0000'.padEnd(64, '2');

@@ -40,12 +40,11 @@ describe('the swarm endpoint', () => {
   it('begins a cluster with Docker’s defaults', async () => {
     const { status, body } = await api.call('POST', '/swarm/init', {
       ListenAddr: '0.0.0.0:2377',
-      AdvertiseAddr: '127.0.0.1',
+      AdvertiseAddr: 'lo',
     });
     assert.deepEqual([status, body], [200, localNodeID]);
     const [{ init }] = api.backend.calls as [{ init: Record<string, unknown> & { spec: { Name: string } } }];
-    assert.equal(init.listenAddress, '0.0.0.0:2377');
-    assert.equal(init.advertiseAddress, '127.0.0.1', 'without a port it is the port listened on');
+    assert.deepEqual([init.listenAddress, init.advertiseAddress, init.dataPathAddress], ['0.0.0.0:2377', 'lo', '']);
     assert.deepEqual([init.dataPathPort, init.subnetSize, init.availability], [4789, 24, 'active']);
     assert.equal(init.spec.Name, 'default');
     assert.match(
@@ -55,19 +54,9 @@ describe('the swarm endpoint', () => {
     assert.match(await message('POST', '/swarm/join', {}), /^503 This node is already part of a swarm/);
   });
 
-  it('takes the name of an interface for its address', async () => {
-    await api.call('POST', '/swarm/init', { AdvertiseAddr: 'lo:9999' });
-    const [{ init }] = api.backend.calls as [{ init: { advertiseAddress: string } }];
-    assert.equal(init.advertiseAddress, '127.0.0.1:9999');
-  });
-
   it('refuses what is wrong in init, by name', async () => {
     const cases: [object, RegExp][] = [
-      [{ AdvertiseAddr: 'no-such-interface' }, /AdvertiseAddr: .* must be an IP address or network interface/],
-      [{ AdvertiseAddr: '0.0.0.0' }, /must be a non-zero IP address/],
-      [{ AdvertiseAddr: '127.0.0.1:99999' }, /AdvertiseAddr/],
       [{ AdvertiseAddr: 5 }, /AdvertiseAddr: must be a string/],
-      [{ ListenAddr: 'a b' }, /ListenAddr/],
       [{ ListenAddr: '1.2.3.4\r\nX: y' }, /ListenAddr: must not contain control characters/],
       [{ DataPathPort: 80 }, /Datapath port number 80 is not in valid range/],
       [{ SubnetSize: 64 }, /SubnetSize/],
@@ -95,7 +84,7 @@ describe('the swarm endpoint', () => {
     });
     assert.equal(status, 200);
     const [{ join }] = api.backend.calls as [{ join: { remoteAddresses: string[]; token: string } }];
-    assert.deepEqual(join.remoteAddresses, ['10.0.0.1:2377', 'manager.example:999']);
+    assert.deepEqual(join.remoteAddresses, ['10.0.0.1', 'manager.example:999']);
     assert.equal(join.token, token);
   });
 
@@ -105,8 +94,8 @@ describe('the swarm endpoint', () => {
       /^400 at least 1 RemoteAddr is required to join/,
     );
     assert.match(
-      await message('POST', '/swarm/join', { RemoteAddrs: ['http://x/y'], JoinToken: token }),
-      /^400 RemoteAddrs\[0\]/,
+      await message('POST', '/swarm/join', { RemoteAddrs: ['a\nb'], JoinToken: token }),
+      /^400 RemoteAddrs: must be an array of plain strings/,
     );
     const secret = await message('POST', '/swarm/join', { RemoteAddrs: ['a'], JoinToken: 'SWMTKN-1-secret' });
     assert.equal(secret, '400 invalid join token (JoinToken)');

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import type { NetworkInterfaceInfo } from 'node:os';
-import { advertiseAddress, dataPathAddress, type Interfaces, listenAddress } from '../../../src/daemon/addresses.js';
+import {
+  advertiseAddress,
+  dataPathAddress,
+  type Interfaces,
+  listenAddress,
+  remoteAddresses,
+} from '../../../src/daemon/addresses.js';
 import { apiAddress } from '../../../src/daemon/api-hosts.js';
 
 const at = (address: string, internal = false): NetworkInterfaceInfo =>
@@ -60,6 +66,18 @@ describe("this node's addresses", () => {
       () => advertiseAddress('eth0', '', everywhere, twins),
       /interface eth0 has more than one IPv4 address/,
     );
+  });
+
+  it('of managers to join are names or addresses, with Docker’s port unless it is said', () => {
+    assert.deepEqual(remoteAddresses(['10.0.0.1', 'tcp://manager.example:999', '[::1]:2378', '2001:db8::5']), [
+      { host: '10.0.0.1', port: 2377 },
+      { host: 'manager.example', port: 999 },
+      { host: '::1', port: 2378 },
+      { host: '2001:db8::5', port: 2377 },
+    ]);
+    for (const bad of ['', 'http://x/y', 'a b', 'x:0', 'x:99999', 'x:y', '-x', '[x]', 'é', 'x'.repeat(300), '::1:x']) {
+      assert.throws(() => remoteAddresses(['ok', bad]), /^ShoalError: RemoteAddrs\[1\]: must be HOST/, bad);
+    }
   });
 
   it('for the data path are addresses or interfaces', () => {
