@@ -153,3 +153,16 @@ export const config: readonly Entry[] = [
     load: () => import('./data/config.js').then((m) => m.rm),
   },
 ];
+
+export const raft: readonly Entry[] = [
+  {
+    name: 'dump',
+    summary: 'Show the records of a Raft log, of a daemon that is stopped',
+    load: () => import('./raft/dump.js').then((m) => m.raftDump),
+  },
+  {
+    name: 'verify',
+    summary: 'Check whether a manager would start from its Raft log',
+    load: () => import('./raft/verify.js').then((m) => m.raftVerify),
+  },
+];

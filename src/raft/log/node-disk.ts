@@ -61,14 +61,28 @@ class NodeDiskFile implements DiskFile {
   }
 }
 
+async function filesOf(path: string): Promise<string[]> {
+  const entries = await readdir(path, { withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
+}
+
+/** The directory `path` as a Disk that nothing can be changed on. */
+export function readOnlyDisk(path: string): Disk {
+  const refuse = () => Promise.reject(new Error(`${path} is only read`));
+  return {
+    list: () => filesOf(path),
+    open: async (name) => new NodeDiskFile(await open(join(path, name), 'r')),
+    rename: refuse,
+    remove: refuse,
+    syncDirectory: refuse,
+  };
+}
+
 /** The directory `path` as a Disk; it is made when it is not there. Files are for the owner only. */
 export async function nodeDisk(path: string): Promise<Disk> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   return {
-    async list() {
-      const entries = await readdir(path, { withFileTypes: true });
-      return entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
-    },
+    list: () => filesOf(path),
     async open(name, options) {
       return new NodeDiskFile(await open(join(path, name), options?.create === true ? 'wx+' : 'r+', 0o600));
     },

@@ -76,11 +76,19 @@ export function readRecord(bytes: Buffer, at: number, fileNumber: number, origin
   };
 }
 
-/** Whether a valid record somewhere after `from` says that the file was durable beyond `from`. */
+/**
+ * Whether a valid record somewhere after `from` says that the file was durable beyond `from`. A file made to be read for ever, full of
+ * records that nearly are, counts as if one did: it is no file of ours.
+ */
 export function wasDurableBeyond(bytes: Buffer, from: number, fileNumber: number): boolean {
+  let patience_bytes = 16 * bytes.length;
   for (let at = bytes.indexOf(magic, from); at !== -1; at = bytes.indexOf(magic, at + 1)) {
     const start = at - magicOffset;
     if (start <= from) continue;
+    const length = bytes.readUInt32LE(start + 4);
+    if (start + headerBytes + length > bytes.length) continue;
+    patience_bytes -= length;
+    if (patience_bytes < 0) return true;
     const record = readRecord(bytes, start, fileNumber);
     if (record !== undefined && record.synced > from) return true;
   }

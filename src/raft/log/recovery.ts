@@ -2,30 +2,11 @@ import { messageOf, ShoalError } from '../../model/errors.js';
 import type { LogPosition } from '../core/log.js';
 import type { Entry, HardState, SnapshotMeta } from '../core/types.js';
 import { decodeEntry } from '../wire/entry.js';
-import { decodeHardState } from '../wire/membership.js';
+import { decodeHardState, decodeMembership } from '../wire/membership.js';
+import { damagedLog as damaged } from './damage.js';
 import { type FoundRecord, readRecord, recordTypes, wasDurableBeyond } from './record.js';
 import { recordPlace, type Sealer } from './sealer.js';
 import { decodeHead, decodePosition, type SegmentHead, segmentName } from './segment.js';
-
-export const waysOut =
-  'Put it back from a copy; or, when most of the other managers are well, give this node\'s place up ("docker swarm leave --force" here, ' +
-  '"docker node demote" and "docker node rm" on another manager) and join again.';
-
-/** There is no log where one was: whom this member voted for is not known, and it could vote a second time in the same term. */
-export function missingLog(): ShoalError {
-  return new ShoalError(
-    'failed-precondition',
-    `the raft log of this manager is gone, and with it what it voted and acknowledged: the "raft" directory of its state directory is empty. ${waysOut}`,
-  );
-}
-
-/** What is on disk is not what was written: starting from it could lose what was acknowledged. */
-export function damaged(file: string, offset: number, index: number, what: string): ShoalError {
-  return new ShoalError(
-    'failed-precondition',
-    `the raft log is damaged: file ${file}, offset ${offset}, at entry ${index}: ${what}. ${waysOut}`,
-  );
-}
 
 /** What a record of the log says, as it was before it was sealed. Throws the sealer's error. */
 export function openedRecord(record: FoundRecord, fileNumber: number, sealer: Sealer | undefined): Buffer {
@@ -41,6 +22,17 @@ export interface ScannedSegment {
   lastBatch: number;
 }
 
+/** A record that was read and fits where it stands. */
+export interface SeenRecord {
+  file: string;
+  offset: number;
+  /** Of the file, header and all. */
+  bytes: number;
+  type: number;
+  /** As it was before it was sealed. */
+  payload: Buffer;
+}
+
 /** Rebuilds the log from its segments, oldest first. */
 export class LogReplay {
   hardState: HardState = { term: 0, vote: 0, commit: 0 };
@@ -49,7 +41,10 @@ export class LogReplay {
   entries: Entry[] = [];
   readonly segments: ScannedSegment[] = [];
 
-  constructor(private readonly sealer?: Sealer) {}
+  constructor(
+    private readonly sealer?: Sealer,
+    private readonly seen: (record: SeenRecord) => void = () => {},
+  ) {}
 
   get lastIndex(): number {
     return this.base.index + this.entries.length;
@@ -85,7 +80,11 @@ export class LogReplay {
 
   private read<T>(file: string, number: number, record: FoundRecord, decode: (payload: Buffer) => T): T {
     try {
-      return decode(openedRecord(record, number, this.sealer));
+      const payload = openedRecord(record, number, this.sealer);
+      const result = decode(payload);
+      const { type, offset, next } = record;
+      this.seen({ file, offset, bytes: next - offset, type, payload });
+      return result;
     } catch (error) {
       if (error instanceof ShoalError) throw error;
       throw damaged(file, record.offset, this.lastIndex + 1, messageOf(error));
@@ -110,6 +109,7 @@ export class LogReplay {
   private apply(file: string, record: FoundRecord, payload: Buffer, segment: ScannedSegment): void {
     if (record.type === recordTypes.entry) {
       const entry = decodeEntry(payload);
+      if (entry.type === 'membership') decodeMembership(entry.data);
       segment.maxIndex = Math.max(segment.maxIndex, entry.index);
       this.place(file, record.offset, entry);
     } else if (record.type === recordTypes.hardState) {

@@ -1,10 +1,9 @@
-import { ShoalError } from '../../model/errors.js';
 import type { SnapshotMeta } from '../core/types.js';
 import { ByteWriter, WireError } from '../wire/bytes.js';
 import { decodeSnapshotMeta, encodeSnapshotMeta } from '../wire/membership.js';
+import { damagedSnapshot } from './damage.js';
 import type { DiskFile } from './disk.js';
 import { type FoundRecord, headerBytes, readRecord, recordHeader, recordTypes } from './record.js';
-import { waysOut } from './recovery.js';
 
 // A snapshot file: one `meta` record, the state machine's chunks, one `end` record that counts them. It gets its name only when it
 // is whole and durable; the same bytes travel to members that are behind.
@@ -12,6 +11,8 @@ import { waysOut } from './recovery.js';
 const namePattern = /^snapshot-([0-9a-f]{14})-([0-9a-f]{14})$/;
 /** Written, and read, this much at a time. */
 const blockBytes = 256 * 1024;
+/** No record is longer: what says so is not one of ours, and must not be given the memory. */
+const maxRecordBytes = 256 * 1024 * 1024;
 
 export function snapshotName(index: number, term: number): string {
   return `snapshot-${index.toString(16).padStart(14, '0')}-${term.toString(16).padStart(14, '0')}`;
@@ -75,7 +76,7 @@ async function* records(file: DiskFile, name: string, fileNumber: number): Async
       // Not all of it was read yet; how much it is stands in its header.
       const header = await file.read(position, headerBytes);
       const needed = header.length < headerBytes ? 0 : headerBytes + header.readUInt32LE(4);
-      if (needed > 0 && needed <= size - position) {
+      if (needed > 0 && needed <= Math.min(size - position, maxRecordBytes)) {
         origin = position;
         block = await file.read(position, Math.min(Math.max(needed, blockBytes), size - position));
         record = readRecord(block, 0, fileNumber, origin);
@@ -85,13 +86,6 @@ async function* records(file: DiskFile, name: string, fileNumber: number): Async
     yield record;
     position = record.next;
   }
-}
-
-function damagedSnapshot(name: string, offset: number, what: string): ShoalError {
-  return new ShoalError(
-    'failed-precondition',
-    `the raft snapshot is damaged: file ${name}, offset ${offset}: ${what}. ${waysOut}`,
-  );
 }
 
 /** The meta record, then each chunk; ends only when the `end` record was found to agree. Throws ShoalError when anything is broken. */
@@ -127,10 +121,18 @@ function readMeta(record: FoundRecord, name: string): SnapshotMeta {
   }
 }
 
-/** Reads and checks the whole file. Throws ShoalError when anything is broken. */
-export async function checkSnapshot(file: DiskFile, name: string, index: number): Promise<SnapshotMeta> {
+/** Reads and checks the whole file; `seen` is called for every part of it. Throws ShoalError when anything is broken. */
+export async function checkSnapshot(
+  file: DiskFile,
+  name: string,
+  index: number,
+  seen: () => void = () => {},
+): Promise<SnapshotMeta> {
   let meta: SnapshotMeta | undefined;
-  for await (const part of parts(file, name, index)) if (!(part instanceof Uint8Array)) meta = part;
+  for await (const part of parts(file, name, index)) {
+    seen();
+    if (!(part instanceof Uint8Array)) meta = part;
+  }
   if (meta === undefined || meta.index !== index) throw damagedSnapshot(name, 0, 'it is of another index');
   return meta;
 }

@@ -20,7 +20,8 @@ export interface IncomingSnapshot {
   file: DiskFile;
 }
 
-function asSnapshot(file: DiskFile, sealer: Sealer | undefined): DiskFile {
+/** The file of a snapshot as its content is read and written. */
+export function asSnapshot(file: DiskFile, sealer: Sealer | undefined): DiskFile {
   return sealer === undefined ? file : new SealedFile(file, sealer, 'snapshot');
 }
 

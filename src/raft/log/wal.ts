@@ -2,11 +2,12 @@ import { ShoalError } from '../../model/errors.js';
 import type { LogPosition } from '../core/log.js';
 import type { Recovered } from '../core/state.js';
 import type { Entry, HardState, SnapshotMeta } from '../core/types.js';
+import { missingLog } from './damage.js';
 import type { Disk, DiskFile } from './disk.js';
-import { readRecord } from './record.js';
-import { LogReplay, missingLog, openedRecord } from './recovery.js';
+import { type LogTail, readSegments } from './reading.js';
+import { LogReplay } from './recovery.js';
 import type { Sealer } from './sealer.js';
-import { BatchBuilder, decodeHead, segmentName, segmentNumber } from './segment.js';
+import { BatchBuilder, segmentName } from './segment.js';
 
 export interface LogWrite {
   /** The log starts over after this; comes first. */
@@ -61,67 +62,32 @@ export class WriteAheadLog {
     snapshot: SnapshotMeta | undefined,
   ): Promise<{ wal: WriteAheadLog; recovered: Recovered; isNew: boolean }> {
     const wal = new WriteAheadLog(disk, options);
-    const { replay, file, size, unfinished } = await wal.replay();
+    const replay = new LogReplay(options.sealer);
+    const tail = await readSegments(disk, replay, options.sealer);
     if (options.mustExist === true && replay.segments.length === 0) throw missingLog();
     const isNew = snapshot === undefined && replay.lastIndex === 0 && replay.hardState.term === 0;
     const dropped = replay.join(snapshot);
     // A segment that is started from here on has to begin with them.
     wal.hardState = replay.hardState;
     wal.last = { index: replay.lastIndex, term: replay.entries.at(-1)?.term ?? replay.base.term };
-    await wal.resume(replay, file, size, unfinished);
+    await wal.resume(replay, tail);
     if (dropped) await wal.append({ reset: replay.base, entries: [] });
     const { hardState, base, entries } = replay;
     return { wal, recovered: { hardState, base, entries, snapshot }, isNew };
   }
 
-  private async replay(): Promise<{
-    replay: LogReplay;
-    /** The last segment's file and size; it goes on being written to. */
-    file: DiskFile | undefined;
-    size: number;
-    /** The name of a segment that was being created when the power went: nothing in it counts yet. */
-    unfinished: string | undefined;
-  }> {
-    const { disk } = this;
-    const numbers = (await disk.list())
-      .map(segmentNumber)
-      .filter((number) => number !== undefined)
-      .sort((left, right) => left - right);
-    const replay = new LogReplay(this.options.sealer);
-    let file: DiskFile | undefined;
-    let size = 0;
-    for (const [place, number] of numbers.entries()) {
-      const next = await disk.open(segmentName(number));
-      const content = await next.read(0, await next.size());
-      const isLast = place === numbers.length - 1;
-      const segment = replay.add(number, await this.withoutLeftovers(content, numbers[place + 1]), isLast);
-      if (segment === undefined) {
-        await next.close();
-        return { replay, file, size, unfinished: segmentName(number) };
-      }
-      await file?.close();
-      file = next;
-      size = content.length;
-    }
-    return { replay, file, size, unfinished: undefined };
-  }
-
   /** Makes ready for appends: to the last segment, cut off where it is torn, or to a new one. */
-  private async resume(
-    replay: LogReplay,
-    file: DiskFile | undefined,
-    size: number,
-    unfinished: string | undefined,
-  ): Promise<void> {
+  private async resume(replay: LogReplay, { size, unfinished }: LogTail): Promise<void> {
     const segment = replay.segments.at(-1);
     if (unfinished !== undefined) {
       await this.disk.remove(unfinished);
       await this.disk.syncDirectory();
     }
-    if (segment === undefined || file === undefined) {
+    if (segment === undefined) {
       await this.startSegment(1, 0);
       return;
     }
+    const file = await this.disk.open(segmentName(segment.number));
     this.finished = replay.segments.slice(0, -1).map(({ number, maxIndex }) => ({ number, maxIndex }));
     this.file = file;
     this.number = segment.number;
@@ -131,19 +97,6 @@ export class WriteAheadLog {
     if (size > segment.bytes) await file.truncate(segment.bytes);
     // What was read was not necessarily durable yet; from now on it counts.
     await file.sync();
-  }
-
-  /** Only what was there when the next segment was started counts: beyond it lies at most a write that failed. */
-  private async withoutLeftovers(content: Buffer, nextNumber: number | undefined): Promise<Buffer> {
-    if (nextNumber === undefined) return content;
-    const next = await this.disk.open(segmentName(nextNumber));
-    try {
-      const first = readRecord(await next.read(0, 1024), 0, nextNumber);
-      if (first === undefined) return content;
-      return content.subarray(0, decodeHead(openedRecord(first, nextNumber, this.options.sealer)).previousBytes);
-    } finally {
-      await next.close();
-    }
   }
 
   /**
