@@ -122,8 +122,13 @@ export class Daemon implements Backend {
       await member?.drain();
       this.#become(undefined);
       this.#failure = '';
-      await member?.leaveRaft();
-      await member?.leave();
+      try {
+        await member?.leaveRaft();
+        await member?.leave();
+      } catch (error) {
+        // Whatever could not be stopped in good order: the user gave the cluster up, and a node that comes back into it has not left.
+        this.#log.error('the node left the cluster in disorder', { error });
+      }
       await this.#directory.clear();
       this.#log.info('left the cluster', { node: member?.state.nodeID });
     });

@@ -33,7 +33,7 @@ export async function foundCluster(
   await checkPortFree(listen);
 
   const spec = withSwarmDefaults(request.spec);
-  const identity = { nodeID: newID(random), role: 'manager' as const, clusterID: newID(random) };
+  const identity = { nodeID: newID(random), role: 'manager' as const, clusterID: newID(random), asOf: 0 };
   const now_ms = clock.now();
   const expiry_ms = spec.CAConfig!.NodeCertExpiry / 1e6;
   const authority = await createAuthority(now_ms);
@@ -48,6 +48,8 @@ export async function foundCluster(
     dataPathAddress: dataPath,
     raftID: firstRaftID,
     managers: [{ NodeID: identity.nodeID, Addr: joinHostPort(advertised) }],
+    trustedManagers: [],
+    trustedAsOf: 0,
   };
 
   await directory.clear(); // of what an attempt that was cut off may have left

@@ -72,6 +72,8 @@ export async function joinAsMember(
     dataPathAddress: dataPath,
     raftID: 0,
     managers: [{ NodeID: '', Addr: address }],
+    trustedManagers: [],
+    trustedAsOf: 0,
   };
   let member: ClusterMember | undefined;
   try {

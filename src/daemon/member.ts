@@ -1,30 +1,22 @@
 import type { Logger } from 'winston';
-import { Manager } from '../manager/composition/manager.js';
+import type { Manager } from '../manager/composition/manager.js';
 import { tunnelService } from '../manager/tunnel/server.js';
 import { ShoalError } from '../model/errors.js';
-import { serviceClient, serviceDefinition } from '../model/services.js';
-import { renewalTime, renewCertificate } from '../security/admission.js';
-import { Credentials, loadMaterial, saveMaterial } from '../security/credentials.js';
-import type { NodeRole } from '../security/identity.js';
+import { serviceDefinition } from '../model/services.js';
+import { demotionOf, type Guard, type NodeRole } from '../security/identity.js';
 import { ClusterListener } from '../security/listener.js';
 import { callOnce } from '../security/rpc.js';
 import { splitHostPort } from './addresses.js';
 import { Convergence } from './convergence.js';
+import { KnownManagers } from './known-managers.js';
 import { drainNode, type Leaving, leaveRaft } from './leaving.js';
+import { ManagerSide, type ManagerStart } from './manager-side.js';
+import { NodeCertificate } from './node-certificate.js';
 import { NodeRecord } from './node-record.js';
 import type { Parts } from './parts.js';
 import type { NodeState, StateDirectory } from './state.js';
 import type { WorkerSide } from './worker-side.js';
 
-export interface MemberStart {
-  /** It founds the cluster: the first member of its Raft group. */
-  isFirst?: boolean;
-  forceNewCluster?: boolean;
-}
-
-// Nothing comes back on a stream between managers: without pings one through a path that swallows packets would stay until TCP gives
-// up, minutes after the path is whole again, and drains would not wait for that manager's nodes.
-const lastingStream = { 'grpc.keepalive_time_ms': 2_000, 'grpc.keepalive_timeout_ms': 2_000 };
 const joinRaft_ms = 20_000;
 const patience_ms = 2_000; // for a change of role that is under way when the node stops
 
@@ -33,32 +25,42 @@ export class ClusterMember {
   readonly #parts: Parts;
   readonly #directory: StateDirectory;
   readonly #log: Logger;
-  readonly #credentials: Credentials;
+  readonly #certificate: NodeCertificate;
   readonly #listener: ClusterListener;
   readonly #record: NodeRecord;
   readonly #convergence: Convergence;
-  #manager: Manager | undefined;
+  readonly #managerSide: ManagerSide;
+  readonly #managers: KnownManagers;
   #worker: WorkerSide | undefined;
   #wanted: NodeRole | undefined;
-  #renewAt_ms: number;
   #rejection = '';
-  /** The group goes on without us: whatever we are to be, we are not that member any more. */
-  #isOut = false;
-  #raftFailure = '';
 
-  private constructor(parts: Parts, directory: StateDirectory, state: NodeState, credentials: Credentials) {
+  private constructor(parts: Parts, directory: StateDirectory, state: NodeState, certificate: NodeCertificate) {
+    const { clock, log } = parts;
+    const { credentials } = certificate;
     this.#parts = parts;
     this.#directory = directory;
-    this.#log = parts.log.child({ part: 'member' });
+    this.#log = log.child({ part: 'member' });
+    this.#certificate = certificate;
     this.#record = new NodeRecord(directory, state, this.#log);
-    this.#convergence = new Convergence(parts.clock, this.#log, () => this.#change());
-    this.#credentials = credentials;
-    this.#renewAt_ms = this.#nextRenewal();
-    this.#listener = new ClusterListener({
+    this.#convergence = new Convergence(clock, this.#log, () => this.#change());
+    this.#listener = new ClusterListener({ credentials, clock, log: log.child({ part: 'listener' }) });
+    this.#listener.setGuard(guardOf(this.#record));
+    this.#managerSide = new ManagerSide({
+      parts,
+      state: () => this.state,
+      raftDirectory: directory.raft,
       credentials,
-      clock: parts.clock,
-      log: parts.log.child({ part: 'listener' }),
+      listener: this.#listener,
+      poke: () => this.#convergence.poke(),
+      checkRunning: () => this.#checkRunning(),
+      log: this.#log,
     });
+    this.#managers = new KnownManagers(
+      () => this.state.advertiseAddress,
+      () => this.state.managers,
+      () => this.manager?.raft.status().members,
+    );
   }
 
   /** Takes up the membership that the state directory tells of. Throws when it cannot: the port is taken, a file is damaged. */
@@ -66,24 +68,10 @@ export class ClusterMember {
     parts: Parts,
     directory: StateDirectory,
     state: NodeState,
-    how: MemberStart = {},
+    how: ManagerStart = {},
   ): Promise<ClusterMember> {
-    const credentials = new Credentials(await loadMaterial(directory.certificates));
-    if (credentials.identity.nodeID !== state.nodeID) {
-      throw new ShoalError(
-        'internal',
-        `${directory.nodeFile}: damaged: the certificate is of node ${credentials.identity.nodeID}`,
-      );
-    }
-    const { to_ms } = credentials.validity;
-    if (to_ms <= parts.clock.now()) {
-      const when = new Date(to_ms).toISOString();
-      throw new ShoalError(
-        'unauthorized',
-        `${directory.certificates}: the certificate of this node ended at ${when}, while it was away; no other node takes it any more`,
-      );
-    }
-    const member = new ClusterMember(parts, directory, state, credentials);
+    const certificate = await NodeCertificate.load(directory, state, parts);
+    const member = new ClusterMember(parts, directory, state, certificate);
     try {
       await member.#start(how);
     } catch (error) {
@@ -93,7 +81,7 @@ export class ClusterMember {
     return member;
   }
 
-  async #start(how: MemberStart): Promise<void> {
+  async #start(how: ManagerStart): Promise<void> {
     const { connectEngine, log } = this.#parts;
     const { identityOf } = this.#listener;
     this.#listener.addService(
@@ -106,7 +94,7 @@ export class ClusterMember {
       address: this.state.listenAddress,
       advertised: this.state.advertiseAddress,
     });
-    if (this.state.role === 'manager' && (this.state.raftID > 0 || how.isFirst)) await this.#startManager(how);
+    if (this.state.role === 'manager' && (this.state.raftID > 0 || how.isFirst)) await this.#managerSide.start(how);
     if (!how.isFirst) this.startWorker();
     this.#convergence.poke();
   }
@@ -114,40 +102,37 @@ export class ClusterMember {
   get state(): NodeState {
     return this.#record.state;
   }
-  get credentials(): Credentials {
-    return this.#credentials;
-  }
   /** While this node is a manager. */
   get manager(): Manager | undefined {
-    return this.#manager;
+    return this.#managerSide.manager;
   }
   /** Whether the node takes part: as a manager its group has had a leader, or a manager has welcomed it. */
   get isActive(): boolean {
-    return this.#worker?.isConnected === true || (this.#manager?.raft.status().leader ?? 0) !== 0;
+    return this.#worker?.isConnected === true || (this.manager?.raft.status().leader ?? 0) !== 0;
   }
   /** Whether the node has become all that its certificate says: a manager counts for the quorum only once it has caught up. */
   get hasArrived(): boolean {
-    if (!this.isActive) return false;
-    if (this.#credentials.identity.role === 'worker') return true;
-    const status = this.#manager?.raft.status();
-    return status?.members.some(({ id, learner }) => id === status.id && !learner) ?? false;
+    return this.isActive && (this.#certificate.role === 'worker' || this.#managerSide.isVoter);
   }
   /** Why the cluster refuses this node; '' while it does not. */
   get rejection(): string {
-    return this.#rejection || this.#raftFailure;
+    return this.#rejection || this.#managerSide.failure;
   }
 
   /** Starts the worker's side: at once, or once the founder's cluster is there. */
   startWorker(): void {
     this.#worker ??= this.#parts.startWorker({
       state: this.state,
-      credentials: this.#credentials,
+      credentials: this.#certificate.credentials,
       events: {
         onRole: (role) => {
           this.#wanted = role;
-          if (role !== this.#runningRole()) this.#convergence.poke();
+          if (role !== (this.manager === undefined ? 'worker' : 'manager')) this.#convergence.poke();
         },
-        onManagers: (managers) => void this.#record.learnManagers(managers),
+        onManagers: (managers, trusted) => {
+          void this.#record.learnManagers(managers, trusted);
+          if (this.manager === undefined) this.#listener.recheck();
+        },
         onConnected: () => {
           this.#rejection = '';
         },
@@ -159,31 +144,33 @@ export class ClusterMember {
     });
   }
 
-  #runningRole(): NodeRole {
-    return this.#manager === undefined ? 'worker' : 'manager';
-  }
-
   /** Makes certificate and running parts what the cluster wants of the node; resolves with the time until the next renewal. */
   async #change(): Promise<number> {
-    const isDue = this.#parts.clock.now() >= this.#renewAt_ms;
-    const held = this.#credentials.identity.role;
-    if (isDue || this.#isOut || (this.#wanted ?? held) !== held) await this.#renew();
-    const { role } = this.#credentials.identity;
+    const certificate = this.#certificate;
+    const side = this.#managerSide;
+    const isOther = (this.#wanted ?? certificate.role) !== certificate.role;
+    if (certificate.dueIn_ms <= 0 || side.isOut || isOther) {
+      await certificate.renew(
+        (call) => this.#managers.ask(call),
+        () => this.#checkRunning(),
+      );
+    }
     await this.#checkRaft();
-    if (this.state.role === 'manager' && (role === 'worker' || this.#isOut)) await this.#becomeWorker();
-    if (role === 'manager' && this.#manager === undefined) {
-      if (this.state.role === 'manager' && this.state.raftID > 0) await this.#startManager({});
+    if (this.state.role === 'manager' && (certificate.role === 'worker' || side.isOut)) await this.#becomeWorker();
+    if (certificate.role === 'manager' && this.manager === undefined) {
+      if (this.state.role === 'manager' && this.state.raftID > 0) await side.start({});
       else await this.#becomeManager();
       await this.#checkRaft();
     }
-    return this.#renewAt_ms - this.#parts.clock.now();
+    return certificate.dueIn_ms;
   }
 
   /** Throws when Raft cannot go on; after a pause the manager is started again. */
   async #checkRaft(): Promise<void> {
-    if (this.#raftFailure === '' || this.#manager === undefined) return;
-    await this.#stopManager();
-    throw new ShoalError('internal', this.#raftFailure);
+    const { failure, manager } = this.#managerSide;
+    if (failure === '' || manager === undefined) return;
+    await this.#managerSide.stop();
+    throw new ShoalError('internal', failure);
   }
 
   /** To be asked after everything that took time: what was begun must not come to life after `stop`. */
@@ -191,30 +178,14 @@ export class ClusterMember {
     if (this.#convergence.isStopped) throw new ShoalError('unavailable', 'the node is stopping');
   }
 
-  async #renew(): Promise<void> {
-    const material = await this.#askManagers((address) =>
-      renewCertificate(this.#credentials, this.#credentials, address),
-    );
-    this.#checkRunning();
-    await saveMaterial(this.#directory.certificates, material);
-    this.#credentials.swap(material);
-    this.#renewAt_ms = this.#nextRenewal();
-    this.#log.info('certificate renewed', { role: this.#credentials.identity.role });
-  }
-
-  #nextRenewal(): number {
-    return renewalTime(this.#credentials.validity, this.#parts.random.below(1000) / 1000);
+  #asManager(timeout_ms: number) {
+    return { credentials: this.#certificate.credentials.credentials({ role: 'manager' }), timeout_ms };
   }
 
   async #becomeManager(): Promise<void> {
-    const answer = await this.#askManagers((address) =>
-      callOnce(
-        'Membership',
-        'JoinRaft',
-        address,
-        { Addr: this.state.advertiseAddress },
-        { credentials: this.#credentials.credentials({ role: 'manager' }), timeout_ms: joinRaft_ms },
-      ),
+    const request = { Addr: this.state.advertiseAddress };
+    const answer = await this.#managers.ask((address) =>
+      callOnce('Membership', 'JoinRaft', address, request, this.#asManager(joinRaft_ms)),
     );
     this.#checkRunning();
     if (answer.RaftID !== this.state.raftID) {
@@ -222,96 +193,16 @@ export class ClusterMember {
       await this.#parts.prepareRaft(this.#directory.raft);
     }
     await this.#record.update({ role: 'manager', raftID: answer.RaftID });
-    await this.#startManager({});
+    await this.#managerSide.start({});
     this.#log.info('the node is a manager now', { raft: answer.RaftID });
   }
 
   async #becomeWorker(): Promise<void> {
-    await this.#stopManager();
+    await this.#managerSide.stop();
     await this.#record.update({ role: 'worker', raftID: 0 });
     await this.#directory.clearRaft();
-    this.#isOut = false;
+    await this.#managerSide.resign();
     this.#log.info('the node is a worker now');
-  }
-
-  async #startManager({ isFirst = false, forceNewCluster = false }: MemberStart): Promise<void> {
-    const { nodeID, raftID, advertiseAddress } = this.state;
-    const self = { id: raftID, nodeID, address: advertiseAddress };
-    const { clock, random, log, connectEngine } = this.#parts;
-    this.#raftFailure = ''; // before the start: it may fail while it starts
-    const manager = await Manager.start({
-      nodeID,
-      openRaft: (stateMachine) =>
-        this.#parts.openRaft({
-          self,
-          directory: this.#directory.raft,
-          isFirst,
-          forceNewCluster,
-          stateMachine,
-          listener: this.#listener,
-          dialer: this.#credentials,
-          onFatal: (error) => this.#raftFailed(error),
-        }),
-      listener: this.#listener,
-      dialer: this.#credentials,
-      connectPeer: ({ nodeID: peer, address }) =>
-        serviceClient(
-          'ManagerPeers',
-          address,
-          this.#credentials.credentials({ role: 'manager', nodeID: peer }),
-          lastingStream,
-        ),
-      connectEngine,
-      isForced: forceNewCluster,
-      clock,
-      random,
-      log,
-    });
-    if (this.#convergence.isStopped) await manager.stop();
-    this.#checkRunning();
-    this.#manager = manager;
-    this.#parts.onManager?.();
-    manager.raft.onStatus(({ members }) => {
-      if (this.#isOut || members.length === 0 || members.some(({ id }) => id === raftID)) return;
-      this.#isOut = true; // what the node is to be now, its next certificate says
-      this.#convergence.poke();
-    });
-  }
-
-  /** The node goes on as a worker, and tries to come back as the manager it was. */
-  #raftFailed(error: Error): void {
-    this.#log.error('fatal: this manager cannot go on', { error });
-    this.#raftFailure = `this manager cannot go on: ${error.message}`;
-    if (this.#manager !== undefined) this.#convergence.poke(); // else it is being started, and must not be a second time meanwhile
-  }
-
-  async #stopManager(): Promise<void> {
-    const manager = this.#manager;
-    this.#manager = undefined;
-    this.#parts.onManager?.();
-    await manager?.stop();
-  }
-
-  /** The first answer of any manager that we know, our own last. Throws what the last one said. */
-  async #askManagers<T>(ask: (address: string) => Promise<T>): Promise<T> {
-    const known = this.#managerAddresses();
-    let failure: unknown = new ShoalError('unavailable', 'no manager is known');
-    for (const address of known) {
-      try {
-        return await ask(address);
-      } catch (error) {
-        failure = error;
-      }
-    }
-    throw failure;
-  }
-
-  #managerAddresses(): string[] {
-    const own = this.state.advertiseAddress;
-    const members = this.#manager?.raft.status().members.map(({ address }) => address) ?? [];
-    const others = new Set([...members, ...this.state.managers.map(({ Addr }) => Addr)]);
-    others.delete(own);
-    return this.#manager === undefined ? [...others] : [...others, own];
   }
 
   /** Has the node's tasks stop before it leaves, as in an update. Best effort. */
@@ -323,18 +214,17 @@ export class ClusterMember {
   /** Leaves the Raft group if this is a manager among others, so that they do not go on counting it. Best effort; roles change no more. */
   async leaveRaft(): Promise<void> {
     await this.#convergence.stop(patience_ms);
-    if (this.#manager !== undefined && !this.#isLastManager) await leaveRaft(this.#leaving);
+    if (this.manager !== undefined && !this.#isLastManager) await leaveRaft(this.#leaving);
   }
 
   get #isLastManager(): boolean {
-    return this.#manager !== undefined && this.#manager.raft.status().members.length < 2;
+    return this.manager !== undefined && this.manager.raft.status().members.length < 2;
   }
 
   get #leaving(): Leaving {
-    const own = this.state.advertiseAddress;
     return {
-      managers: this.#managerAddresses().filter((address) => address !== own),
-      credentials: this.#credentials.credentials({ role: 'manager' }),
+      managers: this.#managers.others(),
+      credentials: this.#certificate.credentials.credentials({ role: 'manager' }),
       clock: this.#parts.clock,
       log: this.#log,
     };
@@ -343,9 +233,9 @@ export class ClusterMember {
   /** Stops everything; containers run on. A leader hands over first when `handOver`. */
   async stop({ handOver }: { handOver: boolean }): Promise<void> {
     const converged = this.#convergence.stop(patience_ms);
-    if (handOver) await this.#manager?.handOver();
+    if (handOver) await this.manager?.handOver();
     await this.#worker?.stop();
-    await this.#stopManager();
+    await this.#managerSide.stop();
     await this.#listener.close();
     await converged;
     await this.#record.settled();
@@ -356,4 +246,16 @@ export class ClusterMember {
     await this.stop({ handOver: true });
     await this.#worker?.removeContainers();
   }
+}
+
+/** A worker's guard: what managers last said. One that was told nothing yet takes certificates at their word. */
+function guardOf(record: NodeRecord): Guard {
+  return {
+    removal: () => undefined,
+    demotion: (identity) => {
+      const { trustedManagers, trustedAsOf } = record.state;
+      if (trustedManagers.length === 0) return undefined;
+      return demotionOf(identity, { asOf: trustedAsOf, isManager: (nodeID) => trustedManagers.includes(nodeID) });
+    },
+  };
 }

@@ -2,6 +2,12 @@ import type { Logger } from 'winston';
 import { messageOf } from '../model/errors.js';
 import type { NodeState, StateDirectory } from './state.js';
 
+/** The nodes whose manager's certificates count, as of an entry of the managers' log. */
+export interface TrustedManagers {
+  nodeIDs: string[];
+  asOf: number;
+}
+
 /** The node's own state, in memory and in node.json: what is read here was handed to the disk, in order. */
 export class NodeRecord {
   #state: NodeState;
@@ -28,12 +34,20 @@ export class NodeRecord {
     return saved;
   }
 
-  /** Remembers where managers are, for after a restart; worth trying only. */
-  async learnManagers(managers: NodeState['managers']): Promise<void> {
-    const same = JSON.stringify(managers) === JSON.stringify(this.#state.managers);
-    if (same || managers.length === 0) return;
+  /** Remembers where managers are and whom to take for one, for after a restart; worth trying only. What is older than what is known is no news. */
+  async learnManagers(managers: NodeState['managers'], { nodeIDs, asOf }: TrustedManagers): Promise<void> {
+    const { trustedAsOf } = this.#state;
+    const news = {
+      ...(managers.length > 0 && { managers }),
+      ...(nodeIDs.length > 0 && asOf >= trustedAsOf && { trustedManagers: nodeIDs, trustedAsOf: asOf }),
+    };
+    const before = this.#state;
+    const same = (['managers', 'trustedManagers'] as const).every(
+      (field) => news[field] === undefined || JSON.stringify(news[field]) === JSON.stringify(before[field]),
+    );
+    if (same) return;
     try {
-      await this.update({ managers });
+      await this.update(news);
     } catch (error) {
       this.log.warn('the list of managers could not be saved', { reason: messageOf(error) });
     }

@@ -21,6 +21,9 @@ export interface NodeState {
   raftID: number;
   /** The managers it knows: where it looks for a session after a restart. */
   managers: { NodeID: string; Addr: string }[];
+  /** The nodes whose manager's certificates count, as managers last said, and as of which entry of their log; none: not told yet. */
+  trustedManagers: string[];
+  trustedAsOf: number;
 }
 
 const formatVersion = 1;
@@ -82,11 +85,13 @@ function parse(text: string): NodeState {
     if (typeof field !== 'string') throw new Error(`${name}: not a string`);
     return field;
   };
-  const { role, raftID, managers } = fields;
+  const { role, raftID, managers, trustedManagers = [], trustedAsOf = 0 } = fields;
   if (role !== 'worker' && role !== 'manager') throw new Error('role: neither worker nor manager');
-  if (typeof raftID !== 'number' || !Number.isSafeInteger(raftID) || raftID < 0)
-    throw new Error('raftID: not a number');
+  for (const [name, number] of Object.entries({ raftID, trustedAsOf })) {
+    if (!Number.isSafeInteger(number) || Number(number) < 0) throw new Error(`${name}: not a number`);
+  }
   if (!Array.isArray(managers)) throw new Error('managers: not a list');
+  if (!Array.isArray(trustedManagers)) throw new Error('trustedManagers: not a list');
   for (const name of ['nodeID', 'clusterID']) if (!isID(string(name))) throw new Error(`${name}: not an id`);
   return {
     nodeID: string('nodeID'),
@@ -95,7 +100,9 @@ function parse(text: string): NodeState {
     listenAddress: string('listenAddress'),
     advertiseAddress: string('advertiseAddress'),
     dataPathAddress: string('dataPathAddress'),
-    raftID,
+    raftID: Number(raftID),
+    trustedManagers: trustedManagers.map(String),
+    trustedAsOf: Number(trustedAsOf),
     managers: managers.map((manager: { NodeID?: unknown; Addr?: unknown }) => ({
       NodeID: String(manager?.NodeID ?? ''),
       Addr: String(manager?.Addr ?? ''),

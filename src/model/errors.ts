@@ -3,6 +3,7 @@ export const errorCodes = {
   'invalid-argument': 400,
   unauthorized: 401,
   forbidden: 403,
+  'node-removed': 403, // to a node that was taken out of the cluster: it stops what it runs for it
   'not-found': 404,
   'not-a-manager': 503, // Docker: "This node is not a swarm manager…" is 503 on services, tasks, nodes
   'no-leader': 503,

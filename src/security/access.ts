@@ -22,6 +22,11 @@ const access: ReadonlyMap<string, readonly Caller[]> = new Map([
   ['/shoal.Tunnel/Connect', managers],
 ]);
 
+/** Whether only managers may call the method: then a certificate that says so is not enough, they must still be one. */
+export function isForManagers(path: string): boolean {
+  return access.get(path) === managers;
+}
+
 /** Whether a caller in this role may call the method (a gRPC path, `/package.Service/Method`). */
 export function mayCall(caller: Caller, path: string): boolean {
   return access.get(path)?.includes(caller) ?? false;

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { randomBytes, webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { ShoalError } from '../model/errors.js';
-import { certificateRole, type Identity } from './identity.js';
+import { certificateRole, entryName, type Identity } from './identity.js';
 
 x509.cryptoProvider.set(webcrypto);
 
@@ -72,6 +72,11 @@ export async function createSigningRequest(): Promise<SigningRequest> {
   return { requestPEM: request.toString('pem'), keyPEM: await exportKey(keys.privateKey) };
 }
 
+/** Throws `invalid-argument` on a signing request that is broken, of another kind of key, or does not own its key. */
+export async function checkSigningRequest(requestPEM: string): Promise<void> {
+  await requestedKey(requestPEM);
+}
+
 async function requestedKey(requestPEM: string): Promise<x509.PublicKey> {
   try {
     const request = new x509.Pkcs10CertificateRequest(requestPEM);
@@ -114,6 +119,7 @@ export async function signNodeCertificate(
       new x509.SubjectAlternativeNameExtension([
         { type: 'dns', value: certificateRole(identity.role) },
         { type: 'dns', value: identity.nodeID },
+        { type: 'dns', value: entryName(identity.asOf) },
       ]),
       await x509.AuthorityKeyIdentifierExtension.create(root.publicKey),
       await x509.SubjectKeyIdentifierExtension.create(publicKey),

@@ -5,7 +5,15 @@ import { createSecureContext, type PeerCertificate, type SecureContext } from 'n
 import type * as grpc from '@grpc/grpc-js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { replaceFile } from './files.js';
-import { type Dialer, type Expected, type Identity, identityFrom, type Subject } from './identity.js';
+import {
+  type Dialer,
+  type Expected,
+  type Guard,
+  type Identity,
+  identityFrom,
+  noGuard,
+  type Subject,
+} from './identity.js';
 import { LiveCredentials } from './live-credentials.js';
 
 const nodeFile = 'swarm-node.pem'; // key and certificate in one file, so that one never is on disk without the other
@@ -38,7 +46,7 @@ function check(material: Material): { certificate: X509Certificate; identity: Id
   if (!certificate.verify(root.publicKey)) {
     throw new ShoalError('unauthorized', "the node certificate is not signed by the cluster's root");
   }
-  return { certificate, identity: identityFrom(subjectOf(certificate)) };
+  return { certificate, identity: identityFrom(subjectOf(certificate), certificate.subjectAltName) };
 }
 
 /** Writes the material to `directory`: 0600, replaced as one. */
@@ -79,6 +87,7 @@ export class Credentials implements Dialer {
   #certificate!: X509Certificate;
   #identity!: Identity;
   #context!: SecureContext;
+  #guard: Guard = noGuard;
   readonly #watchers = new Set<() => void>();
 
   /** Throws `unauthorized` when key, certificate and root do not belong together. */
@@ -120,6 +129,20 @@ export class Credentials implements Dialer {
     return () => this.#watchers.delete(call);
   }
 
+  /** What is known of other nodes beyond their certificates. */
+  get guard(): Guard {
+    return this.#guard;
+  }
+
+  /** Whom the guard refuses is not called from now on, nor served by the listener; the result puts the one before in place again. */
+  setGuard(guard: Guard): () => void {
+    const before = this.#guard;
+    this.#guard = guard;
+    return () => {
+      this.#guard = before;
+    };
+  }
+
   credentials(expected: Expected = {}): grpc.ChannelCredentials {
     return new LiveCredentials({
       context: () => this.#context,
@@ -130,7 +153,7 @@ export class Credentials implements Dialer {
 
   #refusal(expected: Expected, certificate: PeerCertificate): Error | undefined {
     try {
-      const peer = identityFrom(certificate.subject as Subject);
+      const peer = identityFrom(certificate.subject as Subject, certificate.subjectaltname);
       if (peer.clusterID !== this.#identity.clusterID) throw new ShoalError('unauthorized', 'it is of another cluster');
       if (expected.role !== undefined && peer.role !== expected.role) {
         throw new ShoalError('unauthorized', `it is a ${peer.role}, not a ${expected.role}`);
@@ -138,6 +161,9 @@ export class Credentials implements Dialer {
       if (expected.nodeID !== undefined && peer.nodeID !== expected.nodeID) {
         throw new ShoalError('unauthorized', `it is node ${peer.nodeID}, not ${expected.nodeID}`);
       }
+      const refusal =
+        this.#guard.removal(peer) ?? (expected.role === 'manager' ? this.#guard.demotion(peer) : undefined);
+      if (refusal !== undefined) throw new ShoalError('unauthorized', refusal);
       return undefined;
     } catch (error) {
       return new Error(`the other end is not whom we called: ${messageOf(error)}`);

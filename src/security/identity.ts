@@ -9,6 +9,34 @@ export interface Identity {
   nodeID: string;
   role: NodeRole;
   clusterID: string;
+  /** The entry of the managers' log as of which this was so: who knows that entry or a later one knows better than the certificate. */
+  asOf: number;
+}
+
+/**
+ * What is known of nodes beyond their certificates, which stay valid for months: on a manager from the replicated state, on a worker
+ * from what managers last said.
+ */
+export interface Guard {
+  /** Why the node is neither served nor called: it was removed. Undefined when it is welcome. */
+  removal(identity: Identity): string | undefined;
+  /** Why the node does not count as the manager that its certificate says it is. */
+  demotion(identity: Identity): string | undefined;
+}
+
+/** Takes every certificate at its word. */
+export const noGuard: Guard = { removal: () => undefined, demotion: () => undefined };
+
+/** Whose manager's certificates count, as of an entry of the managers' log. */
+export interface Roster {
+  asOf: number;
+  isManager(nodeID: string): boolean;
+}
+
+/** A manager's certificate counts when its node is on the roster, or when it was given after the roster was made. */
+export function demotionOf(identity: Identity, roster: Roster): string | undefined {
+  if (identity.role !== 'manager' || identity.asOf > roster.asOf || roster.isManager(identity.nodeID)) return undefined;
+  return `node ${identity.nodeID} is not a manager any more`;
 }
 
 /** Who made a call. Every call that reaches a handler was checked: cluster, role for the service, and not removed. */
@@ -50,8 +78,13 @@ export interface Subject {
   O?: string | string[];
 }
 
-/** The identity in a certificate that was already found to be signed by the cluster's root. Throws `unauthorized` when it is not a node's. */
-export function identityFrom(subject: Subject | undefined): Identity {
+/** The alternative name that carries `Identity.asOf`. */
+export function entryName(asOf: number): string {
+  return `entry-${asOf}`;
+}
+
+/** The identity in a certificate that was already found to be signed by the cluster's root. Throws `unauthorized` when it is not a node's. `altNames` as Node writes them, `DNS:a, DNS:b`. */
+export function identityFrom(subject: Subject | undefined, altNames = ''): Identity {
   const { CN, OU, O } = subject ?? {};
   const role = typeof OU === 'string' ? roleNames.get(OU) : undefined;
   if (typeof CN !== 'string' || !isID(CN)) {
@@ -66,5 +99,6 @@ export function identityFrom(subject: Subject | undefined): Identity {
   if (typeof O !== 'string' || !isID(O)) {
     throw new ShoalError('unauthorized', 'certificate: the organisation is not one cluster id');
   }
-  return { nodeID: CN, role, clusterID: O };
+  const asOf = Number(/(?:^|, )DNS:entry-(\d{1,15})(?:,|$)/.exec(altNames)?.[1] ?? 0);
+  return { nodeID: CN, role, clusterID: O, asOf };
 }

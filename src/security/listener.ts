@@ -4,13 +4,17 @@ import * as grpc from '@grpc/grpc-js';
 import type { Logger } from 'winston';
 import type { Clock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
-import { mayCall } from './access.js';
+import { isForManagers, mayCall } from './access.js';
 import type { Credentials } from './credentials.js';
-import { type Identity, type IdentityOf, identityFrom, type ServiceHost, type Subject } from './identity.js';
+import {
+  type Guard,
+  type Identity,
+  type IdentityOf,
+  identityFrom,
+  type ServiceHost,
+  type Subject,
+} from './identity.js';
 import { statusOf } from './rpc.js';
-
-/** Says why a node of our cluster is not served (it was removed, say); undefined when it is welcome. */
-export type Guard = (identity: Identity) => string | undefined;
 
 export interface ListenerOptions {
   credentials: Credentials;
@@ -30,6 +34,7 @@ interface Connection {
   identity?: Identity; // absent of a stranger
   isBrief: boolean; // of a stranger, or of a node that the guard refuses: counted and short, only good for being told why
   expires_ms: number; // of its certificate
+  managerCalls: Set<object>; // open calls of what only managers may call
 }
 
 const messageBytesMax = 64 * 1024 * 1024; // a Raft batch or a full set of assignments with its secrets
@@ -53,7 +58,6 @@ export class ClusterListener implements ServiceHost {
   readonly #sockets = new Set<Socket>();
   readonly #callers = new WeakMap<grpc.Metadata, Identity>();
   readonly #stopWatching: () => void;
-  #guard: Guard = () => undefined;
   #briefOpen = 0;
   #warnings = { since_ms: 0, count: 0 };
 
@@ -136,17 +140,31 @@ export class ClusterListener implements ServiceHost {
     return identity;
   };
 
-  /** From now on nodes that the guard refuses are not served; their open connections are cut at once. */
-  setGuard(guard: Guard): void {
-    this.#guard = guard;
-    this.recheck();
+  get #guard(): Guard {
+    return this.#options.credentials.guard;
   }
 
-  /** Cuts the connections of nodes that the guard refuses by now, and of certificates that have ended. */
+  /**
+   * From now on nodes that the guard refuses are neither served nor called; their open connections are cut at once. The result puts
+   * the guard before it in place again.
+   */
+  setGuard(guard: Guard): () => void {
+    const restore = this.#options.credentials.setGuard(guard);
+    this.recheck();
+    return restore;
+  }
+
+  /**
+   * Cuts the connections of nodes that were removed by now, of certificates that have ended, and those on which a node that is not
+   * a manager any more has calls open that only managers may make.
+   */
   recheck(): void {
-    for (const { socket, identity, isBrief, expires_ms } of this.#connections.values()) {
+    for (const { socket, identity, isBrief, expires_ms, managerCalls } of this.#connections.values()) {
       if (identity === undefined || isBrief) continue;
-      const refusal = this.#invalid(identity, expires_ms) ?? this.#guard(identity);
+      const refusal =
+        this.#invalid(identity, expires_ms) ??
+        this.#guard.removal(identity) ??
+        (managerCalls.size > 0 ? this.#guard.demotion(identity) : undefined);
       if (refusal === undefined) continue;
       this.#warn('connection cut', { node: identity.nodeID, from: socket.remoteAddress, reason: refusal });
       socket.destroy();
@@ -183,18 +201,18 @@ export class ClusterListener implements ServiceHost {
     const certificate = socket.getPeerCertificate();
     if (certificate?.raw === undefined) {
       this.#checkRoom();
-      return { socket, isBrief: true, expires_ms: Number.POSITIVE_INFINITY };
+      return { socket, isBrief: true, expires_ms: Number.POSITIVE_INFINITY, managerCalls: new Set() };
     }
     if (!socket.authorized) {
       throw new ShoalError('unauthorized', `its certificate is not of this cluster: ${socket.authorizationError}`);
     }
-    const identity = identityFrom(certificate.subject as Subject);
+    const identity = identityFrom(certificate.subject as Subject, certificate.subjectaltname);
     const expires_ms = Date.parse(certificate.valid_to);
     const invalid = this.#invalid(identity, expires_ms);
     if (invalid !== undefined) throw new ShoalError('unauthorized', invalid);
-    const isBrief = this.#guard(identity) !== undefined;
+    const isBrief = this.#guard.removal(identity) !== undefined;
     if (isBrief) this.#checkRoom();
-    return { socket, identity, isBrief, expires_ms };
+    return { socket, identity, isBrief, expires_ms, managerCalls: new Set() };
   }
 
   #checkRoom(): void {
@@ -227,12 +245,20 @@ export class ClusterListener implements ServiceHost {
 
   /** Every call is checked when it begins: who makes it, whether the role allows it, whether the node is still welcome. */
   #checked(path: string, call: grpc.ServerInterceptingCallInterface): grpc.ServerInterceptingCall {
+    let ended = () => {};
     return new grpc.ServerInterceptingCall(call, {
+      sendStatus: (status, next) => {
+        ended();
+        next(status);
+      },
       start: (next) =>
         next({
+          onCancel: () => ended(),
           onReceiveMetadata: (metadata, proceed) => {
             try {
-              this.#admit(path, call, metadata);
+              const { managerCalls } = this.#admit(path, call, metadata);
+              if (isForManagers(path)) managerCalls.add(call);
+              ended = () => managerCalls.delete(call);
             } catch (error) {
               this.#warn('call refused', { from: call.getPeer(), path, reason: messageOf(error) });
               call.sendStatus(statusOf(error));
@@ -244,7 +270,7 @@ export class ClusterListener implements ServiceHost {
     });
   }
 
-  #admit(path: string, call: grpc.ServerInterceptingCallInterface, metadata: grpc.Metadata): void {
+  #admit(path: string, call: grpc.ServerInterceptingCallInterface, metadata: grpc.Metadata): Connection {
     const connection = this.#connections.get(keyOf(call.getConnectionInfo()));
     if (connection === undefined) throw new ShoalError('unauthorized', 'the connection is gone');
     const { identity, expires_ms } = connection;
@@ -254,12 +280,15 @@ export class ClusterListener implements ServiceHost {
         `${path} is not for ${identity === undefined ? 'callers without a certificate' : `a ${identity.role}`}`,
       );
     }
-    if (identity === undefined) return;
+    if (identity === undefined) return connection;
     const invalid = this.#invalid(identity, expires_ms);
     if (invalid !== undefined) throw new ShoalError('unauthorized', invalid);
-    const refusal = this.#guard(identity);
-    if (refusal !== undefined) throw new ShoalError('forbidden', refusal);
+    const removal = this.#guard.removal(identity);
+    if (removal !== undefined) throw new ShoalError('node-removed', removal);
+    const demotion = isForManagers(path) ? this.#guard.demotion(identity) : undefined;
+    if (demotion !== undefined) throw new ShoalError('forbidden', demotion);
     this.#callers.set(metadata, identity);
+    return connection;
   }
 
   /** Logs what comes from outside, a bounded number of lines a window: a flood must not fill the disk. */

@@ -6,6 +6,7 @@ const statuses: Partial<Record<ErrorCode, grpc.status>> = {
   'invalid-argument': grpc.status.INVALID_ARGUMENT,
   unauthorized: grpc.status.UNAUTHENTICATED,
   forbidden: grpc.status.PERMISSION_DENIED,
+  'node-removed': grpc.status.PERMISSION_DENIED,
   'not-found': grpc.status.NOT_FOUND,
   'name-conflict': grpc.status.ALREADY_EXISTS,
   'failed-precondition': grpc.status.FAILED_PRECONDITION,

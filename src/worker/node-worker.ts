@@ -14,7 +14,8 @@ import { NodeSession } from './session/session.js';
 /** What the worker's side tells the node as it hears it from a manager. */
 export interface WorkerEvents {
   onRole: (role: NodeRole) => void;
-  onManagers: (managers: { NodeID: string; Addr: string }[]) => void;
+  /** Where the managers are, and the nodes whose manager's certificates count as of an entry of their log. */
+  onManagers: (managers: { NodeID: string; Addr: string }[], trusted: { nodeIDs: string[]; asOf: number }) => void;
   onConnected: () => void;
   onRejected: (reason: string) => void;
 }
@@ -79,9 +80,16 @@ export class NodeWorker {
       handlers: {
         onAssignments: (assignments) => this.#agent.assign(assignments),
         onRoutes: (routes) => this.#routes.receive(routes),
-        onManagers: (managers) => events.onManagers(managers.map(({ NodeID, Addr }) => ({ NodeID, Addr }))),
+        onManagers: ({ Managers, TrustedIDs, AsOf }) =>
+          events.onManagers(
+            Managers.map(({ NodeID, Addr }) => ({ NodeID, Addr })),
+            { nodeIDs: TrustedIDs, asOf: AsOf },
+          ),
         onRole: (role) => events.onRole(role === 'manager' ? 'manager' : 'worker'),
-        onRemoved: (reason) => events.onRejected(reason),
+        onRefused: (reason, { isRemoval }) => {
+          events.onRejected(reason);
+          if (isRemoval) this.#forsake();
+        },
         onState: ({ connected }) => {
           if (!connected) return;
           this.#hasConnected = true;
@@ -134,6 +142,21 @@ export class NodeWorker {
   get openGrace_ms(): number | undefined {
     const graces = this.#agent.openTasks();
     return graces.length === 0 ? undefined : Math.max(...graces);
+  }
+
+  /** The node was taken out of the cluster, which runs its tasks elsewhere: it stops them, and serves their ports no more. */
+  #forsake(): void {
+    this.#agent.assign({
+      Full: true,
+      Tasks: [],
+      RemovedTaskIDs: [],
+      Secrets: [],
+      RemovedSecretIDs: [],
+      Configs: [],
+      RemovedConfigIDs: [],
+    });
+    const nothingNewer = Number.MAX_SAFE_INTEGER;
+    this.#routes.receive({ Full: true, Revision: nothingNewer, Routes: [], RemovedRouteIDs: [] });
   }
 
   /** Stops; the containers run on. */

@@ -12,10 +12,10 @@ export async function materialFor(
   authority: Authority,
   id: string,
   role: NodeRole,
-  { cluster = clusterID, now_ms = Date.now(), expiry_ms = 90 * day_ms } = {},
+  { cluster = clusterID, now_ms = Date.now(), expiry_ms = 90 * day_ms, asOf = 0 } = {},
 ): Promise<Material> {
   const { requestPEM, keyPEM } = await createSigningRequest();
-  const identity = { nodeID: id, role, clusterID: cluster };
+  const identity = { nodeID: id, role, clusterID: cluster, asOf };
   const certificatePEM = await signNodeCertificate(authority, requestPEM, identity, { now_ms, expiry_ms });
   return { keyPEM, certificatePEM, rootPEM: authority.certificatePEM };
 }

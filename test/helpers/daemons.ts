@@ -8,7 +8,7 @@ import { Daemon } from '../../src/daemon/daemon.js';
 import { type DaemonOptions, defaultDaemonOptions } from '../../src/daemon/options.js';
 import type { Parts, RaftPlace } from '../../src/daemon/parts.js';
 import { openRaft, prepareRaft } from '../../src/daemon/raft.js';
-import { startWorkerSide } from '../../src/daemon/worker-side.js';
+import { startWorkerSide, type WorkerSide } from '../../src/daemon/worker-side.js';
 import { systemClock } from '../../src/model/clock.js';
 import { complete } from '../../src/model/codec.js';
 import { ShoalError } from '../../src/model/errors.js';
@@ -65,6 +65,8 @@ export class Daemons {
   readonly #running: Daemon[] = [];
   /** Each daemon's engine, as it was started last. */
   readonly engines = new Map<Daemon, SimulatedEngine>();
+  readonly #directoryOf = new Map<Daemon, string>();
+  readonly #workers = new Map<string, WorkerSide>();
 
   /** Called when a daemon takes part in its group, before it knows that it does. */
   raftOpened: (place: RaftPlace) => void = () => {};
@@ -104,8 +106,8 @@ export class Daemons {
         this.raftOpened(place);
         return { node, close: () => node.stop() };
       },
-      startWorker: (place) =>
-        startWorkerSide(place, {
+      startWorker: (place) => {
+        const worker = startWorkerSide(place, {
           engine,
           hostname: options.listenAddress,
           labels: options.labels,
@@ -113,13 +115,26 @@ export class Daemons {
           clock: systemClock,
           random: systemRandom,
           log,
-        }),
+        });
+        this.#workers.set(options.stateDirectory, worker);
+        return worker;
+      },
     };
     const daemon = new Daemon(parts, options, 'test');
     this.engines.set(daemon, engine);
     this.#running.push(daemon);
+    this.#directoryOf.set(daemon, options.stateDirectory);
     await daemon.start();
     return daemon;
+  }
+
+  directoryOf(daemon: Daemon): string {
+    return this.#directoryOf.get(daemon)!;
+  }
+
+  /** The worker's side of the daemon that has this state directory. */
+  workerOf(directory: string): WorkerSide {
+    return this.#workers.get(directory)!;
   }
 
   async close(): Promise<void> {

@@ -78,6 +78,7 @@ export class TestManager {
         nodeID: String(call.metadata.get(nodeIDKey)[0]),
         role: 'worker',
         clusterID: 'cluster',
+        asOf: 0,
       }),
       connectPeer: ({ address }) =>
         serviceClient('ManagerPeers', address, grpc.credentials.createInsecure(), asNode(nodeID)),
@@ -142,7 +143,7 @@ export class TestNode {
         },
         onManagers: () => {},
         onRole: (role) => this.roles.push(role),
-        onRemoved: (reason) => this.removals.push(reason),
+        onRefused: (reason) => this.removals.push(reason),
         onState: (state) => this.states.push(state),
       },
       clock: this.cluster.clock,

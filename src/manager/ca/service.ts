@@ -12,8 +12,8 @@ import type {
   Node,
   NodeInit,
 } from '../../model/types.js';
-import { signNodeCertificate } from '../../security/authority.js';
-import type { IdentityOf, NodeRole } from '../../security/identity.js';
+import { checkSigningRequest, signNodeCertificate } from '../../security/authority.js';
+import type { Identity, IdentityOf, NodeRole } from '../../security/identity.js';
 import { unary } from '../../security/rpc.js';
 import { sameToken } from '../../security/tokens.js';
 import type { Replicated } from '../reader.js';
@@ -28,6 +28,13 @@ export interface AuthorityParts {
   random: Random;
   log: Logger;
 }
+
+interface Validity {
+  now_ms: number;
+  expiry_ms: number;
+}
+
+const endOf = ({ now_ms, expiry_ms }: Validity) => new Date(now_ms + expiry_ms).toISOString();
 
 const availabilities = ['active', 'pause', 'drain'];
 const defaultExpiry_ms = 90 * 24 * 3600 * 1000;
@@ -55,20 +62,22 @@ function expiryOf(cluster: Cluster): number {
 export function certificateAuthority(parts: AuthorityParts): CertificateAuthorityHandlers {
   const { store, identityOf, isRaftMember, clock, random, log } = parts;
 
-  async function issue(cluster: Cluster, requestPEM: string, nodeID: string, role: NodeRole) {
+  /** A certificate for what the node is as of entry `asOf`. */
+  async function issue(cluster: Cluster, requestPEM: string, who: Omit<Identity, 'clusterID'>, validity: Validity) {
     const { RootCA, ID: clusterID } = clusterOf(cluster);
     const authority = { certificatePEM: RootCA.CertificatePEM, keyPEM: RootCA.KeyPEM };
-    const validity = { now_ms: clock.now(), expiry_ms: expiryOf(cluster) };
-    const CertificatePEM = await signNodeCertificate(authority, requestPEM, { nodeID, role, clusterID }, validity);
+    const CertificatePEM = await signNodeCertificate(authority, requestPEM, { ...who, clusterID }, validity);
     const issued: IssuedCertificateInit = {
-      NodeID: nodeID,
-      Role: role,
+      NodeID: who.nodeID,
+      Role: who.role,
       ClusterID: clusterID,
       CertificatePEM,
       RootCertificatePEM: authority.certificatePEM,
     };
-    return { issued, expiry: new Date(validity.now_ms + validity.expiry_ms).toISOString() };
+    return issued;
   }
+
+  const validityIn = (cluster: Cluster): Validity => ({ now_ms: clock.now(), expiry_ms: expiryOf(cluster) });
 
   /** A node that shows a token becomes an object of the cluster and gets its certificate. */
   async function join({ Token, SigningRequestPEM, Availability }: JoinRequest): Promise<IssuedCertificateInit> {
@@ -77,16 +86,17 @@ export function certificateAuthority(parts: AuthorityParts): CertificateAuthorit
     }
     const cluster = clusterOf((await store.read()).cluster());
     const role = roleOf(Token, cluster);
+    await checkSigningRequest(SigningRequestPEM);
     const nodeID = newID(random);
-    const { issued, expiry } = await issue(cluster, SigningRequestPEM, nodeID, role);
+    const validity = validityIn(cluster);
     const node: NodeInit = {
       ID: nodeID,
       Spec: { Role: role, Availability: Availability || 'active', Labels: {} },
       Status: { State: 'unknown' },
       CertificateRole: role,
-      CertificateExpiry: expiry,
+      CertificateExpiry: endOf(validity),
     };
-    await store.propose({
+    const { index } = await store.propose({
       Origin: 'ca',
       Time: timestamp(clock),
       Operations: [
@@ -95,6 +105,8 @@ export function certificateAuthority(parts: AuthorityParts): CertificateAuthorit
         { Action: 'create', ID: nodeID, Node: node },
       ],
     });
+    // Signed only now: who has seen the entry that the certificate names must find the node in the state.
+    const issued = await issue(cluster, SigningRequestPEM, { nodeID, role, asOf: index }, validity);
     log.info('a node joined', { node: nodeID, role });
     return issued;
   }
@@ -102,6 +114,7 @@ export function certificateAuthority(parts: AuthorityParts): CertificateAuthorit
   /** A node gets a new certificate for its own id, in the role that the store says. */
   async function renew(nodeID: string, requestPEM: string): Promise<IssuedCertificateInit> {
     const view = await store.read();
+    const asOf = view.index;
     const cluster = clusterOf(view.cluster());
     const node = view.get('Node', nodeID);
     if (node === undefined) throw new ShoalError('unauthorized', `node ${nodeID} is not part of the cluster`);
@@ -109,8 +122,9 @@ export function certificateAuthority(parts: AuthorityParts): CertificateAuthorit
     if (role === 'worker' && isRaftMember(nodeID)) {
       throw new ShoalError('failed-precondition', `node ${nodeID} is being demoted and still counts for the quorum`);
     }
-    const { issued, expiry } = await issue(cluster, requestPEM, nodeID, role);
-    const renewed: Node = { ...node, CertificateRole: role, CertificateExpiry: expiry };
+    const validity = validityIn(cluster);
+    const issued = await issue(cluster, requestPEM, { nodeID, role, asOf }, validity);
+    const renewed: Node = { ...node, CertificateRole: role, CertificateExpiry: endOf(validity) };
     await store.propose({
       Origin: 'ca',
       Time: timestamp(clock),

@@ -6,17 +6,17 @@ import type { Random } from '../../model/random.js';
 import { type ServiceName, type Services, serviceDefinition } from '../../model/services.js';
 import type { ManagerPeersClient, Node, TransactionInit } from '../../model/types.js';
 import type { RaftNode, RaftStatus, StateMachine } from '../../raft/node.js';
-import type { Dialer, NodeRole, ServiceHost } from '../../security/identity.js';
-import type { Guard } from '../../security/listener.js';
+import type { Dialer, Guard, NodeRole, ServiceHost } from '../../security/identity.js';
 import { Store } from '../../store/store.js';
-import type { Commit, View } from '../../store/view.js';
+import type { Change, Commit, View } from '../../store/view.js';
 import { rotateJoinToken } from '../ca/rotate-token.js';
 import { certificateAuthority } from '../ca/service.js';
 import { Dispatcher, type ManagerAddress } from '../dispatcher/dispatcher.js';
 import { MembershipKeeper } from '../membership/keeper.js';
 import { checkRoleChange } from '../membership/refusals.js';
-import { removalOf, removeNode } from '../membership/removal.js';
+import { removeNode } from '../membership/removal.js';
 import { membershipService } from '../membership/service.js';
+import { guardOf } from '../membership/standing.js';
 import { Planner } from '../planner.js';
 import { openTunnel } from '../tunnel/client.js';
 import { leadershipOf, type ManagerState, managersOf } from './managers.js';
@@ -30,7 +30,8 @@ export interface OpenedRaft {
 
 /** The node's cluster port, as far as a manager uses it. */
 export interface ClusterPort extends ServiceHost {
-  setGuard(guard: Guard): void;
+  /** The result puts the guard before it in place again. */
+  setGuard(guard: Guard): () => void;
   /** Cuts the connections of nodes that the guard has come to refuse. */
   recheck(): void;
 }
@@ -53,7 +54,14 @@ export interface ManagerOptions {
 }
 
 const tunnel_ms = 5_000;
-const toldRemoved_ms = 1_000;
+const told_ms = 1_000;
+
+/** Whether a node was removed or is a manager no more. */
+function isLossOfStanding({ kind, before, after }: Change): boolean {
+  if (kind !== 'Node') return false;
+  const isManager = (node: Change['after']) => (node as Node | undefined)?.Spec?.Role === 'manager';
+  return after === undefined || (isManager(before) && !isManager(after));
+}
 
 /** What runs on a manager and not on a worker, put together. It serves from `start` until `stop`. */
 export class Manager {
@@ -131,14 +139,12 @@ export class Manager {
     this.#ends.push(() => planner.stop());
     planner.start();
 
-    listener.setGuard(({ nodeID }) => removalOf(this.#store, nodeID));
-    this.#ends.push(() => {
-      this.#cancelRecheck();
-      listener.setGuard(() => undefined);
-    });
+    this.#ends.push(listener.setGuard(guardOf(this.#store, raft)));
+    this.#ends.push(() => this.#cancelRecheck());
+    this.#ends.push(raft.onStatus(() => this.#recheckLater()));
     this.#ends.push(
       this.#store.watch(({ changes }) => {
-        if (changes.some(({ kind, after }) => kind === 'Node' && after === undefined)) this.#recheckLater();
+        if (changes.some(isLossOfStanding)) this.#recheckLater();
         if (changes.some(({ kind }) => kind === 'Node')) this.#keeper?.wake();
       }),
     );
@@ -156,10 +162,10 @@ export class Manager {
     this.#ends.push(() => this.#keeper?.stop());
   }
 
-  /** Removed nodes are first told so on what is open; what they keep open all the same is cut. */
+  /** Nodes that were removed or demoted are first told so on what is open; what they keep open all the same is cut. */
   #recheckLater(): void {
     this.#cancelRecheck();
-    this.#cancelRecheck = this.#options.clock.after(toldRemoved_ms, () => this.#options.listener.recheck());
+    this.#cancelRecheck = this.#options.clock.after(told_ms, () => this.#options.listener.recheck());
   }
 
   #serve<N extends ServiceName>(name: N, handlers: Services[N]['handlers']): void {

@@ -7,6 +7,7 @@ import type {
   FromNode,
   ManagerPeersClient,
   ManagerPeersHandlers,
+  ManagersInit,
   Node,
   NodeReport,
   Task,
@@ -16,6 +17,7 @@ import type { IdentityOf } from '../../security/identity.js';
 import { statusOf } from '../../security/rpc.js';
 import type { Store } from '../../store/store.js';
 import type { Commit, Proposer } from '../../store/view.js';
+import { trustedManagers } from '../membership/standing.js';
 import { AssignmentLedger, concernsNode, isEmpty } from './assignments.js';
 import { Draining } from './draining.js';
 import { LostNodes } from './lost-nodes.js';
@@ -131,10 +133,24 @@ export class Dispatcher {
       this.cancelCutOff ??= this.options.clock.after(election_ms_max, () => this.cutOff());
     }
     this.draining.setManagers(managers);
-    const told = JSON.stringify(managers);
+    this.tellManagers();
+  }
+
+  /** Every node is told when the managers change, or whose certificates count as managers'. */
+  private tellManagers(): void {
+    const { managers } = this.options.leadership();
+    const trusted = [...trustedManagers(this.options.store, managers)].sort();
+    const told = JSON.stringify([managers, trusted]);
     if (told === this.toldManagers) return;
     this.toldManagers = told;
-    for (const session of this.sessions()) session.send({ Managers: managersFor(session.nodeID, managers) });
+    for (const session of this.sessions()) session.send({ Managers: this.managersTo(session.nodeID) });
+  }
+
+  private managersTo(nodeID: string): ManagersInit {
+    const { leadership, store } = this.options;
+    const { managers } = leadership();
+    const TrustedIDs = [...trustedManagers(store, managers)];
+    return { ...managersFor(nodeID, managers), TrustedIDs, AsOf: store.index };
   }
 
   /** No leader was found: others may know of one. */
@@ -190,7 +206,7 @@ export class Dispatcher {
         HeartbeatPeriod: Math.round(this.heartbeat_ms * 1e6),
       },
     });
-    session.send({ Managers: managersFor(nodeID, this.options.leadership().managers) });
+    session.send({ Managers: this.managersTo(nodeID) });
     session.send({ NodeRole: { Role: store.get('Node', nodeID)?.Spec?.Role ?? 'worker' } });
     session.send({ Assignments: ledger.full(store) });
     session.send({ Routes: { Full: true, Revision: store.index, Routes: this.routes.all() } });
@@ -276,10 +292,11 @@ export class Dispatcher {
   }
 
   private nodeChanged(id: string, before: Node | undefined, after: Node | undefined): void {
+    if (after?.Spec?.Role !== before?.Spec?.Role) this.tellManagers();
     const session = this.held.get(id)?.session;
     if (session === undefined) return;
     if (after === undefined) {
-      this.drop(session, new ShoalError('forbidden', `node ${id} was removed from the cluster`));
+      this.drop(session, new ShoalError('node-removed', `node ${id} was removed from the cluster`));
       return;
     }
     const epoch = after.Status?.SessionEpoch ?? 0;

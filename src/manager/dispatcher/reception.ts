@@ -6,6 +6,7 @@ import type { FromNode, Hello } from '../../model/types.js';
 import type { IdentityOf } from '../../security/identity.js';
 import { statusOf } from '../../security/rpc.js';
 import type { Proposer, View } from '../../store/view.js';
+import { removalOf } from '../membership/removal.js';
 import { nodeState } from './node-state.js';
 import { checkHello } from './said.js';
 import { Session, type SessionCall } from './session.js';
@@ -106,7 +107,11 @@ export class Reception {
       })
       .finally(() => this.registering.delete(nodeID));
     const node = store.get('Node', nodeID);
-    if (node === undefined) throw new ShoalError('forbidden', `node ${nodeID} is not a member of this cluster`);
+    if (node === undefined) {
+      const removal = removalOf(store, nodeID); // this manager may not have heard of it yet when the call was let in
+      if (removal !== undefined) throw new ShoalError('node-removed', removal);
+      throw new ShoalError('forbidden', `node ${nodeID} is not a member of this cluster`);
+    }
     if ((node.Status?.SessionEpoch ?? 0) > index) {
       throw new ShoalError('out-of-sequence', `node ${nodeID} has opened another session`);
     }

@@ -6,7 +6,7 @@ import type {
   Assignments,
   DispatcherClient,
   HelloInit,
-  ManagerPeer,
+  Managers,
   NodeDescriptionInit,
   Routes,
   TaskStatus,
@@ -20,11 +20,11 @@ export interface SessionHandlers {
   onAssignments(assignments: Assignments): void;
   onRoutes(routes: Routes): void;
   /** Every manager of the cluster; for the node to remember over a restart. */
-  onManagers(managers: readonly ManagerPeer[]): void;
+  onManagers(managers: Managers): void;
   /** What the cluster wants the node to be. */
   onRole(role: string): void;
-  /** The cluster answers that this node is none of its own: it was removed. */
-  onRemoved(reason: string): void;
+  /** The cluster does not take this node; `isRemoval`: because it was taken out of it, and not just is not known here. */
+  onRefused(reason: string, about: { isRemoval: boolean }): void;
   onState(state: SessionState): void;
 }
 export interface SessionState {
@@ -161,7 +161,8 @@ export class NodeSession {
     const reason = error.message;
     log.warn('no session', { manager: address, reason });
     handlers.onState({ connected: false, manager: '', reason });
-    if (error.code === 'forbidden') handlers.onRemoved(reason);
+    const isRemoval = error.code === 'node-removed';
+    if (isRemoval || error.code === 'forbidden') handlers.onRefused(reason, { isRemoval });
     if (this.stopped) return;
     // The next manager is tried at once; only when all have failed in a row, or we were driven out by a twin, does waiting begin.
     const triedAll = this.choice.triedAll();
@@ -178,13 +179,15 @@ export class NodeSession {
     if (Assignments) handlers.onAssignments(Assignments);
     if (Routes) handlers.onRoutes(Routes);
     if (NodeRole) handlers.onRole(NodeRole.Role);
-    if (Managers) this.managersChanged(Managers.Managers);
+    if (Managers) this.managersChanged(Managers);
   }
 
   // ------------------------------------------------------------ moving to the preferred manager
 
-  private managersChanged(managers: readonly ManagerPeer[]): void {
-    this.choice.set(managers.map((one) => ({ nodeID: one.NodeID, address: one.Addr, preferred: one.Preferred })));
+  private managersChanged(managers: Managers): void {
+    this.choice.set(
+      managers.Managers.map((one) => ({ nodeID: one.NodeID, address: one.Addr, preferred: one.Preferred })),
+    );
     this.options.handlers.onManagers(managers);
     this.lookForBetter();
   }

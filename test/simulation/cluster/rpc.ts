@@ -26,9 +26,12 @@ export class Port implements ServiceHost {
     nodeID: String(metadata.get('node')[0]),
     role: 'manager',
     clusterID: 'cluster',
+    asOf: 0,
   });
 
-  setGuard(): void {}
+  setGuard(): () => void {
+    return () => {};
+  }
   recheck(): void {}
 
   handlerOf(path: string): ((call: ServerEnd) => void) | undefined {

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import type { Daemon } from '../../../src/daemon/daemon.js';
 import { systemClock, timestamp } from '../../../src/model/clock.js';
 import { complete } from '../../../src/model/codec.js';
+import { serviceClient } from '../../../src/model/services.js';
 import type { Node } from '../../../src/model/types.js';
+import { Credentials, loadMaterial } from '../../../src/security/credentials.js';
+import { callOnce } from '../../../src/security/rpc.js';
 import { Daemons, initRequest, joinRequest, until } from '../../helpers/daemons.js';
 import { RaftGroup } from '../../helpers/raft-group.js';
 
@@ -189,6 +192,43 @@ for (const agreement of ['Raft', 'agreement without Raft'] as const) {
       assert.equal((await manager.read()).get('Node', workerNode.ID), undefined);
       await worker.leave();
       assert.equal(worker.local().state, 'inactive');
+    });
+
+    it("does not take a demoted manager's old certificate for one, on managers and workers alike", async () => {
+      const { all, addresses } = await cluster(2, 1);
+      const [founder, second, worker] = all as [Daemon, Daemon, Daemon];
+      const directory = daemons.directoryOf(second);
+      const old = new Credentials(await loadMaterial(join(directory, 'certificates')));
+      const asManager = { credentials: old.credentials(), timeout_ms: 5_000 };
+      const joinRaft = (address: string) => callOnce('Membership', 'JoinRaft', address, { Addr: 'h:1' }, asManager);
+      const tunnel = (address: string) =>
+        new Promise<string>((resolve) => {
+          const client = serviceClient('Tunnel', address, old.credentials());
+          const call = client.Connect();
+          call.on('data', () => {});
+          call.on('error', ({ message }) => {
+            client.close();
+            resolve(message);
+          });
+        });
+      assert.match(await tunnel(addresses[2]!), /no socket/, 'as a manager it gets as far as the engine');
+      await setRole(founder, second, 'worker');
+      await until(() => second.manager() === undefined, 'it is a worker');
+      await assert.rejects(joinRaft(addresses[0]!), { code: 'forbidden', message: /is not a manager any more/ });
+      await until(async () => /not a manager any more/.test(await tunnel(addresses[2]!)), 'the worker was told');
+      await setRole(founder, second, 'manager');
+      await until(() => second.manager() !== undefined, 'it is a manager again');
+      await until(() => serves(second), 'it serves, with the certificate that it has now');
+      assert.ok(worker.local().remoteManagers.length > 0);
+    });
+
+    it('leaves nothing behind when the node cannot leave in good order', async () => {
+      const { all } = await cluster(1, 0);
+      const directory = daemons.directoryOf(all[0]!);
+      daemons.workerOf(directory).removeContainers = () => Promise.reject(new Error('the engine is gone'));
+      await all[0]!.leave();
+      assert.equal(all[0]!.local().state, 'inactive');
+      await assert.rejects(stat(join(directory, 'node.json')));
     });
 
     it('lets a manager leave without costing the others their quorum', async () => {

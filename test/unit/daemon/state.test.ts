@@ -22,6 +22,8 @@ describe('the state directory', () => {
     dataPathAddress: '',
     raftID: 3,
     managers: [{ NodeID: 'node000000000000000000001', Addr: '10.0.0.1:2377' }],
+    trustedManagers: ['node000000000000000000001'],
+    trustedAsOf: 12,
   };
 
   it('gives back what was saved, readable by its owner only', async () => {

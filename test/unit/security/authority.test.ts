@@ -15,11 +15,11 @@ describe('node certificates', () => {
     const now_ms = Date.now();
     const authority = await createAuthority(now_ms);
     const request = await createSigningRequest();
-    const identity = { nodeID: nodeID(1), role: 'manager' as const, clusterID };
+    const identity = { nodeID: nodeID(1), role: 'manager' as const, clusterID, asOf: 17 };
     const pem = await signNodeCertificate(authority, request.requestPEM, identity, { now_ms, expiry_ms: 90 * day_ms });
     const certificate = new X509Certificate(pem);
-    assert.deepEqual(identityFrom(subjectOf(certificate)), identity);
-    assert.equal(certificate.subjectAltName, `DNS:swarm-manager, DNS:${nodeID(1)}`);
+    assert.deepEqual(identityFrom(subjectOf(certificate), certificate.subjectAltName), identity);
+    assert.equal(certificate.subjectAltName, `DNS:swarm-manager, DNS:${nodeID(1)}, DNS:entry-17`);
     assert.ok(certificate.verify(new X509Certificate(authority.certificatePEM).publicKey));
     assert.equal(certificate.ca, false);
     const left_ms = Date.parse(certificate.validTo) - now_ms;
@@ -30,7 +30,7 @@ describe('node certificates', () => {
     const long_ago_ms = Date.now() - 20 * 365 * day_ms + 5 * day_ms;
     const authority = await createAuthority(long_ago_ms);
     const { requestPEM } = await createSigningRequest();
-    const identity = { nodeID: nodeID(1), role: 'worker' as const, clusterID };
+    const identity = { nodeID: nodeID(1), role: 'worker' as const, clusterID, asOf: 0 };
     const pem = await signNodeCertificate(authority, requestPEM, identity, {
       now_ms: Date.now(),
       expiry_ms: 90 * day_ms,
@@ -41,7 +41,7 @@ describe('node certificates', () => {
   it('are not given for broken requests', async () => {
     const authority = await createAuthority(Date.now());
     const { requestPEM } = await createSigningRequest();
-    const identity = { nodeID: nodeID(1), role: 'worker' as const, clusterID };
+    const identity = { nodeID: nodeID(1), role: 'worker' as const, clusterID, asOf: 0 };
     const lines = requestPEM.split('\n');
     const flipped = [...lines];
     flipped[5] = flipped[5]!.startsWith('AAAA') ? `BBBB${flipped[5]!.slice(4)}` : `AAAA${flipped[5]!.slice(4)}`;

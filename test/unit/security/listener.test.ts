@@ -9,7 +9,7 @@ import { ShoalError } from '../../../src/model/errors.js';
 import { serviceClient, serviceDefinition } from '../../../src/model/services.js';
 import { type Authority, createAuthority } from '../../../src/security/authority.js';
 import { Credentials, type Material } from '../../../src/security/credentials.js';
-import type { NodeRole } from '../../../src/security/identity.js';
+import { demotionOf, type NodeRole, noGuard } from '../../../src/security/identity.js';
 import { ClusterListener } from '../../../src/security/listener.js';
 import { callOnce, unary } from '../../../src/security/rpc.js';
 import { clusterID, materialFor, nodeID } from '../../helpers/certificates.js';
@@ -193,7 +193,10 @@ describe('the cluster port', function () {
     const call = client.Connect();
     await once(call, 'data');
     const ended = once(call, 'error');
-    listener.setGuard((identity) => (identity.nodeID === nodeID(4) ? 'the node was removed' : undefined));
+    listener.setGuard({
+      ...noGuard,
+      removal: (identity) => (identity.nodeID === nodeID(4) ? 'the node was removed' : undefined),
+    });
     call.once('error', () => {});
     await assert.rejects(
       ended.then(([error]) => {
@@ -202,6 +205,41 @@ describe('the cluster port', function () {
     );
     await assert.rejects(membership(credentials.credentials()));
     await isServing();
+  });
+
+  it("does not take a demoted manager's old certificate for a manager's, and cuts what it has open as one", async () => {
+    const credentials = await node(6, 'manager', { asOf: 10 });
+    const client = serviceClient('Tunnel', `${host}:${port}`, credentials.credentials());
+    clients.push(client);
+    const call = client.Connect();
+    await once(call, 'data');
+    const ended = once(call, 'error');
+    ended.catch(() => {});
+    const roster = { asOf: 12, isManager: (id: string) => id !== nodeID(6) };
+    listener.setGuard({ ...noGuard, demotion: (identity) => demotionOf(identity, roster) });
+    await ended;
+    await assert.rejects(membership(credentials.credentials()), {
+      code: 'forbidden',
+      message: /not a manager any more/,
+    });
+    await renew(credentials.credentials());
+    assert.equal(lastCaller, nodeID(6), 'it may still get the certificate of what it is now');
+    const again = await node(6, 'manager', { asOf: 13 });
+    assert.equal((await membership(again.credentials())).RaftID, 7, 'who was promoted anew knows better than we do');
+    await isServing();
+  });
+
+  it('is not called when its own manager certificate counts no more, but for what every node serves', async () => {
+    const caller = await node(1, 'manager');
+    const roster = { asOf: 1, isManager: () => false };
+    caller.setGuard({ ...noGuard, demotion: (identity) => demotionOf(identity, roster) });
+    await assert.rejects(membership(caller.credentials({ role: 'manager' })), { code: 'unavailable' });
+    const tunnel = serviceClient('Tunnel', `${host}:${port}`, caller.credentials({ nodeID: nodeID(0) }));
+    clients.push(tunnel);
+    const call = tunnel.Connect();
+    call.on('error', () => {});
+    await once(call, 'data');
+    call.cancel();
   });
 
   it('goes on with a new certificate, without cutting what is open', async () => {

@@ -20,7 +20,7 @@ describe('what managers tell one another', () => {
     const peers = new Peers({
       self,
       connect: () => serviceClient('ManagerPeers', address(), grpc.credentials.createInsecure()),
-      identityOf: () => ({ nodeID: 'teller', role: 'manager', clusterID: 'cluster' }),
+      identityOf: () => ({ nodeID: 'teller', role: 'manager', clusterID: 'cluster', asOf: 0 }),
       clock,
       random: seededRandom(1),
       log: quiet,

@@ -1,0 +1,66 @@
+import type { Logger } from 'winston';
+import type { Clock } from '../model/clock.js';
+import { ShoalError } from '../model/errors.js';
+import type { Random } from '../model/random.js';
+import { renewalTime, renewCertificate } from '../security/admission.js';
+import { Credentials, loadMaterial, saveMaterial } from '../security/credentials.js';
+import type { NodeState, StateDirectory } from './state.js';
+
+/** The node's certificate, on disk and in use, and when it is to be renewed. */
+export class NodeCertificate {
+  #renewAt_ms: number;
+
+  private constructor(
+    readonly credentials: Credentials,
+    private readonly directory: StateDirectory,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly log: Logger,
+  ) {
+    this.#renewAt_ms = this.#nextRenewal();
+  }
+
+  /** Reads it from the state directory. Throws when it is damaged, of another node, or has ended. */
+  static async load(
+    directory: StateDirectory,
+    { nodeID }: Pick<NodeState, 'nodeID'>,
+    { clock, random, log }: { clock: Clock; random: Random; log: Logger },
+  ): Promise<NodeCertificate> {
+    const credentials = new Credentials(await loadMaterial(directory.certificates));
+    const { identity, validity } = credentials;
+    if (identity.nodeID !== nodeID) {
+      throw new ShoalError('internal', `${directory.nodeFile}: damaged: the certificate is of node ${identity.nodeID}`);
+    }
+    if (validity.to_ms <= clock.now()) {
+      const when = new Date(validity.to_ms).toISOString();
+      throw new ShoalError(
+        'unauthorized',
+        `${directory.certificates}: the certificate of this node ended at ${when}, while it was away; no other node takes it any more`,
+      );
+    }
+    return new NodeCertificate(credentials, directory, clock, random, log);
+  }
+
+  get role() {
+    return this.credentials.identity.role;
+  }
+
+  /** Milliseconds until it is to be renewed; not positive: it is due. */
+  get dueIn_ms(): number {
+    return this.#renewAt_ms - this.clock.now();
+  }
+
+  /** Gets a new one from the manager that answers to `ask`, for a new key and in the role that the cluster says. */
+  async renew(ask: <T>(call: (address: string) => Promise<T>) => Promise<T>, checkRunning: () => void): Promise<void> {
+    const material = await ask((address) => renewCertificate(this.credentials, this.credentials, address));
+    checkRunning();
+    await saveMaterial(this.directory.certificates, material);
+    this.credentials.swap(material);
+    this.#renewAt_ms = this.#nextRenewal();
+    this.log.info('certificate renewed', { role: this.role });
+  }
+
+  #nextRenewal(): number {
+    return renewalTime(this.credentials.validity, this.random.below(1000) / 1000);
+  }
+}
