@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
+import fc from 'fast-check';
+import { routes } from '../../../src/api/routes.js';
+import type { MessageName } from '../../../src/model/codec.js';
 import { bodyFields } from '../../../src/model/json.js';
 import { ApiFixture, smallSpec } from '../../helpers/api-fixture.js';
 
@@ -52,8 +55,7 @@ const values: readonly unknown[] = [
   JSON.parse('{"__proto__":{"polluted":1}}'),
 ];
 
-function withField(path: readonly string[], value: unknown, form: string): object {
-  const spec = smallSpec('web') as Record<string, unknown>;
+function withField(path: readonly string[], value: unknown, form: string, spec: Record<string, unknown>): object {
   let place: Record<string, unknown> | unknown[] = spec;
   for (const [at, step] of path.entries()) {
     const isLast = at === path.length - 1;
@@ -68,6 +70,8 @@ function withField(path: readonly string[], value: unknown, form: string): objec
   }
   return spec;
 }
+
+const nodeSpec = () => ({ Role: 'manager', Availability: 'active' });
 
 describe('against hostile clients, the API', function () {
   this.timeout(120_000);
@@ -95,14 +99,95 @@ describe('against hostile clients, the API', function () {
       assert.equal((await api.call('DELETE', `/services/${ID}`)).status, 200);
     };
     for (const { path, form } of bodyFields('ServiceSpec')) {
-      for (const value of values) await update(withField(path, value, form));
+      for (const value of values) await update(withField(path, value, form, smallSpec('web')));
+    }
+  });
+
+  /** What else is sent as a model's message, with the body of an accepted one. */
+  const bodies: readonly [MessageName, string, () => Promise<string>, () => Record<string, unknown>][] = [
+    ['NodeSpec', 'node', async () => `/nodes/node1/update?version=${await versionOf('/nodes/node1')}`, nodeSpec],
+    ['SwarmSpec', 'swarm', async () => `/swarm/update?version=${await versionOf('/swarm')}`, () => ({})],
+    ['SecretSpec', 'secret', async () => '/secrets/create', () => ({ Name: 'x', Data: 'aGk=' })],
+    ['ConfigSpec', 'config', async () => '/configs/create', () => ({ Name: 'x', Data: 'aGk=' })],
+  ];
+  const versionOf = async (path: string): Promise<number> => (await api.call('GET', path)).body.Version.Index;
+  for (const [message, word, target, body] of bodies) {
+    it(`takes or refuses every value in every field of a ${word}, and never fails`, async () => {
+      for (const { path, form } of bodyFields(message)) {
+        for (const value of values) {
+          const { status, text } = await api.call('POST', await target(), withField(path, value, form, body()));
+          const shown = `${path.join('.')}=${JSON.stringify(value)?.slice(0, 60)}: ${status} ${text.slice(0, 300)}`;
+          assert.ok([200, 201, 400, 409, 501].includes(status), shown);
+          if (status === 201) await api.call('DELETE', `/${word}s/${JSON.parse(text).ID}`);
+        }
+      }
+    });
+  }
+
+  it('takes or refuses whole specs of any values at once, and shows what it took', async () => {
+    const value = fc.oneof(fc.constantFrom(...values), fc.integer(), fc.string({ unit: 'binary' }), fc.double());
+    const edits = fc.array(fc.tuple(fc.constantFrom(...bodyFields('ServiceSpec')), value), {
+      minLength: 1,
+      maxLength: 12,
+    });
+    await fc.assert(
+      fc.asyncProperty(edits, async (chosen) => {
+        const spec = smallSpec('web') as Record<string, unknown>;
+        try {
+          for (const [{ path, form }, one] of chosen) withField(path, one, form, spec);
+        } catch {
+          return; // one value is not what another is to be put in
+        }
+        const { status, text } = await api.call('POST', '/services/create', spec);
+        assert.ok([201, 400, 404, 501].includes(status), `${status} ${text.slice(0, 300)}`);
+        if (status !== 201) return;
+        const { ID } = JSON.parse(text);
+        assert.equal((await api.call('GET', `/services/${ID}?insertDefaults=1`)).status, 200);
+        assert.equal((await api.call('DELETE', `/services/${ID}`)).status, 200);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('takes or refuses every value of every query parameter and path', async () => {
+    const parameters = [
+      'filters',
+      'status',
+      'insertDefaults',
+      'version',
+      'rollback',
+      'registryAuthFrom',
+      'force',
+    ].concat(['follow', 'stdout', 'tail', 'since', 'until', 'timestamps', 'details', 'rotateWorkerToken']);
+    const texts = values
+      .map((value) => (typeof value === 'string' ? value : String(JSON.stringify(value))))
+      .concat([
+        '{"id":[""]}',
+        '{"label":{"a=b":true}}',
+        '{"name":{"a":5}}',
+        '{"__proto__":["x"]}',
+        '99999999999999999999',
+      ]);
+    for (const { method, pattern } of routes) {
+      if (!/^\/(services|tasks|nodes|secrets|configs|swarm)/.test(pattern) || pattern === '/swarm/leave') continue;
+      const isFilled = pattern.includes('{');
+      for (const text of texts) {
+        const word = encodeURIComponent(Buffer.from(text.slice(0, 5_000)).toString('utf8'));
+        const targets = isFilled ? [pattern.replace('{id}', word)] : [];
+        for (const name of parameters) targets.push(`${pattern.replace('{id}', 'none')}?${name}=${word}`);
+        for (const target of targets) {
+          const { status, text: answer } = await api.call(method, target, method === 'POST' ? {} : undefined);
+          assert.ok([200, 400, 404, 405, 409, 500, 501, 503].includes(status), `${method} ${target}: ${status}`);
+          if (status === 500) assert.match(answer, /out of sequence/, `${method} ${target}`);
+        }
+      }
     }
   });
 
   it('names the field of every wrong type', async () => {
     for (const { path, kind, form } of bodyFields('ServiceSpec')) {
       const wrong = kind === 'string' || kind === 'bytes' ? 5 : 'five';
-      const spec = withField(path, wrong, form === 'list' ? 'single' : form);
+      const spec = withField(path, wrong, form === 'list' ? 'single' : form, smallSpec('web'));
       const { status, body } = await api.call('POST', '/services/create', spec);
       assert.equal(status, 400, path.join('.'));
       const name = path.join('.').replaceAll(/\.0(?=\.|$)/g, '[0]');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Flag } from '../../../src/cli/base/flag.js';
+import { config, node, secret, service, swarm } from '../../../src/cli/commands.js';
 import { createListOptions, updateListOptions } from '../../../src/cli/service/list-options.js';
 import { scalarOptions } from '../../../src/cli/service/scalar-options.js';
 import { cli } from '../../helpers/cli.js';
@@ -32,9 +33,9 @@ describe('whatever an option is given', () => {
   });
   after(() => daemon.close());
 
-  async function check(command: string[], flag: Flag<unknown>, operand: string): Promise<void> {
+  async function check(command: string[], flag: Flag<unknown>, operands: readonly string[]): Promise<void> {
     for (const [kind, value] of hostile) {
-      const { code, err } = await cli(daemon, ['service', ...command, `--${flag.name}=${value}`, operand]);
+      const { code, err } = await cli(daemon, [...command, `--${flag.name}=${value}`, ...operands]);
       assert.ok(answers.includes(code), `--${flag.name} with ${kind}: exit ${code}: ${err.slice(0, 300)}`);
       assert.equal(code === 0, err === '', `--${flag.name} with ${kind}: exit ${code}: ${err.slice(0, 300)}`);
       // A mistake of ours, not of the user's.
@@ -48,10 +49,22 @@ describe('whatever an option is given', () => {
 
   for (const flag of [...scalarOptions, ...createListOptions]) {
     it(`service create --${flag.name} takes it, or says what is wrong`, () =>
-      check(['create', '-d', '--no-resolve-image'], flag, 'img'));
+      check(['service', 'create', '-d', '--no-resolve-image'], flag, ['img']));
   }
   for (const flag of updateListOptions) {
-    it(`service update --${flag.name} takes it, or says what is wrong`, () => check(['update', '-d'], flag, 'n'));
+    it(`service update --${flag.name} takes it, or says what is wrong`, () =>
+      check(['service', 'update', '-d'], flag, ['n']));
+  }
+
+  const groups = { node, swarm, secret, config, service };
+  for (const [group, entries] of Object.entries(groups)) {
+    for (const entry of entries.filter(({ name }) => group !== 'service' || !['create', 'update'].includes(name))) {
+      it(`every option of ${group} ${entry.name} takes it, or says what is wrong`, async () => {
+        const { flags, operands } = await entry.load();
+        const given = Array.from({ length: Math.max(operands.min, operands.max === 1 ? 1 : 0) }, () => 'n');
+        for (const flag of flags) await check([group, entry.name], flag, given);
+      });
+    }
   }
 
   it('operands are answered too', async () => {
