@@ -1,8 +1,9 @@
 import { complete } from '../model/codec.js';
 import { fromJSON, toJSON } from '../model/json.js';
-import type { Node } from '../model/types.js';
+import type { Node, OperationInit } from '../model/types.js';
 import { validateNodeSpec } from '../model/validate/node.js';
 import type { ManagerBackend } from './backend.js';
+import { answerDryRun, isDryRun, specChanges } from './dry-run.js';
 import {
   type Api,
   answerEmpty,
@@ -73,9 +74,12 @@ async function update(api: Api, exchange: Exchange): Promise<void> {
   const node = find(await manager.read(), 'Node', exchange.params.id!);
   if (node.Version?.Index !== version) throw outOfSequence();
   manager.checkRoleChange(node, spec.Role);
-  await propose(api, manager, [
-    { Action: 'update', ID: node.ID, ExpectedVersion: version, Node: complete('Node', { ...node, Spec: spec }) },
-  ]);
+  const after = complete('Node', { ...node, Spec: spec });
+  const operation: OperationInit = { Action: 'update', ID: node.ID, ExpectedVersion: version, Node: after };
+  if (isDryRun(exchange)) {
+    return answerDryRun(api, exchange, manager, [operation], specChanges('NodeSpec', node.Spec, spec));
+  }
+  await propose(api, manager, [operation]);
   answerEmpty(exchange, 200);
 }
 

@@ -3,9 +3,10 @@ import { complete } from '../model/codec.js';
 import { ShoalError } from '../model/errors.js';
 import { newID } from '../model/ids.js';
 import { fromJSON, toJSON } from '../model/json.js';
-import type { JobStatus, Service, ServiceInit, ServiceMode, ServiceSpec } from '../model/types.js';
+import type { JobStatus, OperationInit, Service, ServiceInit, ServiceMode, ServiceSpec } from '../model/types.js';
 import { withShownDefaults, withStoredDefaults } from '../model/validate/defaults.js';
 import { validateServiceSpec } from '../model/validate/service.js';
+import { answerDryRun, isDryRun, specChanges } from './dry-run.js';
 import {
   type Api,
   answerEmpty,
@@ -78,8 +79,10 @@ async function create(api: Api, exchange: Exchange): Promise<void> {
     checkSpec(spec);
     const checks = resolveReferences(await manager.read(), spec);
     const service: ServiceInit = { ID: id, Spec: spec, Endpoint: {}, JobStatus: jobStatus(api, spec) };
+    const operation: OperationInit = { Action: 'create', ID: id, Service: service };
+    if (isDryRun(exchange)) return answerDryRun(api, exchange, manager, [operation]);
     try {
-      await propose(api, manager, [{ Action: 'create', ID: id, Service: service }, ...checks]);
+      await propose(api, manager, [operation, ...checks]);
       break;
     } catch (thrown) {
       const isChance = codeOf(thrown) === 'name-conflict' && !isNamed;
@@ -113,7 +116,10 @@ async function update(api: Api, exchange: Exchange): Promise<void> {
     if (current.Version?.Index !== version) throw outOfSequence();
     const service = rollback === '' ? updated(api, current, body) : rolledBack(api, current);
     const checks = resolveReferences(view, service.Spec!);
-    const operation = { Action: 'update', ID: current.ID, ExpectedVersion: version, Service: service };
+    const operation: OperationInit = { Action: 'update', ID: current.ID, ExpectedVersion: version, Service: service };
+    if (isDryRun(exchange)) {
+      return answerDryRun(api, exchange, manager, [operation], changesOf(current.Spec, service.Spec));
+    }
     try {
       await propose(api, manager, [operation, ...checks]);
       break;
@@ -177,8 +183,16 @@ function rolledBack(api: Api, current: Service): Service {
 async function remove(api: Api, exchange: Exchange): Promise<void> {
   const manager = managerOf(api);
   const service = find(await manager.read(), 'Service', exchange.params.id!);
-  await propose(api, manager, [{ Action: 'remove', Kind: 'Service', ID: service.ID }]);
+  const operation: OperationInit = { Action: 'remove', Kind: 'Service', ID: service.ID };
+  if (isDryRun(exchange)) return answerDryRun(api, exchange, manager, [operation]);
+  await propose(api, manager, [operation]);
   answerEmpty(exchange, 200);
+}
+
+/** Defaults filled in on both sides: writing one out changes nothing. */
+function changesOf(before: ServiceSpec | null, after: ServiceSpec | null) {
+  const whole = (spec: ServiceSpec | null) => spec && withShownDefaults(spec);
+  return specChanges('ServiceSpec', whole(before), whole(after));
 }
 
 function missingBody(): never {

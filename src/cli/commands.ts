@@ -71,6 +71,12 @@ export const service: readonly Entry[] = [
     load: () => import('./service/create.js').then((m) => m.serviceCreate),
   },
   {
+    name: 'diff',
+    summary: 'Show what of a service an update would change',
+    isOwn: true,
+    load: () => import('./service/diff.js').then((m) => m.serviceDiff),
+  },
+  {
     name: 'inspect',
     summary: 'Display detailed information on one or more services',
     load: () => import('./service/inspect.js').then((m) => m.serviceInspect),

@@ -5,7 +5,6 @@ import type { Random } from '../model/random.js';
 import type { RaftNode, RaftStatus } from '../raft/node.js';
 import type { Commit, Proposer, View } from '../store/view.js';
 import { Agenda } from './agenda.js';
-import type { Plan } from './reconcile/plan.js';
 import { reconcile } from './reconcile/reconcile.js';
 
 export interface PlannerParts {
@@ -66,11 +65,6 @@ export class Planner {
     this.#unwatch();
     this.#wake();
     await this.#run;
-  }
-
-  /** What would be done next, and nothing else: the dry run. `view`: the store, or it with changes that are only imagined. */
-  planOnce(view: View = this.#parts.store): Plan {
-    return reconcile(view, this.#parts.clock.now(), this.#parts.random);
   }
 
   #follow(status: RaftStatus): void {

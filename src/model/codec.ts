@@ -22,6 +22,8 @@ export interface MessageTypes {
   SecretSpec: model.SecretSpec;
   Config: model.Config;
   ConfigSpec: model.ConfigSpec;
+  UpdateConfig: model.UpdateConfig;
+  Preview: model.Preview;
   SwarmSpec: model.SwarmSpec;
   NodeDescription: model.NodeDescription;
   RaftMessage: model.RaftMessage;
@@ -47,7 +49,9 @@ export function modelRoot(): protobuf.Root {
     root = new protobuf.Root();
     root.resolvePath = (_origin, target) => join(packageRoot(), 'proto', target);
     root.loadSync(
-      ['objects', 'store', 'dispatcher', 'ca', 'tunnel', 'membership', 'raft'].map((name) => `${name}.proto`),
+      ['objects', 'store', 'dispatcher', 'ca', 'tunnel', 'membership', 'raft', 'preview'].map(
+        (name) => `${name}.proto`,
+      ),
       { keepCase: true },
     );
     root.resolveAll();

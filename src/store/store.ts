@@ -7,7 +7,7 @@ import { differences } from './differences.js';
 import { readSnapshot, writeSnapshot } from './snapshot.js';
 import { ObjectTables } from './tables.js';
 import { applyTransaction } from './transaction.js';
-import type { Commit, Kind, Tables, Verdict, View } from './view.js';
+import { type Commit, type Kind, kinds, type Tables, type Verdict, type View } from './view.js';
 
 /**
  * The state machine that Raft replicates. It is its own View: code that runs without awaiting sees one state from start to end, and
@@ -19,6 +19,14 @@ export class Store implements View, StateMachine {
   private readonly untold: Commit[] = [];
 
   constructor(private readonly log?: Logger) {}
+
+  /** A store of its own with all that `view` holds at this moment; the objects, which nobody writes to, are shared. */
+  static copyOf(view: View): Store {
+    const copy = new Store();
+    for (const kind of kinds) for (const object of view.list(kind)) copy.tables.put(kind, object);
+    copy.tables.index = view.index;
+    return copy;
+  }
 
   get index(): number {
     return this.tables.index;

@@ -10,6 +10,8 @@ export interface CommandTitle {
   readonly name: string;
   readonly summary: string;
   readonly aliases?: readonly string[];
+  /** Not one of Docker's: help shows it apart. */
+  readonly isOwn?: boolean;
 }
 
 /** What one command takes and does. */
@@ -34,6 +36,7 @@ export class DockerCommand extends Command {
   /** What follows the name in the usage line. */
   operandsUsage = '';
   optionsFirst = false;
+  isOwn = false;
 
   override parseOptions(args: string[]): ParseOptionsResult {
     const parsed = this.withUsage(() => parseArguments(args, this.flags, !this.optionsFirst));
@@ -96,6 +99,7 @@ export class LazyCommand extends DockerCommand {
   /** `load` gives the command to hand the arguments to. */
   constructor(title: CommandTitle, load: () => Promise<Command>) {
     super(title.name);
+    this.isOwn = title.isOwn ?? false;
     this.description(title.summary).aliases(title.aliases ?? []);
     this.allowExcessArguments().action(async () => {
       const command = await load();

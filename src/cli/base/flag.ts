@@ -11,6 +11,8 @@ export interface Flag<T> {
   readonly shown?: string;
   /** The value of the flag when it is written without one (`--init`); flags that have none need an argument. */
   readonly bare?: string;
+  /** Not one of Docker's: help shows it apart. */
+  readonly isOwn?: boolean;
   /** Says what is wrong by throwing; `before` is the value of earlier uses of the same flag. */
   parse(text: string, before: T | undefined): T;
 }

@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import type { DockerCommand } from './command.js';
 import type { Flag } from './flag.js';
 
@@ -8,20 +9,26 @@ export function helpOf(command: DockerCommand): string {
     const parent = command.path.slice(0, -command.name().length);
     parts.push(`Aliases:\n  ${[command.name(), ...command.aliases()].map((name) => parent + name).join(', ')}`);
   }
-  if (command.commands.length > 0) parts.push(`Commands:\n${commandLines(command)}`);
-  if (command.flags.length > 0) {
+  const isOwn = (each: object) => 'isOwn' in each && each.isOwn === true;
+  const commands = command.commands.filter((each) => !isOwn(each));
+  const flags = command.flags.filter((flag) => !isOwn(flag));
+  if (commands.length > 0) parts.push(`Commands:\n${commandLines(commands)}`);
+  if (flags.length > 0) {
     const title = command.parent === null && command.commands.length > 0 ? 'Global Options' : 'Options';
-    parts.push(`${title}:\n${flagLines(command.flags)}`);
+    parts.push(`${title}:\n${flagLines(flags)}`);
   }
+  // What Docker does not have stands apart, so that nobody writes it into a script for both unawares.
+  if (command.commands.some(isOwn)) parts.push(`Beyond Docker:\n${commandLines(command.commands.filter(isOwn))}`);
+  if (command.flags.some(isOwn)) parts.push(`Beyond Docker:\n${flagLines(command.flags.filter(isOwn))}`);
   if (command.commands.length > 0) {
     parts.push(`Run '${command.path} COMMAND --help' for more information on a command.`);
   }
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
 
-function commandLines(command: DockerCommand): string {
-  const width = Math.max(11, ...command.commands.map((each) => each.name().length + 1));
-  return command.commands.map((each) => `  ${each.name().padEnd(width)} ${each.description()}`.trimEnd()).join('\n');
+function commandLines(commands: readonly Command[]): string {
+  const width = Math.max(11, ...commands.map((each) => each.name().length + 1));
+  return commands.map((each) => `  ${each.name().padEnd(width)} ${each.description()}`.trimEnd()).join('\n');
 }
 
 function flagLines(flags: readonly Flag<unknown>[]): string {

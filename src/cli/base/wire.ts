@@ -32,6 +32,7 @@ export type SecretReference = Wire<model.SecretReference>;
 export type ConfigReference = Wire<model.ConfigReference>;
 export type Secret = Wire<model.Secret>;
 export type Config = Wire<model.Config>;
+export type Preview = Wire<model.Preview>;
 export type ExternalCA = Wire<model.ExternalCA>;
 
 /** The cluster as GET /swarm answers it. */

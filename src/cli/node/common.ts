@@ -2,7 +2,8 @@ import type { Context } from '../base/context.js';
 import { eachInTurn } from '../base/each.js';
 import { CliError } from '../base/errors.js';
 import { pathOf } from '../base/path.js';
-import type { Node } from '../base/wire.js';
+import { dryRun, showPreview } from '../base/preview.js';
+import type { Node, Preview } from '../base/wire.js';
 import type { Info } from '../system/info.js';
 
 /** The node that `self` means: the one the daemon runs on. Throws when the daemon is in no cluster. */
@@ -22,18 +23,23 @@ export function getNode(context: Context, reference: string): Promise<Node> {
   return context.client.get<Node>(pathOf('nodes', reference));
 }
 
-/** Changes the spec of each node in turn and says so. Goes on past those that fail, then fails with their messages. */
+/** Changes the spec of each node in turn and says so (`dry`: shows what it would do instead). Goes on past those that fail, then fails with their messages. */
 export async function updateNodes(
   context: Context,
   references: readonly string[],
   change: (node: Node) => Node['Spec'] | undefined,
   done: (reference: string) => string,
+  dry?: 'text' | 'json',
 ): Promise<void> {
   await eachInTurn(references, async (reference) => {
     const node = await getNode(context, reference);
     const spec = change(node);
     if (spec === undefined) return;
     const path = pathOf('nodes', node.ID ?? reference, 'update');
+    if (dry !== undefined) {
+      const query = { version: node.Version?.Index, ...dryRun };
+      return showPreview(context, await context.client.post<Preview>(path, { query, body: spec }), dry);
+    }
     await context.client.post(path, { query: { version: node.Version?.Index }, body: spec });
     context.out.write(`${done(reference)}\n`);
   });

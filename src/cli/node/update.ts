@@ -2,6 +2,7 @@ import type { CommandSpec } from '../base/command.js';
 import { CliError } from '../base/errors.js';
 import { list, text } from '../base/flag.js';
 import { parseLabel } from '../base/labels.js';
+import { dryRunFlag } from '../base/preview.js';
 import { checkAvailability } from '../swarm/flags.js';
 import { updateNodes } from './common.js';
 
@@ -14,7 +15,7 @@ const roleFlag = text('role', 'Role of the node ("worker", "manager")');
 export const nodeUpdate: CommandSpec = {
   usage: '[OPTIONS] NODE',
   operands: { min: 1, max: 1 },
-  flags: [availabilityFlag, labelAddFlag, labelRmFlag, roleFlag],
+  flags: [availabilityFlag, labelAddFlag, labelRmFlag, roleFlag, dryRunFlag],
   async run(context, values, references) {
     const role = values.get(roleFlag)?.toLowerCase();
     if (role !== undefined && role !== 'worker' && role !== 'manager') {
@@ -41,6 +42,7 @@ export const nodeUpdate: CommandSpec = {
         };
       },
       (reference) => reference,
+      values.get(dryRunFlag),
     );
   },
 };

@@ -1,12 +1,26 @@
 import type { Query } from '../base/client.js';
 import type { Context } from '../base/context.js';
 import { pathOf } from '../base/path.js';
-import type { Service, ServiceSpec } from '../base/wire.js';
+import { dryRun } from '../base/preview.js';
+import type { Preview, Service, ServiceSpec } from '../base/wire.js';
 
 /** A service by name, id or the start of its id, as its spec was written: defaults are not filled in, so they are not sent back. */
 export function getService(context: Context, reference: string): Promise<Service> {
   return context.client.get<Service>(pathOf('services', reference), {
     query: { insertDefaults: false },
+  });
+}
+
+/** What `postUpdate` would do, without doing it. */
+export function previewUpdate(
+  context: Context,
+  service: Service,
+  spec: ServiceSpec,
+  query: Query = {},
+): Promise<Preview> {
+  return context.client.post<Preview>(pathOf('services', service.ID ?? '', 'update'), {
+    query: { version: service.Version?.Index, ...query, ...dryRun },
+    body: spec,
   });
 }
 

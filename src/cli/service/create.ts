@@ -1,7 +1,8 @@
 import type { CommandSpec } from '../base/command.js';
 import { CliError } from '../base/errors.js';
 import { text } from '../base/flag.js';
-import type { ServiceSpec } from '../base/wire.js';
+import { dryRun, dryRunFlag, showPreview } from '../base/preview.js';
+import type { Preview, ServiceSpec } from '../base/wire.js';
 import { applyOptions } from './apply.js';
 import { authFor, pinImage, withTag } from './image.js';
 import { createListOptions } from './list-options.js';
@@ -32,7 +33,7 @@ export const serviceCreate: CommandSpec = {
   usage: '[OPTIONS] IMAGE [COMMAND] [ARG...]',
   operands: { min: 1, max: Number.POSITIVE_INFINITY },
   optionsFirst: true,
-  flags: [nameFlag, modeFlag, ...scalars.scalarOptions, ...createListOptions],
+  flags: [nameFlag, modeFlag, ...scalars.scalarOptions, ...createListOptions, dryRunFlag],
   async run(context, values, [image = '', ...args]) {
     const spec: ServiceSpec = {
       Name: values.get(nameFlag) ?? '',
@@ -54,6 +55,11 @@ export const serviceCreate: CommandSpec = {
     await applyOptions(context, spec, values);
     const auth = values.get(scalars.registryAuth) ? await authFor(context, image) : undefined;
     if (!values.get(scalars.noResolveImage)) await pinImage(context, spec, auth);
+    const dry = values.get(dryRunFlag);
+    if (dry !== undefined) {
+      const preview = await context.client.post<Preview>('/services/create', { query: dryRun, body: spec });
+      return showPreview(context, preview, dry);
+    }
     const created = await context.client.post<{ ID: string; Warnings?: string[] | null }>('/services/create', {
       body: spec,
       headers: auth === undefined ? undefined : { 'X-Registry-Auth': auth },

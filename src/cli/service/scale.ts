@@ -1,9 +1,10 @@
 import type { CommandSpec } from '../base/command.js';
 import type { Context } from '../base/context.js';
 import { CliError } from '../base/errors.js';
+import { dryRunFlag, showPreview } from '../base/preview.js';
 import { parseInteger } from '../base/units.js';
-import type { Service } from '../base/wire.js';
-import { getService, postUpdate } from './common.js';
+import type { Service, ServiceSpec } from '../base/wire.js';
+import { getService, postUpdate, previewUpdate } from './common.js';
 import { followService } from './progress.js';
 import { detach } from './scalar-options.js';
 
@@ -27,14 +28,21 @@ function parseScale(word: string): { reference: string; replicas: number } {
 export const serviceScale: CommandSpec = {
   usage: 'SERVICE=REPLICAS [SERVICE=REPLICAS...]',
   operands: { min: 1, max: Number.POSITIVE_INFINITY },
-  flags: [detach],
+  flags: [detach, dryRunFlag],
   async run(context, values, words) {
     const failures: string[] = [];
     const scaled: Service[] = [];
+    const dry = values.get(dryRunFlag);
     for (const word of words) {
       try {
         const { reference, replicas } = parseScale(word);
-        scaled.push(await scaleOne(context, reference, replicas));
+        const { service, spec } = await scaledOf(context, reference, replicas);
+        if (dry !== undefined) {
+          showPreview(context, await previewUpdate(context, service, spec), dry);
+          continue;
+        }
+        await postUpdate(context, service, spec);
+        scaled.push(service);
         context.out.write(`${reference} scaled to ${replicas}\n`);
       } catch (thrown) {
         if (!(thrown instanceof CliError)) throw thrown;
@@ -55,12 +63,15 @@ export const serviceScale: CommandSpec = {
   },
 };
 
-async function scaleOne(context: Context, reference: string, replicas: number): Promise<Service> {
+async function scaledOf(
+  context: Context,
+  reference: string,
+  replicas: number,
+): Promise<{ service: Service; spec: ServiceSpec }> {
   const service = await getService(context, reference);
   const spec = structuredClone(service.Spec ?? {});
   if (spec.Mode?.Replicated) spec.Mode.Replicated.Replicas = replicas;
   else if (spec.Mode?.ReplicatedJob) spec.Mode.ReplicatedJob.TotalCompletions = replicas;
   else throw new CliError(`${reference}: scale can only be used with replicated or replicated-job mode`);
-  await postUpdate(context, service, spec);
-  return service;
+  return { service, spec };
 }

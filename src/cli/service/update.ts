@@ -1,9 +1,13 @@
+import type { Query } from '../base/client.js';
 import type { CommandSpec } from '../base/command.js';
+import type { Context } from '../base/context.js';
 import { CliError } from '../base/errors.js';
-import { type Flag, onOff, text } from '../base/flag.js';
+import { type Flag, onOff, text, type Values } from '../base/flag.js';
+import { dryRunFlag, showPreview } from '../base/preview.js';
+import type { Service, ServiceSpec } from '../base/wire.js';
 import { applyOptions } from './apply.js';
 import { setList, wordsOf } from './apply-container.js';
-import { getService, postUpdate } from './common.js';
+import { getService, postUpdate, previewUpdate } from './common.js';
 import { authFor, pinImage, withTag } from './image.js';
 import { updateListOptions } from './list-options.js';
 import { followService } from './progress.js';
@@ -31,30 +35,49 @@ export const serviceUpdate: CommandSpec = {
     rollbackFlag,
     ...scalars.scalarOptions.map(withoutDefault),
     ...updateListOptions,
+    dryRunFlag,
   ],
   async run(context, values, [reference = '']) {
     const service = await getService(context, reference);
-    const spec = structuredClone(service.Spec ?? {});
-    const quiet = values.get(scalars.quiet) ?? false;
-    if (values.get(rollbackFlag)) {
-      const alone = [rollbackFlag, scalars.detach, scalars.quiet].map(({ name }) => name);
-      if (values.names().some((name) => !alone.includes(name))) {
-        throw new CliError('other flags may not be combined with --rollback');
-      }
-      await postUpdate(context, service, spec, { rollback: 'previous', registryAuthFrom: 'spec' });
-    } else {
-      await applyOptions(context, spec, values);
-      const container = spec.TaskTemplate!.ContainerSpec!;
-      const line = values.get(argsFlag);
-      if (line !== undefined) setList(container, 'Args', wordsOf('args', line));
-      if (values.get(forceFlag)) spec.TaskTemplate!.ForceUpdate = (spec.TaskTemplate!.ForceUpdate ?? 0) + 1;
-      const image = values.get(imageFlag);
-      if (image !== undefined) container.Image = withTag(image);
-      const auth = values.get(scalars.registryAuth) ? await authFor(context, container.Image ?? '') : undefined;
-      if (image !== undefined && !values.get(scalars.noResolveImage)) await pinImage(context, spec, auth);
-      await postUpdate(context, service, spec, auth === undefined ? { registryAuthFrom: 'spec' } : {}, auth);
-    }
+    const { spec, query, auth } = await updateOf(context, values, service, [dryRunFlag.name]);
+    const dry = values.get(dryRunFlag);
+    if (dry !== undefined) return showPreview(context, await previewUpdate(context, service, spec, query), dry);
+    await postUpdate(context, service, spec, query, auth);
     context.out.write(`${reference}\n`);
+    const quiet = values.get(scalars.quiet) ?? false;
     if (!values.get(scalars.detach)) await followService(context, service.ID ?? reference, quiet);
   },
 };
+
+interface Update {
+  spec: ServiceSpec;
+  query: Query;
+  auth?: string | undefined;
+}
+
+/** The request that the options of `service update` stand for. `also`: options that may stand beside `--rollback`. */
+export async function updateOf(
+  context: Context,
+  values: Values,
+  service: Service,
+  also: readonly string[],
+): Promise<Update> {
+  const spec = structuredClone(service.Spec ?? {});
+  if (values.get(rollbackFlag)) {
+    const alone = [rollbackFlag.name, scalars.detach.name, scalars.quiet.name, ...also];
+    if (values.names().some((name) => !alone.includes(name))) {
+      throw new CliError('other flags may not be combined with --rollback');
+    }
+    return { spec, query: { rollback: 'previous', registryAuthFrom: 'spec' } };
+  }
+  await applyOptions(context, spec, values);
+  const container = spec.TaskTemplate!.ContainerSpec!;
+  const line = values.get(argsFlag);
+  if (line !== undefined) setList(container, 'Args', wordsOf('args', line));
+  if (values.get(forceFlag)) spec.TaskTemplate!.ForceUpdate = (spec.TaskTemplate!.ForceUpdate ?? 0) + 1;
+  const image = values.get(imageFlag);
+  if (image !== undefined) container.Image = withTag(image);
+  const auth = values.get(scalars.registryAuth) ? await authFor(context, container.Image ?? '') : undefined;
+  if (image !== undefined && !values.get(scalars.noResolveImage)) await pinImage(context, spec, auth);
+  return { spec, query: auth === undefined ? { registryAuthFrom: 'spec' } : {}, auth };
+}

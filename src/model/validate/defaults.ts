@@ -70,6 +70,7 @@ export function withShownDefaults(stored: ServiceSpec): ServiceSpec {
   template.Placement ??= defaults.Placement;
   spec.UpdateConfig ??= defaultUpdate();
   spec.RollbackConfig ??= defaultUpdate();
+  for (const config of [spec.UpdateConfig, spec.RollbackConfig]) config.Monitor ||= defaultUpdate().Monitor;
   return spec;
 }
 

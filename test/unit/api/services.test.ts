@@ -85,6 +85,48 @@ describe('the services endpoint', () => {
     assert.deepEqual([update.status, /Env\[1\]/.test(update.body.message)], [400, true]);
   });
 
+  it('says what a request would do when asked for a dry run, and changes nothing', async () => {
+    const index = () => api.backend.view.index;
+    const env = (...Env: string[]) => ({ TaskTemplate: { ContainerSpec: { Image: 'lab/bb', Env } } });
+    const before = index();
+    const created = await api.call('POST', '/services/create?dryRun=true', smallSpec('web', env('A=1', 'B=1')));
+    assert.equal(created.status, 200);
+    assert.deepEqual(
+      created.body.Tasks.map((task: { Action: string; ToNode: string }) => [task.Action, task.ToNode]),
+      [['start', 'node1']],
+    );
+    assert.equal(index(), before);
+
+    const id = await create(smallSpec('web', env('A=1', 'B=1')));
+    const version = await versionOf(id);
+    const at = index();
+    const spec = smallSpec('web', {
+      ...env('A=2', 'C=1'),
+      Labels: { 'a.b': 'c' },
+      Mode: { Replicated: { Replicas: 2 } },
+      UpdateConfig: { Parallelism: 1 },
+    });
+    const updated = await api.call('POST', `/services/web/update?version=${version}&dryRun=1`, spec);
+    assert.deepEqual(updated.body.Changes, [
+      { Field: 'Labels["a.b"]', Before: '', After: '"c"' },
+      { Field: 'TaskTemplate.ContainerSpec.Env', Before: '"A=1"', After: '"A=2"' },
+      { Field: 'TaskTemplate.ContainerSpec.Env', Before: '"B=1"', After: '' },
+      { Field: 'TaskTemplate.ContainerSpec.Env', Before: '', After: '"C=1"' },
+      { Field: 'Mode.Replicated.Replicas', Before: '1', After: '2' },
+    ]);
+    assert.equal(updated.body.Tasks.length, 2);
+    const removed = await api.call('DELETE', '/services/web?dryRun=true');
+    assert.deepEqual([removed.status, removed.body.Tasks], [200, []]);
+    const rolled = await api.call('POST', `/services/web/update?version=${version}&rollback=previous&dryRun=1`, spec);
+    assert.match(rolled.body.message, /does not have a previous spec/);
+    assert.equal((await api.call('POST', '/services/create?dryRun=1', smallSpec('web'))).status, 409);
+    const node = (await api.call('GET', '/nodes')).body[0];
+    const drained = { ...node.Spec, Availability: 'drain' };
+    const drain = await api.call('POST', `/nodes/${node.ID}/update?version=${node.Version.Index}&dryRun=1`, drained);
+    assert.deepEqual(drain.body.Changes, [{ Field: 'Availability', Before: '"active"', After: '"drain"' }]);
+    assert.equal(index(), at);
+  });
+
   it('lists with filters in both of Docker’s forms', async () => {
     await create(smallSpec('web', { Labels: { tier: 'front' } }));
     await create(smallSpec('web2', { Mode: { Global: {} } }));

@@ -213,13 +213,6 @@ describe('the planner', () => {
     assert.equal(manager.world.wanted('bad').length, 0);
   });
 
-  it('shows what it would do without doing it', async () => {
-    manager.world.create('web', 3);
-    const plan = manager.planner.planOnce();
-    assert.equal(plan.transaction?.Operations?.filter((operation) => operation.Action === 'create').length, 3);
-    assert.equal(manager.world.tasks().length, 0);
-  });
-
   it('leaves nothing behind when it is stopped', async () => {
     manager.lead(2);
     await settled();
