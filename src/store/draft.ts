@@ -18,13 +18,11 @@ export class Draft {
     return change === undefined ? this.tables.get(kind, id) : (change.after as Tables[K] | undefined);
   }
 
-  *services(): Iterable<Service> {
-    for (const { ID } of this.tables.list('Service')) {
-      const service = this.get('Service', ID);
-      if (service !== undefined) yield service;
-    }
-    for (const { kind, before, after } of this.pending.values()) {
-      if (kind === 'Service' && before === undefined && after !== undefined) yield after as Service;
+  /** All objects of a kind, in no particular order. */
+  *list<K extends Kind>(kind: K): Iterable<Tables[K]> {
+    for (const object of this.tables.list(kind)) if (!this.pending.has(`${kind}/${object.ID}`)) yield object;
+    for (const change of this.pending.values()) {
+      if (change.kind === kind && change.after !== undefined) yield change.after as Tables[K];
     }
   }
 

@@ -2,22 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../model/errors.js';
 import type { Operation, Service, Transaction } from '../model/types.js';
 import { Draft } from './draft.js';
+import { checkNetworkUnused, checkSubnetFree, freeNumber } from './networks.js';
 import { observeNode, observeTask } from './observe.js';
+import { type Refusal, Refused, refuse } from './refusal.js';
 import { ingressPorts, type ObjectTables } from './tables.js';
 import { type Change, type Kind, kinds, type Tables, type Verdict } from './view.js';
-
-type Refusal = Omit<Extract<Verdict, { ok: false }>, 'ok' | 'operation'>;
-
-/** A refused operation; never leaves this file. */
-class Refused extends Error {
-  constructor(readonly refusal: Refusal) {
-    super(refusal.message);
-  }
-}
-
-const refuse = (code: Refusal['code'], message: string): never => {
-  throw new Refused({ code, message });
-};
 
 /**
  * Applies a transaction whole or not at all. Depends on nothing but the tables and the transaction, so every manager comes to the same
@@ -87,13 +76,24 @@ function create(draft: Draft, index: number, time: string, { kind, id, object }:
   if (draft.get(kind, id) !== undefined) refuse('name-conflict', `${kind.toLowerCase()} ${id} already exists`);
   checkUnique(draft, kind, object);
   const stamped = { ...object, Version: { Index: index }, CreatedAt: time, UpdatedAt: time };
-  const after =
-    kind === 'Service'
-      ? { ...(stamped as Service), SpecVersion: index }
-      : kind === 'Task'
-        ? bornTask(stamped as Tables['Task'], index, time)
-        : stamped;
-  draft.put(kind, after);
+  draft.put(kind, bornAs(draft, kind, stamped, index, time));
+}
+
+/** A new object with what the store itself decides of it. */
+function bornAs(draft: Draft, kind: Kind, object: Tables[Kind], index: number, time: string): Tables[Kind] {
+  switch (kind) {
+    case 'Service':
+      return { ...(object as Service), SpecVersion: index };
+    case 'Task':
+      return bornTask(object as Tables['Task'], index, time);
+    case 'Node':
+      return { ...(object as Tables['Node']), Number: freeNumber(draft, 'Node') };
+    case 'Network':
+      checkSubnetFree(draft, object as Tables['Network']);
+      return { ...(object as Tables['Network']), Number: freeNumber(draft, 'Network') };
+    default:
+      return object;
+  }
 }
 
 function bornTask(task: Tables['Task'], index: number, time: string): Tables['Task'] {
@@ -126,9 +126,11 @@ function withObservedOf(kind: Kind, object: Tables[Kind], before: Tables[Kind], 
     return { ...(object as Tables['Task']), Status, BornIndex };
   }
   if (kind === 'Node') {
-    const { Description, Status } = before as Tables['Node'];
-    return { ...(object as Tables['Node']), Description, Status };
+    const known = before as Tables['Node'];
+    const { Description, Status } = known;
+    return { ...(object as Tables['Node']), Description, Status, Number: known.Number };
   }
+  if (kind === 'Network') return { ...(object as Tables['Network']), Number: (before as Tables['Network']).Number };
   if (kind === 'Service') return withSpecVersion(object as Service, before as Service, index);
   return object;
 }
@@ -137,6 +139,7 @@ function withObservedOf(kind: Kind, object: Tables[Kind], before: Tables[Kind], 
 function withSpecVersion(service: Service, before: Service, index: number): Service {
   const same =
     isDeepStrictEqual(service.Spec?.TaskTemplate, before.Spec?.TaskTemplate) &&
+    isDeepStrictEqual(service.Spec?.Networks ?? [], before.Spec?.Networks ?? []) &&
     isDeepStrictEqual(service.Spec?.EndpointSpec?.Ports ?? [], before.Spec?.EndpointSpec?.Ports ?? []);
   return {
     ...service,
@@ -149,12 +152,13 @@ function remove(draft: Draft, { kind, id }: Subject, expected: number | undefine
   const before = existing(draft, kind, id);
   matchVersion(kind, before, expected);
   if (kind === 'Secret' || kind === 'Config') refuseInUse(draft, kind, before as Tables['Secret' | 'Config']);
+  if (kind === 'Network') checkNetworkUnused(draft, id);
   draft.drop(kind, id);
 }
 
 /** A service that names a secret or config keeps it: whoever looked before the service came must not take it away after. */
 function refuseInUse(draft: Draft, kind: 'Secret' | 'Config', file: Tables['Secret' | 'Config']): void {
-  const users = [...draft.services()].filter((service) => fileIDs(service, kind).includes(file.ID));
+  const users = [...draft.list('Service')].filter((service) => fileIDs(service, kind).includes(file.ID));
   if (users.length === 0) return;
   const names = users.map((service) => service.Spec?.Name ?? service.ID).join(', ');
   const word = users.length > 1 ? 'services' : 'service';

@@ -1,4 +1,12 @@
-import type { OperationInit, Service, Task, TaskSpec, TaskStatus, TransactionInit } from '../../model/types.js';
+import type {
+  Network,
+  OperationInit,
+  Service,
+  Task,
+  TaskSpec,
+  TaskStatus,
+  TransactionInit,
+} from '../../model/types.js';
 import { isWanted } from '../../scheduler/fleet.js';
 import type { Wanted } from '../../scheduler/group.js';
 
@@ -33,6 +41,7 @@ export class Draft {
   readonly #removed = new Map<string, Task>();
   readonly #services = new Map<string, { before: Service; after: Service }>();
   readonly #checkedServices = new Map<string, Service>();
+  readonly #networks: Network[] = [];
   readonly #checks: OperationInit[] = [];
   #bytes = 0;
   readonly #specBytes = new Map<TaskSpec, number>(); // tasks of a service mostly share one
@@ -84,6 +93,15 @@ export class Draft {
     this.#services.set(before.ID, { before: this.#services.get(before.ID)?.before ?? before, after });
   }
 
+  writeNetwork(after: Network): void {
+    this.#networks.push(after);
+  }
+
+  /** Tasks that the plan takes out of the store. */
+  get removed(): Iterable<Task> {
+    return this.#removed.values();
+  }
+
   /** Has the plan refused if the service is no longer the one it was made for. */
   checkService(service: Service): void {
     this.#checkedServices.set(service.ID, service);
@@ -114,6 +132,14 @@ export class Draft {
     const operations: OperationInit[] = [];
     for (const { before, after } of this.#services.values()) {
       operations.push({ Action: 'update', ID: after.ID, ExpectedVersion: before.Version?.Index ?? 0, Service: after });
+    }
+    for (const network of this.#networks) {
+      operations.push({
+        Action: 'update',
+        ID: network.ID,
+        ExpectedVersion: network.Version?.Index ?? 0,
+        Network: network,
+      });
     }
     for (const task of this.#removed.values()) {
       operations.push({ Action: 'remove', Kind: 'Task', ID: task.ID, ExpectedVersion: task.Version?.Index ?? 0 });

@@ -2,6 +2,8 @@ import { newID } from '../../model/ids.js';
 import type { Random } from '../../model/random.js';
 import type { Service, Task, TaskSpec } from '../../model/types.js';
 import type { View } from '../../store/view.js';
+import type { Addresses } from './addresses.js';
+import { attachmentsOf } from './attachments.js';
 import type { Draft } from './draft.js';
 import { Freshness } from './freshness.js';
 import type { Nodes } from './nodes.js';
@@ -17,6 +19,7 @@ export interface Pass {
   random: Random;
   nodes: Nodes;
   ports: PublishedPorts;
+  addresses: Addresses;
   draft: Draft;
 }
 
@@ -167,6 +170,7 @@ function templateOf(service: Service, defaultLogDriver: TaskSpec['LogDriver']): 
   const template = service.Spec?.TaskTemplate ?? emptyTaskSpec;
   return {
     ...template,
+    Networks: [...attachmentsOf(service.Spec)],
     LogDriver: template.LogDriver ?? defaultLogDriver,
     EndpointPorts: service.Endpoint?.Ports ?? [],
   };

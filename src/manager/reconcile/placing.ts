@@ -1,8 +1,9 @@
 import { isFinal } from '../../model/states.js';
-import type { Node, Task, TaskSpec, TaskStatus } from '../../model/types.js';
+import type { NetworkAttachment, Node, Task, TaskSpec, TaskStatus } from '../../model/types.js';
 import { Fleet } from '../../scheduler/fleet.js';
 import type { Group, Placed, Wanted } from '../../scheduler/group.js';
 import { place } from '../../scheduler/place.js';
+import { attach } from './attachments.js';
 import type { Pass, ServicePass } from './pass.js';
 import { timeOf } from './policy.js';
 import { isEnded } from './slots.js';
@@ -22,10 +23,15 @@ export function placeTasks(pass: Pass, services: readonly ServicePass[]): void {
   const { placed, unplaced } = place(fleetOf(pass), groups);
   const used = new Set<string>();
   for (const [id, place] of placed) {
+    const task = waiting.get(id) ?? born.get(id)!.task;
+    const attachments = attach(task, pass.view, pass.addresses);
+    if (typeof attachments === 'string') {
+      unplaced.set(id, attachments);
+      continue;
+    }
     used.add(place.nodeID);
-    const task = waiting.get(id);
-    if (task === undefined) settleBirth(born.get(id)!.task, place, pass);
-    else settleWaiting(task, place, pass);
+    if (waiting.has(id)) settleWaiting(task, place, attachments, pass);
+    else settleBirth(task, place, attachments, pass);
   }
   for (const [id, reason] of unplaced) leaveWaiting(pass, born.get(id), waiting.get(id), reason);
   for (const nodeID of used) checkNode(pass, pass.view.get('Node', nodeID));
@@ -95,14 +101,19 @@ function fleetOf(pass: Pass): Fleet {
   return fleet;
 }
 
-function settleBirth(task: Task, place: Placed, pass: Pass): void {
+function settleBirth(task: Task, place: Placed, attachments: NetworkAttachment[], pass: Pass): void {
   task.NodeID = place.nodeID;
+  task.NetworksAttachments = attachments;
   task.AssignedGenericResources = place.generic;
   task.Status = assigned(pass);
 }
 
-function settleWaiting(task: Task, place: Placed, pass: Pass): void {
-  pass.draft.change(task, { NodeID: place.nodeID, AssignedGenericResources: place.generic });
+function settleWaiting(task: Task, place: Placed, attachments: NetworkAttachment[], pass: Pass): void {
+  pass.draft.change(task, {
+    NodeID: place.nodeID,
+    AssignedGenericResources: place.generic,
+    NetworksAttachments: attachments,
+  });
   pass.draft.observe(task, assigned(pass));
 }
 

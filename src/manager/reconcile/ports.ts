@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Endpoint, EndpointSpec, PortConfig, Service } from '../../model/types.js';
+import type { Endpoint, EndpointSpec, EndpointVirtualIP, PortConfig, Service } from '../../model/types.js';
 import type { View } from '../../store/view.js';
+import type { Addresses } from './addresses.js';
+import { clusterNetworks } from './attachments.js';
 
 // Docker's range for published ports that the user leaves to the cluster.
 const firstPort = 30_000;
@@ -43,6 +45,13 @@ export class PublishedPorts {
   }
 }
 
+/** What endpoints are made of. */
+export interface EndpointParts {
+  view: View;
+  ports: PublishedPorts;
+  addresses: Addresses;
+}
+
 function portsInUse(view: View): Set<string> {
   const used = new Set<string>();
   for (const service of view.list('Service')) for (const port of publishedBy(service)) used.add(port);
@@ -60,16 +69,31 @@ function publishedBy(service: Service): string[] {
  * The endpoint as the service's spec wants it: ports left to the cluster get one, and keep it for as long as the spec has
  * them. Undefined when the service's endpoint is that already.
  */
-export function endpointFor(service: Service, ports: PublishedPorts): Endpoint | undefined {
+export function endpointFor(service: Service, { ports, addresses, view }: EndpointParts): Endpoint | undefined {
   const spec = service.Spec?.EndpointSpec ?? null;
-  const before = service.Endpoint;
-  const wanted = spec?.Ports ?? [];
-  // A service that publishes nothing needs no endpoint written: that would cost it a version.
-  if (wanted.length === 0 && (before?.Ports ?? []).length === 0) return undefined;
-  const Ports = resolve(wanted, before?.Ports ?? [], ports);
-  if (before !== null && isDeepStrictEqual(before.Spec, spec) && isDeepStrictEqual(before.Ports, Ports))
-    return undefined;
-  return { Spec: spec, Ports, VirtualIPs: before?.VirtualIPs ?? [] };
+  const before: Endpoint = service.Endpoint ?? { Spec: null, Ports: [], VirtualIPs: [] };
+  const Ports = resolve(spec?.Ports ?? [], before.Ports, ports);
+  const VirtualIPs = virtualIPs(service, before.VirtualIPs, addresses, view);
+  // A service that publishes nothing and is on no network needs no endpoint written: that would cost it a version.
+  const isBare = [Ports, VirtualIPs, before.Ports, before.VirtualIPs].every((list) => list.length === 0);
+  const after: Endpoint = { Spec: spec, Ports, VirtualIPs };
+  return isBare || isDeepStrictEqual(before, after) ? undefined : after;
+}
+
+/** One on each of the service's networks, kept for as long as it is on it; none for a service that only its tasks answer for. */
+function virtualIPs(
+  service: Service,
+  before: readonly EndpointVirtualIP[],
+  addresses: Addresses,
+  view: View,
+): EndpointVirtualIP[] {
+  if (service.Spec?.EndpointSpec?.Mode === 'dnsrr') return [];
+  return clusterNetworks(service.Spec, view).flatMap(({ Target: NetworkID }) => {
+    const known = before.find((one) => one.NetworkID === NetworkID);
+    if (known !== undefined) return known;
+    const Addr = addresses.forService(NetworkID);
+    return Addr === undefined ? [] : { NetworkID, Addr };
+  });
 }
 
 function resolve(wanted: readonly PortConfig[], before: readonly PortConfig[], ports: PublishedPorts): PortConfig[] {

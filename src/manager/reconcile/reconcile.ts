@@ -1,5 +1,6 @@
 import type { Random } from '../../model/random.js';
 import type { View } from '../../store/view.js';
+import { Addresses, restAfter } from './addresses.js';
 import { Draft } from './draft.js';
 import { Nodes } from './nodes.js';
 import type { Pass, ServicePass } from './pass.js';
@@ -19,7 +20,15 @@ import { planService } from './service.js';
  */
 export function reconcile(view: View, now: number, random: Random, services?: ReadonlySet<string>): Plan {
   const draft = new Draft();
-  const pass: Pass = { view, now, random, nodes: new Nodes(view), ports: new PublishedPorts(view), draft };
+  const pass: Pass = {
+    view,
+    now,
+    random,
+    nodes: new Nodes(view),
+    ports: new PublishedPorts(view),
+    addresses: new Addresses(view, now),
+    draft,
+  };
   const planned: ServicePass[] = [];
   const left = new Set<string>();
   for (const id of services ?? allServices(view)) {
@@ -40,6 +49,7 @@ export function reconcile(view: View, now: number, random: Random, services?: Re
     if (draft.size > before) draft.checkService(service);
   }
   placeTasks(pass, planned);
+  for (const network of restAfter(view, draft.removed, now)) draft.writeNetwork(network);
   const wakeAt = Math.min(...draft.wakes.values());
   return {
     transaction: draft.transaction(now),

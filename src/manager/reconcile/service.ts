@@ -39,7 +39,7 @@ export function planService(pass: Pass, service: Service): ServicePass | undefin
 }
 
 function withEndpoint(pass: Pass, service: Service): Service {
-  const endpoint = endpointFor(service, pass.ports);
+  const endpoint = endpointFor(service, pass);
   if (endpoint === undefined) return service;
   const after = { ...service, Endpoint: endpoint };
   pass.draft.writeService(service, after);

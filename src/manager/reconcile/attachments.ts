@@ -1,0 +1,48 @@
+import type { NetworkAttachment, NetworkAttachmentConfig, ServiceSpec, Task } from '../../model/types.js';
+import type { View } from '../../store/view.js';
+import type { Addresses } from './addresses.js';
+
+/** The networks that a service's tasks are attached to: the template's, or where it has none those of the older field. */
+export function attachmentsOf(spec: ServiceSpec | null): readonly NetworkAttachmentConfig[] {
+  const inTemplate = spec?.TaskTemplate?.Networks ?? [];
+  return inTemplate.length > 0 ? inTemplate : (spec?.Networks ?? []);
+}
+
+/** Those of them that are the cluster's; the others are every engine's own. */
+export function clusterNetworks(spec: ServiceSpec | null, view: View): NetworkAttachmentConfig[] {
+  return attachmentsOf(spec).filter(({ Target }) => view.get('Network', Target) !== undefined);
+}
+
+/**
+ * An address on each of the cluster's networks that the task is to be on; as a text, why it cannot have them. What was taken stays
+ * taken for this pass, so that no other task of it hopes for the same.
+ */
+export function attach(task: Task, view: View, addresses: Addresses): NetworkAttachment[] | string {
+  const attachments: NetworkAttachment[] = [];
+  for (const { Target } of task.Spec?.Networks ?? []) {
+    if (ownNetworks.has(Target)) continue;
+    const network = view.get('Network', Target);
+    if (network === undefined) return `network ${Target} not found`;
+    const address = addresses.forTask(Target);
+    if (address === undefined) return `no available IPv4 addresses on network ${network.Spec?.Name}`;
+    attachments.push({ Network: bare(Target), Addresses: [address] });
+  }
+  return attachments;
+}
+
+/** Every engine has these by itself. */
+const ownNetworks: ReadonlySet<string> = new Set(['bridge', 'host', 'none']);
+
+function bare(ID: string): NetworkAttachment['Network'] {
+  return {
+    ID,
+    Version: null,
+    CreatedAt: '',
+    UpdatedAt: '',
+    Spec: null,
+    DriverState: null,
+    IPAMOptions: null,
+    Number: 0,
+    Released: [],
+  };
+}

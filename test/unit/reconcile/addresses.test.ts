@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { isFinal } from '../../../src/model/states.js';
+import type { NetworkAttachmentConfigInit, Task } from '../../../src/model/types.js';
+import { Orchestra } from '../../helpers/orchestra.js';
+
+const addNetwork = (world: Orchestra, ID: string, Subnet: string, more: object = {}) =>
+  world.commit([
+    {
+      Action: 'create',
+      Network: {
+        ID,
+        Spec: { Name: ID },
+        IPAMOptions: { Configs: [{ Subnet, Gateway: Subnet.replace(/0\/\d+$/, '1'), ...more }] },
+      },
+    },
+  ]);
+const on = (...targets: string[]): { TaskTemplate: { Networks: NetworkAttachmentConfigInit[] } } => ({
+  TaskTemplate: { Networks: targets.map((Target) => ({ Target })) },
+});
+const addresses = (task: Task) => task.NetworksAttachments.flatMap(({ Addresses }) => Addresses);
+
+describe('addresses on cluster networks', () => {
+  let world: Orchestra;
+  beforeEach(() => {
+    world = new Orchestra();
+    world.addNodes(2);
+  });
+
+  it('are given to tasks from below and to services from above, leaving out what is reserved', () => {
+    addNetwork(world, 'net', '10.0.1.0/28', { AuxiliaryAddresses: { router: '10.0.1.3' } });
+    world.create('web', 3, on('net'));
+    world.settle();
+    assert.deepEqual(world.running('web').flatMap(addresses).sort(), ['10.0.1.2/28', '10.0.1.4/28', '10.0.1.5/28']);
+    assert.deepEqual(world.service('web').Endpoint?.VirtualIPs, [{ NetworkID: 'net', Addr: '10.0.1.14/28' }]);
+  });
+
+  it('are one on each network of a task, and no virtual one of a service that only its tasks answer for', () => {
+    addNetwork(world, 'a', '10.0.1.0/24');
+    addNetwork(world, 'b', '10.0.2.0/24');
+    world.create('web', 1, { ...on('b', 'a', 'host'), EndpointSpec: { Mode: 'dnsrr' } });
+    world.settle();
+    const [task] = world.running('web');
+    assert.deepEqual(
+      task!.NetworksAttachments.map(({ Network, Addresses }) => [Network?.ID, ...Addresses]),
+      [
+        ['b', '10.0.2.2/24'],
+        ['a', '10.0.1.2/24'],
+      ],
+    );
+    assert.deepEqual(world.service('web').Endpoint?.VirtualIPs ?? [], []);
+  });
+
+  it('that run out keep tasks waiting, who say so, until some come back', () => {
+    addNetwork(world, 'net', '10.0.1.0/29'); // gateway, virtual IP, and four more
+    world.create('web', 6, on('net'));
+    world.settle();
+    assert.equal(world.running('web').length, 4);
+    const waiting = world.wanted('web').filter((task) => task.NodeID === '');
+    assert.deepEqual(
+      waiting.map((task) => task.Status?.Err),
+      Array(2).fill('no available IPv4 addresses on network net'),
+    );
+    world.scale('web', 3);
+    world.settle();
+    assert.equal(world.running('web').length, 3);
+    world.scale('web', 4);
+    world.settle();
+    assert.equal(world.running('web').length, 4);
+  });
+
+  it('that were given back rest for two minutes while there are others', () => {
+    addNetwork(world, 'net', '10.0.1.0/24');
+    world.create('web', 3, on('net'));
+    world.settle();
+    world.scale('web', 1);
+    world.settle();
+    assert.equal(world.tasks('web').length, 1);
+    world.scale('web', 3);
+    world.settle();
+    assert.deepEqual(world.running('web').flatMap(addresses), ['10.0.1.2/24', '10.0.1.5/24', '10.0.1.6/24']);
+    world.pass(120_000);
+    world.scale('web', 5);
+    world.settle();
+    assert.deepEqual(world.running('web').flatMap(addresses).slice(3), ['10.0.1.3/24', '10.0.1.4/24']);
+  });
+
+  it('are never shared, whatever happens, and all come back', () => {
+    type Step =
+      | { kind: 'create' | 'scale' | 'remove' | 'image'; name: string; size: number }
+      | { kind: 'fail' | 'pass' };
+    const name = fc.constantFrom('web', 'api', 'db');
+    const step: fc.Arbitrary<Step> = fc.oneof(
+      fc.record({
+        kind: fc.constantFrom('create' as const, 'scale' as const, 'remove' as const, 'image' as const),
+        name,
+        size: fc.nat(9),
+      }),
+      fc.record({ kind: fc.constantFrom('fail' as const, 'pass' as const) }),
+    );
+    const checkShared = (at: Orchestra) => {
+      const holders = new Map<string, string>();
+      const hold = (key: string, holder: string) => {
+        assert.equal(holders.get(key), undefined, `${key} is of ${holders.get(key)} and of ${holder}`);
+        holders.set(key, holder);
+      };
+      for (const service of at.store.list('Service')) {
+        for (const { NetworkID, Addr } of service.Endpoint?.VirtualIPs ?? []) hold(`${NetworkID} ${Addr}`, service.ID);
+      }
+      for (const task of at.store.list('Task')) {
+        if (isFinal(task.Status?.State ?? '')) continue;
+        assert.equal(task.NodeID === '', task.NetworksAttachments.length === 0);
+        for (const { Network, Addresses } of task.NetworksAttachments) hold(`${Network?.ID} ${Addresses[0]}`, task.ID);
+      }
+      for (const key of holders.keys()) assert.match(key, /^(a 10\.0\.1\.|b 10\.0\.2\.)/);
+    };
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), fc.nat(), (steps, seed) => {
+        const at = new Orchestra(seed + 1);
+        at.addNodes(3);
+        addNetwork(at, 'a', '10.0.1.0/27');
+        addNetwork(at, 'b', '10.0.2.0/28', { Range: '10.0.2.8/29' });
+        for (const one of steps) {
+          const known = 'name' in one && at.store.byName('Service', one.name) !== undefined;
+          if (one.kind === 'create' && !known) at.create(one.name, one.size, one.size % 2 ? on('a') : on('a', 'b'));
+          else if (one.kind === 'scale' && known) at.scale(one.name, one.size);
+          else if (one.kind === 'image' && known) at.setImage(one.name, `web:${one.size}`);
+          else if (one.kind === 'remove' && known) at.removeService(one.name);
+          else if (one.kind === 'pass') at.pass(20_000);
+          else if (one.kind === 'fail') for (const task of at.running().slice(0, 1)) at.report(task, 'failed');
+          at.plan();
+          checkShared(at);
+          at.work();
+          at.plan();
+          checkShared(at);
+        }
+        for (const service of [...at.store.list('Service')]) at.removeService(service.Spec!.Name);
+        at.settle();
+        assert.equal(at.store.count('Task'), 0);
+        at.pass(120_000);
+        at.create('all', 40, on('a'));
+        at.settle();
+        assert.equal(at.running('all').length, 28); // 32, less both ends, the gateway and the virtual IP
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('cluster networks in the store', () => {
+  it('have a number of their own, as nodes have, that a change does not change', () => {
+    const world = new Orchestra();
+    world.addNodes(2);
+    addNetwork(world, 'a', '10.0.1.0/24');
+    addNetwork(world, 'b', '10.0.2.0/24');
+    world.setNode('node2', { Availability: 'drain' });
+    assert.deepEqual(
+      ['node1', 'node2'].map((id) => world.node(id).Number),
+      [1, 2],
+    );
+    assert.deepEqual(
+      ['a', 'b'].map((id) => world.store.get('Network', id)?.Number),
+      [1, 2],
+    );
+  });
+
+  it('never overlap, and are not removed while anything names them', () => {
+    const world = new Orchestra();
+    world.addNodes(1);
+    addNetwork(world, 'a', '10.0.0.0/16');
+    assert.throws(() => addNetwork(world, 'b', '10.0.3.0/24'), /Pool overlaps with other one on this address space/);
+    world.create('web', 1, on('a'));
+    world.settle();
+    const remove = () => world.commit([{ Action: 'remove', Kind: 'Network', ID: 'a' }]);
+    assert.throws(remove, /network a is in use by service/);
+    world.removeService('web');
+    assert.throws(remove, /network a is in use by task/);
+    world.settle();
+    remove();
+    addNetwork(world, 'b', '10.0.3.0/24');
+  });
+});
