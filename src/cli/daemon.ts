@@ -1,4 +1,5 @@
 import { type DaemonOptions, defaultDaemonOptions as defaults } from '../daemon/options.js';
+import { parseGenericResources } from '../model/generic-resources.js';
 import type { CommandSpec } from './base/command.js';
 import { flag, list, text } from './base/flag.js';
 import { parseLabel } from './base/labels.js';
@@ -40,6 +41,11 @@ const labelFlag = list(
     short: 'l',
   },
 );
+const genericFlag = list(
+  'node-generic-resource',
+  'What this machine has that tasks can reserve: counted ("ssd=3") or by name ("gpu=uuid1"; may be repeated)',
+  (word) => word,
+);
 const historyFlag = text('history', "Redis that keeps the cluster's events for all managers (redis://host:port)");
 const levelFlag = flag(
   'log-level',
@@ -66,6 +72,7 @@ export const daemon: CommandSpec = {
     publishFlag,
     hostnameFlag,
     labelFlag,
+    genericFlag,
     historyFlag,
     levelFlag,
   ],
@@ -81,6 +88,7 @@ export const daemon: CommandSpec = {
       publishAddress: values.get(publishFlag) ?? defaults.publishAddress,
       hostname: values.get(hostnameFlag) ?? defaults.hostname,
       labels: Object.fromEntries(values.get(labelFlag) ?? []),
+      genericResources: parseGenericResources(values.get(genericFlag) ?? []),
       historyURL: values.get(historyFlag) ?? defaults.historyURL,
       logLevel: values.get(levelFlag) ?? defaults.logLevel,
     });

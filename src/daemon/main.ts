@@ -102,6 +102,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
         engine,
         hostname: options.hostname || hostname(),
         labels: options.labels,
+        genericResources: options.genericResources,
         publishAddress: options.publishAddress,
         clock,
         random,

@@ -1,3 +1,5 @@
+import type { GenericResource } from '../model/types.js';
+
 /** What `shoal daemon` can be told on its command line. */
 export interface DaemonOptions {
   /** Everything that outlives the process: node.json, certificates/, raft/. */
@@ -16,6 +18,8 @@ export interface DaemonOptions {
   hostname: string;
   /** Engine labels of this node, as in `node.labels`-free constraints `engine.labels.x==y`; added to those of the engine. */
   labels: Readonly<Record<string, string>>;
+  /** What the machine has that only its owner knows, such as GPUs; added to those of the engine. */
+  genericResources: readonly GenericResource[];
   /** Redis (redis:// or rediss://) that keeps the cluster's events for all managers; '' keeps them in memory. */
   historyURL: string;
   logLevel: 'error' | 'warn' | 'info' | 'debug';
@@ -30,6 +34,7 @@ export const defaultDaemonOptions: DaemonOptions = {
   publishAddress: '',
   hostname: '',
   labels: {},
+  genericResources: [],
   historyURL: '',
   logLevel: 'info',
 };

@@ -3,6 +3,7 @@ import type { Logger } from 'winston';
 import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
 import { serviceClient } from '../model/services.js';
+import type { GenericResource } from '../model/types.js';
 import { UserSpacePlane } from '../network/user-space/plane.js';
 import type { Credentials } from '../security/credentials.js';
 import { tlsInfoOf } from '../security/tls-info.js';
@@ -25,6 +26,7 @@ export interface WorkerParts {
   hostname: string;
   /** Added to the engine's own. */
   labels: Readonly<Record<string, string>>;
+  genericResources: readonly GenericResource[];
   /** Address that published ports listen on; '' is all of the node's. */
   publishAddress: string;
   clock: Clock;
@@ -49,11 +51,12 @@ function memoryDirectory(nodeID: string): string | undefined {
 
 /** Starts the worker's side of a node on this machine: over mutual TLS, with the user-space plane. */
 export function startWorkerSide({ state, credentials, events }: WorkerPlace, parts: WorkerParts): WorkerSide {
-  const { engine, hostname, labels, publishAddress, clock, random, log } = parts;
+  const { engine, hostname, labels, genericResources, publishAddress, clock, random, log } = parts;
   const { host } = splitHostPort(state.advertiseAddress, 0, '');
   return new NodeWorker({
     node: { id: state.nodeID, hostname, address: host, clusterAddress: state.advertiseAddress },
     labels,
+    genericResources,
     managers: state.managers,
     connect: (manager) => serviceClient('Dispatcher', manager, credentials.credentials({ role: 'manager' })),
     engine,

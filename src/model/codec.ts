@@ -23,6 +23,7 @@ export interface MessageTypes {
   Config: model.Config;
   ConfigSpec: model.ConfigSpec;
   UpdateConfig: model.UpdateConfig;
+  NodeResources: model.NodeResources;
   Preview: model.Preview;
   SwarmSpec: model.SwarmSpec;
   NodeDescription: model.NodeDescription;

@@ -1,4 +1,6 @@
 import type Docker from 'dockerode';
+import { complete } from '../model/codec.js';
+import type { GenericResource } from '../model/types.js';
 import type {
   Container,
   ContainerEvent,
@@ -21,6 +23,7 @@ export function infoOf(answer: unknown): EngineInfo {
     NCPU: number;
     MemTotal: number;
     Labels: string[];
+    GenericResources: Maybe<GenericResource>[];
     Plugins: Record<string, string[] | null>;
   }>;
   return {
@@ -30,6 +33,7 @@ export function infoOf(answer: unknown): EngineInfo {
     cpus: info.NCPU ?? 0,
     memory_bytes: info.MemTotal ?? 0,
     labels: info.Labels ?? [],
+    genericResources: complete('NodeResources', { GenericResources: info.GenericResources ?? [] }).GenericResources,
     plugins: Object.fromEntries(Object.entries(info.Plugins ?? {}).map(([kind, names]) => [kind, names ?? []])),
   };
 }

@@ -1,3 +1,4 @@
+import type { GenericResource } from '../model/types.js';
 import type { Container, ContainerConfig, ContainerEvent, ContainerSummary } from './container.js';
 
 /**
@@ -59,6 +60,8 @@ export interface EngineInfo {
   memory_bytes: number;
   /** The engine's own, as `key=value`. */
   labels: readonly string[];
+  /** What its owner has told it of: dockerd's --node-generic-resource. */
+  genericResources: readonly GenericResource[];
   /** Names by kind: Volume, Network, Log, Authorization. */
   plugins: Readonly<Record<string, readonly string[]>>;
 }

@@ -7,7 +7,11 @@ export function nodeDescription(hostname: string, info: EngineInfo | undefined):
   return {
     Hostname: hostname,
     Platform: { Architecture: info?.architecture ?? '', OS: info?.os ?? '' },
-    Resources: { NanoCPUs: (info?.cpus ?? 0) * 1e9, MemoryBytes: info?.memory_bytes ?? 0, GenericResources: [] },
+    Resources: {
+      NanoCPUs: (info?.cpus ?? 0) * 1e9,
+      MemoryBytes: info?.memory_bytes ?? 0,
+      GenericResources: [...(info?.genericResources ?? [])],
+    },
     Engine: {
       EngineVersion: info?.version ?? '',
       Labels: Object.fromEntries((info?.labels ?? []).map(labelOf)),

@@ -1,8 +1,9 @@
 import type { Logger } from 'winston';
 import type { Clock } from '../model/clock.js';
 import { messageOf } from '../model/errors.js';
+import { kindOfResource } from '../model/generic-resources.js';
 import type { Random } from '../model/random.js';
-import type { DispatcherClient, HelloInit, NodeDescription, TLSInfo } from '../model/types.js';
+import type { DispatcherClient, GenericResource, HelloInit, NodeDescription, TLSInfo } from '../model/types.js';
 import type { DataPlane } from '../network/data-plane.js';
 import { PlaneDriver } from '../network/plane-driver.js';
 import type { NodeRole } from '../security/identity.js';
@@ -25,6 +26,8 @@ export interface NodeWorkerOptions {
   node: { id: string; hostname: string; address: string; clusterAddress: string };
   /** Added to the engine's own. */
   labels: Readonly<Record<string, string>>;
+  /** Added to the engine's own; of a kind that both know, these hold. */
+  genericResources: readonly GenericResource[];
   /** Managers known from before, host:port; at least one. */
   managers: readonly { NodeID: string; Addr: string }[];
   connect: (manager: string) => DispatcherClient;
@@ -124,9 +127,13 @@ export class NodeWorker {
 
   async #describe(): Promise<NodeDescription> {
     const description = await this.#agent.description();
-    const { Engine } = description;
+    const { Engine, Resources } = description;
+    const own = this.#options.genericResources;
+    const kinds = new Set(own.map(kindOfResource));
+    const others = (Resources?.GenericResources ?? []).filter((resource) => !kinds.has(kindOfResource(resource)));
     return {
       ...description,
+      Resources: Resources && { ...Resources, GenericResources: [...others, ...own] },
       Engine: Engine && { ...Engine, Labels: { ...Engine.Labels, ...this.#options.labels } },
       TLSInfo: this.#options.tlsInfo(),
     };

@@ -111,6 +111,7 @@ export class Daemons {
           engine,
           hostname: options.listenAddress,
           labels: options.labels,
+          genericResources: options.genericResources,
           publishAddress: '127.0.0.1',
           clock: systemClock,
           random: systemRandom,

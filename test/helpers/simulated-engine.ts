@@ -136,6 +136,7 @@ export class SimulatedEngine implements Engine {
       cpus: 2,
       memory_bytes: 4 * 2 ** 30,
       labels: ['disk=ssd'],
+      genericResources: [],
       plugins: { Volume: ['local'], Network: ['bridge', 'host'], Log: ['json-file'] },
     }));
   }

@@ -171,6 +171,7 @@ export class Host {
     own.worker = new NodeWorker({
       node: { id: nodeID, hostname: name, address: name, clusterAddress: this.address },
       labels: {},
+      genericResources: [],
       managers: this.known,
       connect: (address) => ground.rpc.client('Dispatcher', { host: name, nodeID, alive }, address),
       engine,
