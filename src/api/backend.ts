@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { SwarmChange } from '../manager/ca/update-swarm.js';
 import type { Node } from '../model/types.js';
 import type { Commit, Proposer, View } from '../store/view.js';
 
@@ -11,6 +12,8 @@ export interface Backend {
   /** `docker swarm join`: the token says as what. Resolves once the node is a member. */
   join(request: JoinRequest): Promise<void>;
   leave(force: boolean): Promise<void>;
+  /** `docker swarm unlock`: a manager whose keys are locked takes up its place. Throws `invalid-argument` on a wrong key. */
+  unlock(key: string): Promise<void>;
   /** Set while this node is a manager; else the API answers 503 "This node is not a swarm manager…". */
   manager(): ManagerBackend | undefined;
   /** Calls back when this node becomes a manager, and when it is none any more. */
@@ -62,6 +65,6 @@ export interface ManagerBackend extends Proposer {
   checkRoleChange(node: Node, role: string): void;
   /** Removes a node for good: its membership, its certificate's rights, its object. Refused as Docker refuses unless `force`. */
   removeNode(node: Node, force: boolean): Promise<void>;
-  /** New join token for the role; the old one is refused from then on. */
-  rotateJoinToken(role: 'worker' | 'manager'): Promise<void>;
+  /** Changes the cluster's settings and replaces tokens and keys, all or nothing. Throws `out-of-sequence` when `version` is not the last. */
+  updateSwarm(change: SwarmChange): Promise<void>;
 }

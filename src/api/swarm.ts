@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import { complete } from '../model/codec.js';
 import { ShoalError } from '../model/errors.js';
 import { fromJSON, toJSON } from '../model/json.js';
 import { withSwarmDefaults } from '../model/validate/defaults.js';
@@ -17,7 +16,6 @@ import {
   versionParameter,
 } from './exchange.js';
 import type { Route } from './router.js';
-import { outOfSequence, propose } from './transaction.js';
 
 export const swarmRoutes: readonly Route[] = [
   { method: 'GET', pattern: '/swarm', handle: inspect },
@@ -119,6 +117,12 @@ async function leave(api: Api, exchange: Exchange): Promise<void> {
   if (api.backend.local().state === 'inactive') {
     throw new ShoalError('not-a-manager', 'This node is not part of a swarm');
   }
+  if (api.backend.local().state === 'locked' && !force) {
+    throw new ShoalError(
+      'not-a-manager',
+      'Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore this message.',
+    );
+  }
   const manager = api.backend.manager();
   if (manager !== undefined && !force) refuseManagerLeave(api, manager);
   await api.backend.leave(force);
@@ -149,23 +153,13 @@ async function update(api: Api, exchange: Exchange): Promise<void> {
   const manager = managerOf(api);
   const given = fromJSON('SwarmSpec', await readJSON(api, exchange), 'Spec');
   const version = versionParameter(exchange, 'swarm');
-  const rotations = (['worker', 'manager'] as const).filter((role) =>
-    strictFlag(exchange, role === 'worker' ? 'rotateWorkerToken' : 'rotateManagerToken'),
-  );
-  strictFlag(exchange, 'rotateManagerUnlockKey'); // there is no key to rotate, as in a Docker cluster without autolock
+  const rotate = {
+    workerToken: strictFlag(exchange, 'rotateWorkerToken'),
+    managerToken: strictFlag(exchange, 'rotateManagerToken'),
+    unlockKey: strictFlag(exchange, 'rotateManagerUnlockKey'),
+  };
   validateSwarmSpec(given);
-  const cluster = (await manager.read()).cluster();
-  if (cluster === undefined || cluster.Version?.Index !== version) throw outOfSequence();
-  const spec = withSwarmDefaults(given);
-  await propose(api, manager, [
-    {
-      Action: 'update',
-      ID: cluster.ID,
-      ExpectedVersion: version,
-      Cluster: complete('Cluster', { ...cluster, Spec: spec }),
-    },
-  ]);
-  for (const role of rotations) await manager.rotateJoinToken(role);
+  await manager.updateSwarm({ version, spec: withSwarmDefaults(given), rotate });
   answerEmpty(exchange, 200);
 }
 
@@ -178,14 +172,15 @@ function strictFlag(exchange: Exchange, name: string): boolean {
 }
 
 async function unlockKey(api: Api, exchange: Exchange): Promise<void> {
-  managerOf(api);
-  answerJSON(exchange, 200, { UnlockKey: '' });
+  const cluster = (await managerOf(api).read()).cluster();
+  answerJSON(exchange, 200, { UnlockKey: cluster?.UnlockKey ?? '' });
 }
 
 async function unlock(api: Api, exchange: Exchange): Promise<void> {
-  new Body(await readJSON(api, exchange)).string('UnlockKey');
-  if (api.backend.local().state === 'inactive') {
-    throw new ShoalError('not-a-manager', 'This node is not part of a swarm');
-  }
-  throw new ShoalError('conflict', 'swarm is not locked');
+  const key = new Body(await readJSON(api, exchange)).string('UnlockKey');
+  const { state } = api.backend.local();
+  if (state === 'inactive') throw new ShoalError('not-a-manager', 'This node is not part of a swarm');
+  if (state !== 'locked') throw new ShoalError('conflict', 'swarm is not locked');
+  await api.backend.unlock(key);
+  answerEmpty(exchange, 200);
 }

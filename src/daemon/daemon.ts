@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
 import type { Backend, InitRequest, JoinRequest, LocalNode, ManagerBackend } from '../api/backend.js';
 import { messageOf, ShoalError } from '../model/errors.js';
+import { parseUnlockKey } from '../security/unlock-key.js';
 import { splitHostPort } from './addresses.js';
 import { foundCluster } from './founding.js';
 import { joinAsMember } from './joining.js';
@@ -23,6 +24,8 @@ export class Daemon implements Backend {
   #member: ClusterMember | undefined;
   /** Why the cluster that the state directory tells of could not be taken up. */
   #failure = '';
+  /** The node file is encrypted: nothing of the cluster can be taken up before `unlock`. */
+  #isLocked = false;
   #isChanging = false;
   readonly #onManager = new Set<() => void>();
 
@@ -42,8 +45,10 @@ export class Daemon implements Backend {
       this.#log.info('coming back', { node: state.nodeID, cluster: state.clusterID, role: state.role });
       this.#become(await ClusterMember.start(this.#parts, this.#directory, state));
     } catch (error) {
+      this.#isLocked = error instanceof ShoalError && error.code === 'locked';
       this.#failure = messageOf(error);
-      this.#log.error('the node could not take up its place in the cluster', { error });
+      if (this.#isLocked) this.#log.warn('this manager is locked, and waits to be unlocked');
+      else this.#log.error('the node could not take up its place in the cluster', { error });
     }
   }
 
@@ -61,6 +66,8 @@ export class Daemon implements Backend {
   local(): LocalNode {
     const member = this.#member;
     if (member === undefined) {
+      if (this.#isLocked)
+        return { state: 'locked', nodeID: '', nodeAddress: '', error: this.#failure, remoteManagers: [] };
       const state = this.#failure === '' ? (this.#isChanging ? 'pending' : 'inactive') : 'error';
       return { state, nodeID: '', nodeAddress: '', error: this.#failure, remoteManagers: [] };
     }
@@ -122,6 +129,7 @@ export class Daemon implements Backend {
       await member?.drain();
       this.#become(undefined);
       this.#failure = '';
+      this.#isLocked = false;
       try {
         await member?.leaveRaft();
         await member?.leave();
@@ -131,6 +139,19 @@ export class Daemon implements Backend {
       }
       await this.#directory.clear();
       this.#log.info('left the cluster', { node: member?.state.nodeID });
+    });
+  }
+
+  unlock(key: string): Promise<void> {
+    return this.#exclusively(async () => {
+      if (!this.#isLocked) throw new ShoalError('conflict', 'swarm is not locked');
+      parseUnlockKey(key);
+      const state = await this.#directory.load();
+      if (state === undefined) throw new ShoalError('internal', `${this.#directory.nodeFile}: it is gone`);
+      this.#become(await ClusterMember.start(this.#parts, this.#directory, state, { unlockKey: key }));
+      this.#isLocked = false;
+      this.#failure = '';
+      this.#log.info('this manager was unlocked', { node: state.nodeID });
     });
   }
 

@@ -5,9 +5,9 @@ import { ShoalError } from '../model/errors.js';
 import { newID } from '../model/ids.js';
 import { withSwarmDefaults } from '../model/validate/defaults.js';
 import { createAuthority, createSigningRequest, signNodeCertificate } from '../security/authority.js';
-import { saveMaterial } from '../security/credentials.js';
 import { advertiseAddress, dataPathAddress, joinHostPort, listenAddress } from './addresses.js';
 import { ClusterMember } from './member.js';
+import { NodeVault } from './node-vault.js';
 import type { DaemonOptions } from './options.js';
 import type { Parts } from './parts.js';
 import { checkPortFree } from './probe.js';
@@ -55,7 +55,7 @@ export async function foundCluster(
   await directory.clear(); // of what an attempt that was cut off may have left
   let member: ClusterMember | undefined;
   try {
-    await saveMaterial(directory.certificates, { keyPEM, certificatePEM, rootPEM: authority.certificatePEM });
+    await NodeVault.create(directory.certificates, { keyPEM, certificatePEM, rootPEM: authority.certificatePEM });
     member = await ClusterMember.start(parts, directory, state, { isFirst: true });
     const { manager } = member;
     if (manager === undefined) throw new ShoalError('internal', member.rejection); // its Raft failed as it started

@@ -2,7 +2,6 @@ import { networkInterfaces } from 'node:os';
 import type { JoinRequest } from '../api/backend.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { joinCluster } from '../security/admission.js';
-import { saveMaterial } from '../security/credentials.js';
 import { parseJoinToken } from '../security/tokens.js';
 import {
   advertiseAddress,
@@ -13,6 +12,7 @@ import {
   remoteAddresses,
 } from './addresses.js';
 import { ClusterMember } from './member.js';
+import { NodeVault } from './node-vault.js';
 import type { DaemonOptions } from './options.js';
 import type { Parts } from './parts.js';
 import { checkPortFree, reach } from './probe.js';
@@ -77,7 +77,7 @@ export async function joinAsMember(
   };
   let member: ClusterMember | undefined;
   try {
-    await saveMaterial(directory.certificates, material);
+    await NodeVault.create(directory.certificates, material);
     await directory.save(state);
     member = await ClusterMember.start(parts, directory, state);
     parts.log.info('joined the cluster', { cluster: identity.clusterID, node: identity.nodeID, role: identity.role });

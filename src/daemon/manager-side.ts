@@ -3,6 +3,7 @@ import { Manager } from '../manager/composition/manager.js';
 import { serviceClient } from '../model/services.js';
 import type { Credentials } from '../security/credentials.js';
 import type { ClusterListener } from '../security/listener.js';
+import type { NodeVault } from './node-vault.js';
 import type { Parts } from './parts.js';
 import type { NodeState } from './state.js';
 
@@ -13,6 +14,7 @@ export interface ManagerPlace {
   /** Where the Raft log is. */
   raftDirectory: string;
   credentials: Credentials;
+  vault: NodeVault;
   listener: ClusterListener;
   /** Something happened that asks the node to look at what it is. */
   poke: () => void;
@@ -57,10 +59,11 @@ export class ManagerSide {
   }
 
   async start({ isFirst = false, forceNewCluster = false }: ManagerStart): Promise<void> {
-    const { parts, state, raftDirectory, credentials, listener, checkRunning } = this.place;
+    const { parts, state, raftDirectory, credentials, vault, listener, checkRunning } = this.place;
     const { nodeID, raftID, advertiseAddress } = state();
     const self = { id: raftID, nodeID, address: advertiseAddress };
     const { clock, random, log, connectEngine } = parts;
+    const sealer = await vault.sealer();
     this.#failure = ''; // before the start: it may fail while it starts
     const manager = await Manager.start({
       nodeID,
@@ -68,6 +71,7 @@ export class ManagerSide {
         parts.openRaft({
           self,
           directory: raftDirectory,
+          sealer,
           isFirst,
           forceNewCluster,
           stateMachine,
@@ -84,6 +88,7 @@ export class ManagerSide {
           credentials.credentials({ role: 'manager', nodeID: peer }),
           lastingStream,
         ),
+      onUnlockKey: (key, asOf) => this.#lock(key, asOf),
       connectEngine,
       isForced: forceNewCluster,
       clock,
@@ -91,6 +96,7 @@ export class ManagerSide {
       log,
     });
     try {
+      await vault.dropUnusedKeys();
       checkRunning();
     } catch (error) {
       await manager.stop();
@@ -103,6 +109,16 @@ export class ManagerSide {
       this.#isOut = true; // what the node is to be now, its next certificate says
       this.place.poke();
     });
+  }
+
+  #lock(unlockKey: string, asOf: number): void {
+    const { vault, log } = this.place;
+    vault.lockWith(unlockKey, asOf).then(
+      (changed) => {
+        if (changed) log.info(unlockKey === '' ? 'this manager is locked no more' : 'this manager has a new lock');
+      },
+      (error) => log.error('the keys of this manager could not be saved', { error }),
+    );
   }
 
   /** The node goes on as a worker, and tries to come back as the manager it was. */

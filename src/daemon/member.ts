@@ -13,9 +13,15 @@ import { drainNode, type Leaving, leaveRaft } from './leaving.js';
 import { ManagerSide, type ManagerStart } from './manager-side.js';
 import { NodeCertificate } from './node-certificate.js';
 import { NodeRecord } from './node-record.js';
+import { NodeVault } from './node-vault.js';
 import type { Parts } from './parts.js';
 import type { NodeState, StateDirectory } from './state.js';
 import type { WorkerSide } from './worker-side.js';
+
+export interface MemberStart extends ManagerStart {
+  /** Opens a node file whose keys are encrypted. */
+  unlockKey?: string;
+}
 
 const joinRaft_ms = 20_000;
 const patience_ms = 2_000; // for a change of role that is under way when the node stops
@@ -25,6 +31,7 @@ export class ClusterMember {
   readonly #parts: Parts;
   readonly #directory: StateDirectory;
   readonly #log: Logger;
+  readonly #vault: NodeVault;
   readonly #certificate: NodeCertificate;
   readonly #listener: ClusterListener;
   readonly #record: NodeRecord;
@@ -35,9 +42,11 @@ export class ClusterMember {
   #wanted: NodeRole | undefined;
   #rejection = '';
 
-  private constructor(parts: Parts, directory: StateDirectory, state: NodeState, certificate: NodeCertificate) {
+  private constructor(parts: Parts, directory: StateDirectory, state: NodeState, vault: NodeVault) {
     const { clock, log } = parts;
+    const certificate = NodeCertificate.take(vault, state, parts);
     const { credentials } = certificate;
+    this.#vault = vault;
     this.#parts = parts;
     this.#directory = directory;
     this.#log = log.child({ part: 'member' });
@@ -50,6 +59,7 @@ export class ClusterMember {
       parts,
       state: () => this.state,
       raftDirectory: directory.raft,
+      vault,
       credentials,
       listener: this.#listener,
       poke: () => this.#convergence.poke(),
@@ -63,15 +73,15 @@ export class ClusterMember {
     );
   }
 
-  /** Takes up the membership that the state directory tells of. Throws when it cannot: the port is taken, a file is damaged. */
+  /** Takes up the membership that the state directory tells of. Throws when it cannot: it is `locked`, the port is taken, a file is damaged. */
   static async start(
     parts: Parts,
     directory: StateDirectory,
     state: NodeState,
-    how: ManagerStart = {},
+    how: MemberStart = {},
   ): Promise<ClusterMember> {
-    const certificate = await NodeCertificate.load(directory, state, parts);
-    const member = new ClusterMember(parts, directory, state, certificate);
+    const vault = await NodeVault.open(directory.certificates, how.unlockKey);
+    const member = new ClusterMember(parts, directory, state, vault);
     try {
       await member.#start(how);
     } catch (error) {
@@ -81,7 +91,7 @@ export class ClusterMember {
     return member;
   }
 
-  async #start(how: ManagerStart): Promise<void> {
+  async #start(how: MemberStart): Promise<void> {
     const { connectEngine, log } = this.#parts;
     const { identityOf } = this.#listener;
     this.#listener.addService(
@@ -190,7 +200,7 @@ export class ClusterMember {
     this.#checkRunning();
     if (answer.RaftID !== this.state.raftID) {
       await this.#directory.clearRaft();
-      await this.#parts.prepareRaft(this.#directory.raft);
+      await this.#parts.prepareRaft(this.#directory.raft, await this.#vault.sealer());
     }
     await this.#record.update({ role: 'manager', raftID: answer.RaftID });
     await this.#managerSide.start({});
@@ -202,6 +212,7 @@ export class ClusterMember {
     await this.#record.update({ role: 'worker', raftID: 0 });
     await this.#directory.clearRaft();
     await this.#managerSide.resign();
+    await this.#vault.becomeWorkers();
     this.#log.info('the node is a worker now');
   }
 

@@ -3,8 +3,9 @@ import type { Clock } from '../model/clock.js';
 import { ShoalError } from '../model/errors.js';
 import type { Random } from '../model/random.js';
 import { renewalTime, renewCertificate } from '../security/admission.js';
-import { Credentials, loadMaterial, saveMaterial } from '../security/credentials.js';
-import type { NodeState, StateDirectory } from './state.js';
+import { Credentials } from '../security/credentials.js';
+import type { NodeVault } from './node-vault.js';
+import type { NodeState } from './state.js';
 
 /** The node's certificate, on disk and in use, and when it is to be renewed. */
 export class NodeCertificate {
@@ -12,7 +13,7 @@ export class NodeCertificate {
 
   private constructor(
     readonly credentials: Credentials,
-    private readonly directory: StateDirectory,
+    private readonly vault: NodeVault,
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly log: Logger,
@@ -20,25 +21,28 @@ export class NodeCertificate {
     this.#renewAt_ms = this.#nextRenewal();
   }
 
-  /** Reads it from the state directory. Throws when it is damaged, of another node, or has ended. */
-  static async load(
-    directory: StateDirectory,
+  /** Takes up the one in the vault. Throws when it is of another node, or has ended. */
+  static take(
+    vault: NodeVault,
     { nodeID }: Pick<NodeState, 'nodeID'>,
     { clock, random, log }: { clock: Clock; random: Random; log: Logger },
-  ): Promise<NodeCertificate> {
-    const credentials = new Credentials(await loadMaterial(directory.certificates));
+  ): NodeCertificate {
+    const credentials = new Credentials(vault.material);
     const { identity, validity } = credentials;
     if (identity.nodeID !== nodeID) {
-      throw new ShoalError('internal', `${directory.nodeFile}: damaged: the certificate is of node ${identity.nodeID}`);
+      throw new ShoalError(
+        'internal',
+        `node.json: damaged: the certificate is of node ${identity.nodeID}, not of ${nodeID}`,
+      );
     }
     if (validity.to_ms <= clock.now()) {
       const when = new Date(validity.to_ms).toISOString();
       throw new ShoalError(
         'unauthorized',
-        `${directory.certificates}: the certificate of this node ended at ${when}, while it was away; no other node takes it any more`,
+        `the certificate of this node ended at ${when}, while it was away; no other node takes it any more`,
       );
     }
-    return new NodeCertificate(credentials, directory, clock, random, log);
+    return new NodeCertificate(credentials, vault, clock, random, log);
   }
 
   get role() {
@@ -54,7 +58,7 @@ export class NodeCertificate {
   async renew(ask: <T>(call: (address: string) => Promise<T>) => Promise<T>, checkRunning: () => void): Promise<void> {
     const material = await ask((address) => renewCertificate(this.credentials, this.credentials, address));
     checkRunning();
-    await saveMaterial(this.directory.certificates, material);
+    await this.vault.keepMaterial(material);
     this.credentials.swap(material);
     this.#renewAt_ms = this.#nextRenewal();
     this.log.info('certificate renewed', { role: this.role });

@@ -3,6 +3,7 @@ import type { Logger } from 'winston';
 import type { OpenedRaft } from '../manager/composition/manager.js';
 import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
+import type { Sealer } from '../raft/log/sealer.js';
 import type { Member, StateMachine } from '../raft/node.js';
 import type { Dialer, ServiceHost } from '../security/identity.js';
 import type { WorkerPlace, WorkerSide } from './worker-side.js';
@@ -11,6 +12,8 @@ import type { WorkerPlace, WorkerSide } from './worker-side.js';
 export interface RaftPlace {
   self: Member;
   directory: string;
+  /** Encrypts what is kept there. */
+  sealer: Sealer;
   isFirst: boolean;
   forceNewCluster: boolean;
   stateMachine: StateMachine;
@@ -28,7 +31,7 @@ export interface Parts {
   /** A fresh byte stream to the node's own Docker Engine API. */
   connectEngine: () => Promise<Duplex>;
   /** Makes `directory` ready for a new member: from then on `openRaft` refuses one that is empty. */
-  prepareRaft: (directory: string) => Promise<void>;
+  prepareRaft: (directory: string, sealer: Sealer) => Promise<void>;
   openRaft: (place: RaftPlace) => Promise<OpenedRaft>;
   startWorker: (place: WorkerPlace) => WorkerSide;
   /** The member has become a manager, or is none any more. */

@@ -4,17 +4,18 @@ import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
 import { layOutRaft, startRaft } from '../raft/driver.js';
 import { nodeDisk } from '../raft/log/node-disk.js';
+import type { Sealer } from '../raft/log/sealer.js';
 import { GrpcTransport } from '../raft/transport/grpc-transport.js';
 import type { RaftPlace } from './parts.js';
 
 /** To be done before a node knows itself as a member of the group: see layOutRaft. */
-export async function prepareRaft(directory: string): Promise<void> {
-  await layOutRaft(await nodeDisk(directory));
+export async function prepareRaft(directory: string, sealer: Sealer): Promise<void> {
+  await layOutRaft(await nodeDisk(directory), sealer);
 }
 
 /** This manager's membership of the Raft group: its log on disk, its streams on the cluster port, each with the node it is meant for. */
 export async function openRaft(
-  { self, directory, isFirst, forceNewCluster, stateMachine, listener, dialer, onFatal }: RaftPlace,
+  { self, directory, sealer, isFirst, forceNewCluster, stateMachine, listener, dialer, onFatal }: RaftPlace,
   { clock, random, log }: { clock: Clock; random: Random; log: Logger },
 ): Promise<OpenedRaft> {
   const transport = new GrpcTransport({
@@ -29,6 +30,7 @@ export async function openRaft(
     const raft = await startRaft({
       self,
       disk: await nodeDisk(directory),
+      sealer,
       transport,
       stateMachine,
       clock,

@@ -6,6 +6,7 @@ export const errorCodes = {
   'node-removed': 403, // to a node that was taken out of the cluster: it stops what it runs for it
   'not-found': 404,
   'not-a-manager': 503, // Docker: "This node is not a swarm manager…" is 503 on services, tasks, nodes
+  locked: 503,
   'no-leader': 503,
   overloaded: 503,
   'already-in-swarm': 503,

@@ -1,10 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createSecureContext, type PeerCertificate, type SecureContext } from 'node:tls';
 import type * as grpc from '@grpc/grpc-js';
 import { messageOf, ShoalError } from '../model/errors.js';
-import { replaceFile } from './files.js';
 import {
   type Dialer,
   type Expected,
@@ -15,9 +12,6 @@ import {
   type Subject,
 } from './identity.js';
 import { LiveCredentials } from './live-credentials.js';
-
-const nodeFile = 'swarm-node.pem'; // key and certificate in one file, so that one never is on disk without the other
-const rootFile = 'swarm-root-ca.crt';
 
 /** A node's key, certificate and root of trust, all PEM. */
 export interface Material {
@@ -37,7 +31,8 @@ export function subjectOf(certificate: X509Certificate): Subject {
   return subject;
 }
 
-function check(material: Material): { certificate: X509Certificate; identity: Identity } {
+/** Throws `unauthorized` when key, certificate and root do not belong together. */
+export function checkMaterial(material: Material): { certificate: X509Certificate; identity: Identity } {
   const certificate = new X509Certificate(material.certificatePEM);
   const root = new X509Certificate(material.rootPEM);
   if (!certificate.checkPrivateKey(createPrivateKey(material.keyPEM))) {
@@ -47,35 +42,6 @@ function check(material: Material): { certificate: X509Certificate; identity: Id
     throw new ShoalError('unauthorized', "the node certificate is not signed by the cluster's root");
   }
   return { certificate, identity: identityFrom(subjectOf(certificate), certificate.subjectAltName) };
-}
-
-/** Writes the material to `directory`: 0600, replaced as one. */
-export async function saveMaterial(directory: string, material: Material): Promise<void> {
-  await replaceFile(join(directory, rootFile), material.rootPEM, 0o644);
-  await replaceFile(join(directory, nodeFile), `${material.keyPEM.trim()}\n${material.certificatePEM.trim()}\n`, 0o600);
-}
-
-/** Reads what `saveMaterial` wrote. Throws `internal` naming the file that is missing or damaged. */
-export async function loadMaterial(directory: string): Promise<Material> {
-  const paths = { node: join(directory, nodeFile), root: join(directory, rootFile) };
-  const read = async (path: string) => {
-    try {
-      return await readFile(path, 'utf8');
-    } catch (error) {
-      throw new ShoalError('internal', `${path}: cannot be read: ${messageOf(error)}`, { cause: error });
-    }
-  };
-  const [node, rootPEM] = [await read(paths.node), await read(paths.root)];
-  const split = node.indexOf('-----BEGIN CERTIFICATE-----');
-  const material = { keyPEM: node.slice(0, Math.max(split, 0)), certificatePEM: node.slice(split), rootPEM };
-  try {
-    check(material);
-  } catch (error) {
-    throw new ShoalError('internal', `${paths.node} (with ${paths.root}): damaged: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-  return material;
 }
 
 /**
@@ -96,7 +62,7 @@ export class Credentials implements Dialer {
   }
 
   #take(material: Material): void {
-    const { certificate, identity } = check(material);
+    const { certificate, identity } = checkMaterial(material);
     const { keyPEM: key, certificatePEM: cert, rootPEM: ca } = material;
     this.#context = createSecureContext({ key, cert, ca, minVersion: 'TLSv1.3' });
     this.#material = material;

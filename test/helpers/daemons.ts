@@ -65,7 +65,7 @@ export class Daemons {
   readonly #running: Daemon[] = [];
   /** Each daemon's engine, as it was started last. */
   readonly engines = new Map<Daemon, SimulatedEngine>();
-  readonly #directoryOf = new Map<Daemon, string>();
+  readonly #optionsOf = new Map<Daemon, DaemonOptions>();
   readonly #workers = new Map<string, WorkerSide>();
 
   /** Called when a daemon takes part in its group, before it knows that it does. */
@@ -97,8 +97,8 @@ export class Daemons {
       connectEngine: async () => {
         throw new ShoalError('unavailable', 'a simulated engine has no socket');
       },
-      prepareRaft: async (directory) => {
-        if (this.group === undefined) await prepareRaft(directory);
+      prepareRaft: async (directory, sealer) => {
+        if (this.group === undefined) await prepareRaft(directory, sealer);
       },
       openRaft: async (place) => {
         if (this.group === undefined) return openRaft(place, { clock: systemClock, random: systemRandom, log });
@@ -124,13 +124,17 @@ export class Daemons {
     const daemon = new Daemon(parts, options, 'test');
     this.engines.set(daemon, engine);
     this.#running.push(daemon);
-    this.#directoryOf.set(daemon, options.stateDirectory);
+    this.#optionsOf.set(daemon, options);
     await daemon.start();
     return daemon;
   }
 
   directoryOf(daemon: Daemon): string {
-    return this.#directoryOf.get(daemon)!;
+    return this.optionsOf(daemon).stateDirectory;
+  }
+
+  optionsOf(daemon: Daemon): DaemonOptions {
+    return this.#optionsOf.get(daemon)!;
   }
 
   /** The worker's side of the daemon that has this state directory. */

@@ -1,14 +1,19 @@
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Backend, InitRequest, JoinRequest, LocalNode, ManagerBackend } from '../../src/api/backend.js';
+import { updateSwarm } from '../../src/manager/ca/update-swarm.js';
+import { systemClock } from '../../src/model/clock.js';
 import { complete } from '../../src/model/codec.js';
 import { ShoalError } from '../../src/model/errors.js';
 import type { Node, NodeInit, TaskInit, TransactionInit } from '../../src/model/types.js';
 import { withSwarmDefaults } from '../../src/model/validate/defaults.js';
+import { createAuthority } from '../../src/security/authority.js';
 import type { Commit, View } from '../../src/store/view.js';
 import { LocalProposer } from './local-proposer.js';
 
 export const localNodeID = 'local0000000000000000node';
+
+const { certificatePEM: testRootPEM } = await createAuthority(Date.now());
 
 /** The daemon as the API sees it, over a store in memory. What a test wants to be otherwise, it sets. */
 export class MemoryBackend implements Backend {
@@ -38,7 +43,7 @@ export class MemoryBackend implements Backend {
             ID: 'cluster000000000000000000',
             Spec: withSwarmDefaults(complete('SwarmSpec', {})),
             JoinTokens: { Worker: 'SWMTKN-1-worker', Manager: 'SWMTKN-1-manager' },
-            RootCA: { KeyPEM: 'the root key' },
+            RootCA: { CertificatePEM: testRootPEM, KeyPEM: 'the root key' },
             DataPathPort: 4789,
             DefaultAddrPool: ['10.0.0.0/8'],
             SubnetSize: 24,
@@ -105,6 +110,11 @@ export class MemoryBackend implements Backend {
     this.state = 'active';
   }
 
+  async unlock(key: string): Promise<void> {
+    this.calls.push({ unlock: key });
+    this.state = 'active';
+  }
+
   async leave(force: boolean): Promise<void> {
     this.calls.push({ leave: force });
     this.state = 'inactive';
@@ -133,8 +143,13 @@ export class MemoryBackend implements Backend {
       this.calls.push({ removeNode: node.ID, force });
       this.commit({ Operations: [{ Action: 'remove', Kind: 'Node', ID: node.ID }] });
     },
-    rotateJoinToken: async (role) => {
-      this.calls.push({ rotate: role });
+    updateSwarm: async (change) => {
+      this.calls.push({ rotate: change.rotate });
+      await updateSwarm(
+        { read: async () => this.view, propose: (made) => this.proposer.propose(made) },
+        systemClock,
+        change,
+      );
     },
   };
 

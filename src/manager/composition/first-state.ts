@@ -4,6 +4,7 @@ import type { SwarmSpec, TransactionInit } from '../../model/types.js';
 import type { Authority } from '../../security/authority.js';
 import { tlsInfoOf } from '../../security/tls-info.js';
 import { newJoinToken } from '../../security/tokens.js';
+import { newUnlockKey } from '../../security/unlock-key.js';
 
 /** What `swarm init` decides and the first transaction writes. */
 export interface Founding {
@@ -48,6 +49,7 @@ export function foundingTransaction(founding: Founding, clock: Clock): Transacti
           },
           RootCA: { CertificatePEM: authority.certificatePEM, KeyPEM: authority.keyPEM },
           NextRaftID: firstRaftID + 1,
+          UnlockKey: founding.spec.EncryptionConfig?.AutoLockManagers ? newUnlockKey() : '',
         },
       },
       {

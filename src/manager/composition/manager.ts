@@ -6,11 +6,11 @@ import type { Random } from '../../model/random.js';
 import { type ServiceName, type Services, serviceDefinition } from '../../model/services.js';
 import type { ManagerPeersClient, Node, TransactionInit } from '../../model/types.js';
 import type { RaftNode, RaftStatus, StateMachine } from '../../raft/node.js';
-import type { Dialer, Guard, NodeRole, ServiceHost } from '../../security/identity.js';
+import type { Dialer, Guard, ServiceHost } from '../../security/identity.js';
 import { Store } from '../../store/store.js';
 import type { Change, Commit, View } from '../../store/view.js';
-import { rotateJoinToken } from '../ca/rotate-token.js';
 import { certificateAuthority } from '../ca/service.js';
+import { type SwarmChange, updateSwarm } from '../ca/update-swarm.js';
 import { Dispatcher, type ManagerAddress } from '../dispatcher/dispatcher.js';
 import { MembershipKeeper } from '../membership/keeper.js';
 import { checkRoleChange } from '../membership/refusals.js';
@@ -46,6 +46,8 @@ export interface ManagerOptions {
   connectPeer: (manager: ManagerAddress) => ManagerPeersClient;
   /** It is made the only manager of a cluster that lost its others: nobody is taken in before `demoteOthers`. */
   isForced: boolean;
+  /** What the cluster wants its managers to be locked with ('': nothing), as of this version of the cluster object. */
+  onUnlockKey: (unlockKey: string, asOf: number) => void;
   /** A byte stream to this node's own engine. */
   connectEngine: () => Promise<Duplex>;
   clock: Clock;
@@ -139,6 +141,7 @@ export class Manager {
     this.#ends.push(() => planner.stop());
     planner.start();
 
+    this.#tellUnlockKey();
     this.#ends.push(listener.setGuard(guardOf(this.#store, raft)));
     this.#ends.push(() => this.#cancelRecheck());
     this.#ends.push(raft.onStatus(() => this.#recheckLater()));
@@ -146,8 +149,14 @@ export class Manager {
       this.#store.watch(({ changes }) => {
         if (changes.some(isLossOfStanding)) this.#recheckLater();
         if (changes.some(({ kind }) => kind === 'Node')) this.#keeper?.wake();
+        if (changes.some(({ kind }) => kind === 'Cluster')) this.#tellUnlockKey();
       }),
     );
+  }
+
+  #tellUnlockKey(): void {
+    const cluster = this.#store.cluster();
+    if (cluster !== undefined) this.#options.onUnlockKey(cluster.UnlockKey, cluster.Version?.Index ?? 0);
   }
 
   #keepMembership(): void {
@@ -268,7 +277,7 @@ export class Manager {
     this.#keepMembership();
   }
 
-  rotateJoinToken(role: NodeRole): Promise<void> {
-    return rotateJoinToken(this.#replicated, this.#options.clock, role);
+  updateSwarm(change: SwarmChange): Promise<void> {
+    return updateSwarm(this.#replicated, this.#options.clock, change);
   }
 }

@@ -25,12 +25,6 @@ export function validateSwarmSpec(spec: SwarmSpec, where = 'Spec'): void {
     checkPlain(`${where}.TaskDefaults.LogDriver.Name`, spec.TaskDefaults.LogDriver.Name);
     checkLabels(`${where}.TaskDefaults.LogDriver.Options`, spec.TaskDefaults.LogDriver.Options);
   }
-  if (spec.EncryptionConfig?.AutoLockManagers) {
-    throw new ShoalError(
-      'not-supported',
-      `${where}.EncryptionConfig.AutoLockManagers: locking managers with a key is not supported`,
-    );
-  }
 }
 
 function checkCA(where: string, config: CAConfig): void {

@@ -132,6 +132,7 @@ export class Host {
       dialer: { credentials: unreachable },
       connectPeer: ({ address }) => ground.rpc.client('ManagerPeers', caller, address),
       connectEngine: async () => unreachable(),
+      onUnlockKey: () => {},
       isForced: false,
       clock,
       random: this.draw(),

@@ -72,7 +72,6 @@ describe('the swarm endpoint', () => {
       assert.match(text, /^400 /);
       assert.match(text, words);
     }
-    assert.match(await message('POST', '/swarm/init', { AutoLockManagers: true }), /^501 /);
     assert.match(await message('POST', '/swarm/init'), /^400 .*EOF/);
     assert.deepEqual(api.backend.calls, []);
   });
@@ -135,7 +134,8 @@ describe('the swarm endpoint', () => {
     const at = await version();
     const spec = { Name: 'default', Orchestration: { TaskHistoryRetentionLimit: 2 } };
     assert.equal((await api.call('POST', `/swarm/update?version=${at}&rotateWorkerToken=true`, spec)).status, 200);
-    assert.deepEqual(api.backend.calls, [{ rotate: 'worker' }]);
+    const rotate = { workerToken: true, managerToken: false, unlockKey: false };
+    assert.deepEqual(api.backend.calls, [{ rotate }]);
     const { body } = await api.call('GET', '/swarm');
     assert.equal(body.Spec.Orchestration.TaskHistoryRetentionLimit, 2);
     assert.equal(body.Spec.CAConfig.NodeCertExpiry, 7_776_000_000_000_000);
@@ -155,6 +155,31 @@ describe('the swarm endpoint', () => {
     api.backend.found();
     assert.deepEqual((await api.call('GET', '/swarm/unlockkey')).body, { UnlockKey: '' });
     assert.equal(await message('POST', '/swarm/unlock', { UnlockKey: 'x' }), '409 swarm is not locked');
+  });
+
+  it('locks its managers with a key that it shows and rotates; a locked one serves nothing but unlock', async () => {
+    api.backend.found();
+    const version = async () => (await api.call('GET', '/swarm')).body.Version.Index;
+    const spec = { Name: 'default', EncryptionConfig: { AutoLockManagers: true } };
+    const key = async () => (await api.call('GET', '/swarm/unlockkey')).body.UnlockKey;
+    assert.equal((await api.call('POST', `/swarm/update?version=${await version()}`, spec)).status, 200);
+    const first = await key();
+    assert.match(first, /^SWMKEY-1-/);
+    assert.ok(
+      !(await api.call('GET', '/swarm')).text.includes(first) && !(await api.call('GET', '/info')).text.includes(first),
+    );
+    const rotation = `/swarm/update?version=${await version()}&rotateManagerUnlockKey=1`;
+    assert.equal((await api.call('POST', rotation, spec)).status, 200);
+    assert.notEqual(await key(), first);
+    api.backend.state = 'locked';
+    api.backend.isManager = false;
+    const words = /^503 Swarm is encrypted and needs to be unlocked before it can be used/;
+    for (const path of ['/swarm', '/nodes', '/services', '/tasks', '/secrets', '/configs', '/swarm/unlockkey']) {
+      assert.match(await message('GET', path), words, path);
+    }
+    assert.match(await message('POST', '/swarm/leave'), /^503 Swarm is encrypted and locked. Please unlock it first/);
+    assert.equal((await api.call('POST', '/swarm/unlock', { UnlockKey: first })).status, 200);
+    assert.deepEqual(api.backend.calls.at(-1), { unlock: first });
   });
 
   it('answers 503 at once while there is no leader', async () => {

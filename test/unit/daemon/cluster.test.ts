@@ -6,7 +6,8 @@ import { systemClock, timestamp } from '../../../src/model/clock.js';
 import { complete } from '../../../src/model/codec.js';
 import { serviceClient } from '../../../src/model/services.js';
 import type { Node } from '../../../src/model/types.js';
-import { Credentials, loadMaterial } from '../../../src/security/credentials.js';
+import { Credentials } from '../../../src/security/credentials.js';
+import { loadNodeFile } from '../../../src/security/node-file.js';
 import { callOnce } from '../../../src/security/rpc.js';
 import { Daemons, initRequest, joinRequest, until } from '../../helpers/daemons.js';
 import { RaftGroup } from '../../helpers/raft-group.js';
@@ -112,7 +113,9 @@ for (const agreement of ['Raft', 'agreement without Raft'] as const) {
       await assert.rejects(join(foreign), { code: 'invalid-argument', message: /does not match fingerprint/ });
       const guessed = `${worker.slice(0, -25)}${'0'.repeat(25)}`;
       await assert.rejects(join(guessed), { message: 'A valid join token is necessary to join this cluster' });
-      await founder.manager()!.rotateJoinToken('worker');
+      const { Spec, Version } = (await founder.manager()!.read()).cluster()!;
+      const rotate = { workerToken: true, managerToken: false, unlockKey: false };
+      await founder.manager()!.updateSwarm({ version: Version!.Index, spec: Spec!, rotate });
       await assert.rejects(join(worker), { message: 'A valid join token is necessary to join this cluster' });
       assert.equal(joiner.local().state, 'inactive');
       await join((await tokens(founder)).worker);
@@ -198,7 +201,7 @@ for (const agreement of ['Raft', 'agreement without Raft'] as const) {
       const { all, addresses } = await cluster(2, 1);
       const [founder, second, worker] = all as [Daemon, Daemon, Daemon];
       const directory = daemons.directoryOf(second);
-      const old = new Credentials(await loadMaterial(join(directory, 'certificates')));
+      const old = new Credentials((await loadNodeFile(join(directory, 'certificates'))).material);
       const asManager = { credentials: old.credentials(), timeout_ms: 5_000 };
       const joinRaft = (address: string) => callOnce('Membership', 'JoinRaft', address, { Addr: 'h:1' }, asManager);
       const tunnel = (address: string) =>

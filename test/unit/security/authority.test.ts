@@ -4,8 +4,11 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAuthority, createSigningRequest, signNodeCertificate } from '../../../src/security/authority.js';
-import { Credentials, loadMaterial, saveMaterial, subjectOf } from '../../../src/security/credentials.js';
+import { Credentials, type Material, subjectOf } from '../../../src/security/credentials.js';
 import { identityFrom } from '../../../src/security/identity.js';
+import { newDataKey } from '../../../src/security/key-ring.js';
+import { loadNodeFile, saveNodeFile } from '../../../src/security/node-file.js';
+import { newUnlockKey } from '../../../src/security/unlock-key.js';
 import { clusterID, materialFor, nodeID } from '../../helpers/certificates.js';
 
 const day_ms = 24 * 3600 * 1000;
@@ -61,26 +64,47 @@ describe('credentials on disk', () => {
     directory = await mkdtemp(join(tmpdir(), 'shoal-certificates-'));
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
+  const save = (material: Material, unlockKey = '') =>
+    saveNodeFile(directory, { material, dataKeys: [newDataKey([])], lockedAsOf: 5 }, unlockKey);
 
   it('come back as they were saved, and the key is for its owner only', async () => {
     const material = await materialFor(await createAuthority(Date.now()), nodeID(1), 'worker');
-    await saveMaterial(directory, material);
-    const loaded = new Credentials(await loadMaterial(directory));
+    await save(material);
+    const loaded = new Credentials((await loadNodeFile(directory)).material);
     assert.equal(loaded.identity.nodeID, nodeID(1));
     assert.equal((await stat(join(directory, 'swarm-node.pem'))).mode & 0o777, 0o600);
   });
 
+  it('show no key under a lock, and come back with the one key that fits', async () => {
+    const material = await materialFor(await createAuthority(Date.now()), nodeID(1), 'manager');
+    const key = newUnlockKey();
+    await save(material, key);
+    const text = await readFile(join(directory, 'swarm-node.pem'), 'utf8');
+    assert.ok(!text.includes('PRIVATE KEY') && !text.includes('DATA KEYS'), text);
+    await assert.rejects(loadNodeFile(directory), { code: 'locked', message: /Please use "docker swarm unlock"/ });
+    await assert.rejects(loadNodeFile(directory, newUnlockKey()), {
+      code: 'invalid-argument',
+      message: 'swarm could not be unlocked: invalid key provided',
+    });
+    await assert.rejects(loadNodeFile(directory, 'SWMKEY-1-x'), { message: 'invalid key string' });
+    const { material: loaded, dataKeys, lockedAsOf } = await loadNodeFile(directory, key);
+    assert.equal(new Credentials(loaded).identity.nodeID, nodeID(1));
+    assert.deepEqual([dataKeys.length, lockedAsOf], [1, 5]);
+    await save(material);
+    assert.deepEqual((await loadNodeFile(directory)).dataKeys.length, 1);
+  });
+
   it('are refused by name when damaged, foreign or gone', async () => {
     const authority = await createAuthority(Date.now());
-    await assert.rejects(loadMaterial(directory), /swarm-node\.pem: cannot be read/);
-    await saveMaterial(directory, await materialFor(authority, nodeID(1), 'worker'));
+    await assert.rejects(loadNodeFile(directory), /swarm-node\.pem: cannot be read/);
+    await save(await materialFor(authority, nodeID(1), 'worker'));
     const path = join(directory, 'swarm-node.pem');
     const whole = await readFile(path, 'utf8');
     await writeFile(path, whole.slice(0, whole.length / 2));
-    await assert.rejects(loadMaterial(directory), /swarm-node\.pem.*damaged/);
+    await assert.rejects(loadNodeFile(directory), /swarm-node\.pem.*damaged/);
     await writeFile(path, whole);
     await writeFile(join(directory, 'swarm-root-ca.crt'), (await createAuthority(Date.now())).certificatePEM);
-    await assert.rejects(loadMaterial(directory), /damaged: the node certificate is not signed/);
+    await assert.rejects(loadNodeFile(directory), /damaged: the node certificate is not signed/);
   });
 
   it('keep the old material when the new does not fit together', async () => {

@@ -1,0 +1,60 @@
+import type { Clock } from '../../model/clock.js';
+import { timestamp } from '../../model/clock.js';
+import { ShoalError } from '../../model/errors.js';
+import type { Cluster, SwarmSpec } from '../../model/types.js';
+import { newJoinToken } from '../../security/tokens.js';
+import { newUnlockKey } from '../../security/unlock-key.js';
+import type { Replicated } from '../reader.js';
+
+/** What `POST /swarm/update` asks for. */
+export interface SwarmChange {
+  /** Of the cluster object that the change was made from. */
+  version: number;
+  /** With its defaults filled in. */
+  spec: SwarmSpec;
+  rotate: { workerToken: boolean; managerToken: boolean; unlockKey: boolean };
+}
+
+/** What managers are to be locked with. Throws `invalid-argument` when a key is to be replaced and there is none. */
+function unlockKeyOf(cluster: Cluster, { spec, rotate }: SwarmChange): string {
+  if (!spec.EncryptionConfig?.AutoLockManagers) {
+    if (rotate.unlockKey) throw new ShoalError('invalid-argument', 'cannot rotate because autolock is not turned on');
+    return '';
+  }
+  return cluster.UnlockKey === '' || rotate.unlockKey ? newUnlockKey() : cluster.UnlockKey;
+}
+
+/**
+ * Changes the cluster's settings and replaces its tokens and keys, all or nothing. Nobody joins with a replaced token once this resolves.
+ * Throws `out-of-sequence` when the cluster was changed since `version`.
+ */
+export async function updateSwarm(store: Replicated, clock: Clock, change: SwarmChange): Promise<void> {
+  const { version, spec, rotate } = change;
+  const cluster = (await store.read()).cluster();
+  if (cluster?.RootCA == null) throw new ShoalError('unavailable', 'the cluster is not initialised yet');
+  if (cluster.Version?.Index !== version) {
+    throw new ShoalError('out-of-sequence', 'rpc error: code = Unknown desc = update out of sequence');
+  }
+  const tokens = { Worker: '', Manager: '', ...cluster.JoinTokens };
+  const newToken = () => newJoinToken(cluster.RootCA!.CertificatePEM);
+  await store.propose({
+    Origin: 'api',
+    Time: timestamp(clock),
+    Operations: [
+      {
+        Action: 'update',
+        ID: cluster.ID,
+        ExpectedVersion: version,
+        Cluster: {
+          ...cluster,
+          Spec: spec,
+          JoinTokens: {
+            Worker: rotate.workerToken ? newToken() : tokens.Worker,
+            Manager: rotate.managerToken ? newToken() : tokens.Manager,
+          },
+          UnlockKey: unlockKeyOf(cluster, change),
+        },
+      },
+    ],
+  });
+}
