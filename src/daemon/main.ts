@@ -5,7 +5,8 @@ import type { Logger } from 'winston';
 import { createApiServer } from '../api/server.js';
 import { MemoryHistory } from '../manager/history/history.js';
 import { RedisHistory } from '../manager/history/redis-history.js';
-import { systemClock as clock } from '../model/clock.js';
+import { AttendedClock } from '../model/attended-clock.js';
+import { systemClock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { packageRoot } from '../model/paths.js';
 import { systemRandom as random } from '../model/random.js';
@@ -88,6 +89,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
     setTimeout(() => process.exit(1), 1_000);
   });
 
+  const clock = new AttendedClock(systemClock);
   const engine = new DockerEngine(options.engineSocket, clock);
   const connectEngine = () => connectEngineSocket(options.engineSocket.replace(/^unix:\/\//, ''));
   const parts: Parts = {

@@ -2,7 +2,7 @@
 export interface Clock {
   /** Wall time, milliseconds since 1970. May jump. */
   now(): number;
-  /** Milliseconds that only ever grow; for time-outs and durations. */
+  /** Milliseconds that only ever grow; for time-outs and durations. In a daemon, of the time in which it ran (AttendedClock). */
   monotonic(): number;
   /** Calls back once after `delay_ms`; the result cancels it. Never keeps the process alive by itself. */
   after(delay_ms: number, call: () => void): () => void;

@@ -1,3 +1,4 @@
+import { patiently } from '../model/attended-clock.js';
 import type { Clock } from '../model/clock.js';
 import { ShoalError } from '../model/errors.js';
 import type { EventStream } from './engine.js';
@@ -23,10 +24,10 @@ export class CallsInFlight {
   ): Promise<T> {
     const abort = this.open();
     const late = () => abort.abort(tooLate(what, limit_ms));
-    let cancel = this.clock.after(limit_ms, late);
+    let cancel = patiently(this.clock, limit_ms, late);
     const alive = () => {
       cancel();
-      cancel = this.clock.after(limit_ms, late);
+      cancel = patiently(this.clock, limit_ms, late);
     };
     const giveUp = () => abort.abort(new ShoalError('unavailable', `${what} was given up`));
     if (outer?.aborted) giveUp();
@@ -50,7 +51,7 @@ export class CallsInFlight {
     connect: (signal: AbortSignal) => Promise<() => Promise<void>>,
   ): Promise<EventStream> {
     const abort = this.open();
-    const cancel = this.clock.after(limit_ms, () => abort.abort(tooLate(what, limit_ms)));
+    const cancel = patiently(this.clock, limit_ms, () => abort.abort(tooLate(what, limit_ms)));
     let read: () => Promise<void>;
     try {
       read = await connect(abort.signal);

@@ -1,6 +1,7 @@
 import * as grpc from '@grpc/grpc-js';
 import { Dispatcher } from '../../src/manager/dispatcher/dispatcher.js';
 import { type ManagerAddress, managersFor } from '../../src/manager/dispatcher/managers.js';
+import { AttendedClock } from '../../src/model/attended-clock.js';
 import { seededRandom } from '../../src/model/random.js';
 import { serviceClient, serviceDefinition } from '../../src/model/services.js';
 import type {
@@ -82,7 +83,7 @@ export class TestManager {
       }),
       connectPeer: ({ address }) =>
         serviceClient('ManagerPeers', address, grpc.credentials.createInsecure(), asNode(nodeID)),
-      clock: cluster.clock,
+      clock: cluster.attended,
       random: seededRandom(1),
       log: quiet,
     });
@@ -146,7 +147,7 @@ export class TestNode {
         onRefused: (reason) => this.removals.push(reason),
         onState: (state) => this.states.push(state),
       },
-      clock: this.cluster.clock,
+      clock: this.cluster.attended,
       random: seededRandom(7),
       log: quiet,
     });
@@ -215,6 +216,8 @@ export class TestNode {
 /** Dispatchers and nodes that talk over loopback, on a clock that the test moves. */
 export class TestCluster {
   readonly clock = new ManualClock();
+  /** What the parts go by; `clock.skip` is a stall of all of them. */
+  readonly attended = new AttendedClock(this.clock);
   readonly log = new TestLog();
   readonly managers: TestManager[] = [];
   readonly nodes: TestNode[] = [];

@@ -1,4 +1,5 @@
 import type { Logger } from 'winston';
+import { patiently } from '../../model/attended-clock.js';
 import type { Clock } from '../../model/clock.js';
 import { messageOf, ShoalError } from '../../model/errors.js';
 import type { Random } from '../../model/random.js';
@@ -130,7 +131,7 @@ export class Dispatcher {
       if (!this.served) this.lostNodes.reset();
       this.served = true;
     } else if (this.served) {
-      this.cancelCutOff ??= this.options.clock.after(election_ms_max, () => this.cutOff());
+      this.cancelCutOff ??= patiently(this.options.clock, election_ms_max, () => this.cutOff());
     }
     this.draining.setManagers(managers);
     this.tellManagers();

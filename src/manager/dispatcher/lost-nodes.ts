@@ -29,10 +29,8 @@ const beatsToLose = 3;
 export class LostNodes {
   private readonly liveness = new NodeLiveness();
   private cancel = () => {};
-  private swept_ms: number;
 
   constructor(private readonly options: LostNodesOptions) {
-    this.swept_ms = options.clock.monotonic();
     this.sweepLater();
   }
 
@@ -64,14 +62,6 @@ export class LostNodes {
   private sweep(): void {
     const { options } = this;
     const now_ms = options.clock.monotonic();
-    const pause_ms = now_ms - this.swept_ms;
-    this.swept_ms = now_ms;
-    if (pause_ms > this.lost_ms / 2) {
-      // This machine was suspended or this process blocked, for longer than could be overlooked: what arrived meanwhile is still to be read.
-      for (const session of options.sessions()) session.excuse(pause_ms);
-      this.reset();
-      return;
-    }
     for (const session of [...options.sessions()]) {
       if (session.isLost(options.heartbeat_ms())) options.onSilent(session);
     }

@@ -1,4 +1,5 @@
 import * as grpc from '@grpc/grpc-js';
+import { patiently } from '../../model/attended-clock.js';
 import type { Clock } from '../../model/clock.js';
 import { timestamp } from '../../model/clock.js';
 import { messageOf, ShoalError } from '../../model/errors.js';
@@ -47,7 +48,7 @@ export class Reception {
       over();
       call.emit('error', statusOf(error));
     };
-    const cancelDeadline = clock.after(hello_ms_max, () =>
+    const cancelDeadline = patiently(clock, hello_ms_max, () =>
       refuse(new ShoalError('unavailable', `Session: no Hello came within ${hello_ms_max / 1000} s`)),
     );
     const over = () => {

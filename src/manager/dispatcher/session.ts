@@ -47,11 +47,6 @@ export class Session {
     this.send({ HeartbeatAck: { HeartbeatPeriod: Math.round(heartbeat_ms * 1e6) } });
   }
 
-  /** Time in which this manager itself heard nobody does not count as the node's silence. */
-  excuse(pause_ms: number): void {
-    this.lastWord_ms = Math.min(this.lastWord_ms + pause_ms, this.clock.monotonic());
-  }
-
   get silent_ms(): number {
     return this.clock.monotonic() - this.lastWord_ms;
   }
