@@ -55,7 +55,10 @@ async function startMember(
     await stateMachine.restore(start.snapshot.index, storage.chunks(start.snapshot));
   }
   const electionTicks = options.electionTicks ?? defaultLimits.electionTicks;
-  const core = new RaftCore({ ...defaultLimits, ...options.limits, id: self.id, electionTicks, random }, start);
+  // Five chances to be heard before anybody stands for election. More cost each member a few percent of a processor while nothing happens.
+  const heartbeatTicks = Math.max(1, Math.floor(electionTicks / 5));
+  const timing = { electionTicks, heartbeatTicks };
+  const core = new RaftCore({ ...defaultLimits, ...options.limits, ...timing, id: self.id, random }, start);
   const member = new RaftMember(options, core, storage, {
     tick_ms: options.tick_ms ?? 100,
     requestTimeout_ms: options.requestTimeout_ms ?? 5_000,

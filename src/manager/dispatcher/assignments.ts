@@ -1,9 +1,15 @@
+import { isAfter } from '../../model/states.js';
 import type { AssignmentsInit, Config, Secret, Task } from '../../model/types.js';
 import type { View } from '../../store/view.js';
 
 /** Whether a task's change matters to its node: reports that came from there do not go back. */
 export function concernsNode(before: Task | undefined, after: Task | undefined): boolean {
   return before === undefined || after === undefined || before.Version?.Index !== after.Version?.Index;
+}
+
+/** Whether a task is to end from now on, if it was not before. */
+export function isToEnd(before: Task | undefined, after: Task | undefined): boolean {
+  return after !== undefined && isAfter(after.DesiredState, 'running') && concernsNode(before, after);
 }
 
 /**

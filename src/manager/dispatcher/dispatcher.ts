@@ -19,7 +19,7 @@ import { statusOf } from '../../security/rpc.js';
 import type { Store } from '../../store/store.js';
 import type { Commit, Proposer } from '../../store/view.js';
 import { trustedManagers } from '../membership/standing.js';
-import { AssignmentLedger, concernsNode, isEmpty } from './assignments.js';
+import { AssignmentLedger, concernsNode, isEmpty, isToEnd } from './assignments.js';
 import { Draining } from './draining.js';
 import { LostNodes } from './lost-nodes.js';
 import { type Leadership, type ManagerAddress, managersFor } from './managers.js';
@@ -75,6 +75,7 @@ export class Dispatcher {
   /** Cancels the end of the sessions; undefined while that is not on its way. */
   private cancelCutOff: (() => void) | undefined;
   private flushing = false;
+  private awaited = false;
   private stopped = false;
   private readonly unwatch: () => void;
   private toldManagers = '';
@@ -99,7 +100,7 @@ export class Dispatcher {
       onLost: (node) => this.lost(node),
       onSweep: (lost_ms) => {
         this.draining.peers.expire(lost_ms);
-        this.flushLater(); // and the stop grace of a waiting task may be over
+        this.flushLater(false); // and the stop grace of a waiting task may be over
       },
     });
     this.reception = new Reception({
@@ -274,11 +275,14 @@ export class Dispatcher {
 
   private committed(commit: Commit): void {
     this.routes.learn(commit);
+    let ends = false;
     for (const { kind, id, before, after } of commit.changes) {
-      if (kind === 'Task') this.taskChanged(before as Task | undefined, after as Task | undefined);
-      else if (kind === 'Node') this.nodeChanged(id, before as Node | undefined, after as Node | undefined);
+      if (kind === 'Task') {
+        this.taskChanged(before as Task | undefined, after as Task | undefined);
+        ends ||= isToEnd(before as Task | undefined, after as Task | undefined);
+      } else if (kind === 'Node') this.nodeChanged(id, before as Node | undefined, after as Node | undefined);
     }
-    this.flushLater();
+    this.flushLater(ends);
   }
 
   private taskChanged(before: Task | undefined, after: Task | undefined): void {
@@ -310,8 +314,12 @@ export class Dispatcher {
     }
   }
 
-  /** After everything that is applied in this turn of the event loop: one message of each kind a node. */
-  private flushLater(): void {
+  /**
+   * After everything that is applied in this turn of the event loop: one message of each kind a node. `awaited`: a task may wait, here
+   * or at another manager, for what has happened to our sessions.
+   */
+  private flushLater(awaited = true): void {
+    this.awaited ||= awaited;
     if (this.flushing || this.stopped) return;
     this.flushing = true;
     setImmediate(() => {
@@ -332,7 +340,8 @@ export class Dispatcher {
     }
     for (const [nodeID, taskIDs] of this.changedTasks) this.sendAssignments(nodeID, taskIDs);
     this.changedTasks.clear();
-    this.draining.progressed(this.sessions(), store.index);
+    this.draining.progressed(this.sessions(), store.index, this.awaited);
+    this.awaited = false;
   }
 
   private sendAssignments(nodeID: string, taskIDs: Iterable<string>): void {

@@ -9,10 +9,13 @@ export interface DrainingOptions extends Omit<PeersOptions, 'onProgress' | 'onLo
   onProgress(): void;
 }
 
+const wordsBeforeLost = 6;
+
 /** How far the sessions of all managers are with the routes, and which tasks must wait for that. */
 export class Draining {
   readonly gate: DrainGate;
   readonly peers: Peers;
+  private told_ms = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: DrainingOptions) {
     this.gate = new DrainGate(options.lost_ms);
@@ -33,12 +36,20 @@ export class Draining {
     this.peers.setManagers(managers);
   }
 
-  /** Our own sessions came further, or the store did. */
-  progressed(sessions: Iterable<Session>, index: number): void {
+  /**
+   * Our own sessions came further, or the store did. The other managers are told at once if a task may wait for that (`awaited`),
+   * else only often enough that silence means something: most entries end no task, and each word costs every manager.
+   */
+  progressed(sessions: Iterable<Session>, index: number, awaited: boolean): void {
+    const { self, clock, lost_ms, onProgress } = this.options;
     const progress = progressOf(sessions, index);
-    this.gate.setProgress(this.options.self, progress);
-    this.peers.tell(progress);
-    this.options.onProgress();
+    this.gate.setProgress(self, progress);
+    const now_ms = clock.monotonic();
+    if (awaited || now_ms - this.told_ms >= lost_ms() / wordsBeforeLost) {
+      this.told_ms = now_ms;
+      this.peers.tell(progress);
+    }
+    onProgress();
   }
 }
 
