@@ -2,6 +2,7 @@
 const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void> }>> = {
   converge: () => import('./converge.js'),
   lb: () => import('./lb.js'),
+  raft: () => import('./raft.js'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -37,6 +37,7 @@ export async function openRaft(
       random,
       log,
       ...(isFirst && { bootstrap: [self] }),
+      defer: setImmediate,
       returning: !isFirst,
       forceNewCluster,
       onFatal,

@@ -40,6 +40,11 @@ export interface RaftOptions {
   trailingEntries?: number;
   /** The longest that a proposal or a read waits to learn its fate. 5,000 when absent. */
   requestTimeout_ms?: number;
+  /**
+   * Calls back once what has arrived by now was taken in, so that it is dealt with in one go: `setImmediate` where requests and messages
+   * come over sockets. `queueMicrotask` when absent.
+   */
+  defer?: (call: () => void) => void;
   /** How much may be under way between members; see defaultLimits in core/context.ts. */
   limits?: Partial<Omit<CoreOptions, 'id' | 'random' | 'electionTicks'>>;
   /** Size of a log segment in bytes. 16 MiB when absent. */

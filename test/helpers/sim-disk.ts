@@ -77,12 +77,13 @@ export class SimulatedDisk {
       },
       open: async (name, options) => {
         await alive();
-        if (options?.create !== true) return this.file(find(name), alive);
+        const durable = options?.durable === true;
+        if (options?.create !== true) return this.file(find(name), alive, durable);
         if (this.names.has(name)) throw errorOf('EEXIST', name);
         if (this.used() >= this.faults.capacity) throw errorOf('ENOSPC', name);
         const inode = new Inode();
         this.change({ set: name, inode });
-        return this.file(inode, alive);
+        return this.file(inode, alive, durable);
       },
       rename: async (from, to) => {
         await alive();
@@ -108,7 +109,13 @@ export class SimulatedDisk {
     this.pendingNames.push(operation);
   }
 
-  private file(inode: Inode, alive: () => Promise<void>): DiskFile {
+  private file(inode: Inode, alive: () => Promise<void>, durable: boolean): DiskFile {
+    const sync = async () => {
+      const count = inode.pending.length;
+      this.syncs++;
+      await alive();
+      inode.settle(Math.min(count, inode.pending.length));
+    };
     return {
       size: async () => {
         await alive();
@@ -130,17 +137,13 @@ export class SimulatedDisk {
           throw errorOf('ENOSPC', 'no space left on device');
         }
         inode.apply({ position, data: copy });
+        if (durable) await sync();
       },
       truncate: async (size) => {
         await alive();
         inode.apply({ truncate: size });
       },
-      sync: async () => {
-        const count = inode.pending.length;
-        this.syncs++;
-        await alive();
-        inode.settle(Math.min(count, inode.pending.length));
-      },
+      sync,
       close: alive,
     };
   }

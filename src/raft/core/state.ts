@@ -94,7 +94,16 @@ export class CoreState implements Context {
 
   /** Sends once term, vote and log as they are now are on disk. */
   sendAfterSync(message: Outgoing): void {
+    if (message.type === 'append-response' && !message.reject && this.acknowledgedBefore(message)) return;
     this.afterSync.push({ ...message, from: this.id, term: this.term } as Message);
+  }
+
+  /** Lets the acknowledgement that waits already speak for this one, too: both are of everything up to an index. */
+  private acknowledgedBefore({ to, index }: { to: number; index: number }): boolean {
+    const last = this.afterSync.at(-1);
+    if (last?.type !== 'append-response' || last.reject || last.to !== to || last.term !== this.term) return false;
+    this.afterSync[this.afterSync.length - 1] = { ...last, index: Math.max(last.index, index) };
+    return true;
   }
 
   private drawTimeout(): void {

@@ -31,6 +31,7 @@ export class Loop {
   private readonly sender: SnapshotSender;
   private readonly receiver: SnapshotReceiver;
   private readonly inbox: Inbox;
+  private readonly defer: (call: () => void) => void;
   private cancelTick: (() => void) | undefined;
   private woken = false;
   private stopped = false;
@@ -49,6 +50,7 @@ export class Loop {
     private readonly timing: Timing,
   ) {
     const { clock, log, stateMachine } = options;
+    this.defer = options.defer ?? queueMicrotask;
     const send = (message: Message) => options.transport.send([message]);
     this.proposals = new Proposals(core, timing.session);
     this.barriers = new Barriers(core, timing.session);
@@ -157,7 +159,7 @@ export class Loop {
   wake(): void {
     if (this.woken || this.stopped) return;
     this.woken = true;
-    queueMicrotask(() => {
+    this.defer(() => {
       this.woken = false;
       if (!this.stopped) this.guard(() => this.work());
     });

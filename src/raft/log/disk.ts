@@ -5,12 +5,20 @@
 export interface Disk {
   /** Names in the directory, in no particular order. */
   list(): Promise<string[]>;
-  /** Opens for reading and writing; `create` makes an empty file and fails when the name exists. */
-  open(name: string, options?: { create?: boolean }): Promise<DiskFile>;
+  /**
+   * Opens for reading and writing; `create` makes an empty file and fails when the name exists. With `durable` every write is durable
+   * when it resolves, at less than a write and a `sync` cost.
+   */
+  open(name: string, options?: OpenOptions): Promise<DiskFile>;
   rename(from: string, to: string): Promise<void>;
   /** Fails when the name does not exist. Open files of that name stay readable. */
   remove(name: string): Promise<void>;
   syncDirectory(): Promise<void>;
+}
+
+export interface OpenOptions {
+  create?: boolean;
+  durable?: boolean;
 }
 
 export interface DiskFile {

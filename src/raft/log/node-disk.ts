@@ -1,8 +1,10 @@
-import { fdatasync, ftruncate, read, write } from 'node:fs';
+import { constants, fdatasync, ftruncate, read, write } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Disk, DiskFile } from './disk.js';
+
+const { O_CREAT, O_DSYNC, O_EXCL, O_RDWR } = constants;
 
 // Plain calls on the descriptor: FileHandle's own cost several times as much, and the log waits for each of them.
 const writeAt = promisify(write) as (
@@ -83,8 +85,9 @@ export async function nodeDisk(path: string): Promise<Disk> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   return {
     list: () => filesOf(path),
-    async open(name, options) {
-      return new NodeDiskFile(await open(join(path, name), options?.create === true ? 'wx+' : 'r+', 0o600));
+    async open(name, { create = false, durable = false } = {}) {
+      const flags = O_RDWR | (create ? O_CREAT | O_EXCL : 0) | (durable ? O_DSYNC : 0);
+      return new NodeDiskFile(await open(join(path, name), flags, 0o600));
     },
     rename: (from, to) => rename(join(path, from), join(path, to)),
     remove: (name) => unlink(join(path, name)),

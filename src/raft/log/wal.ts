@@ -25,6 +25,9 @@ export interface LogOptions {
   mustExist?: boolean;
 }
 
+/** Every write is waited for until it is on the disk, and nothing else ever is. */
+const asLog = { durable: true };
+
 /** Out of room: nothing was lost, and it can be tried again. */
 export function isDiskFull(error: unknown): boolean {
   const code = (error as { code?: unknown } | undefined)?.code;
@@ -32,7 +35,7 @@ export function isDiskFull(error: unknown): boolean {
 }
 
 /**
- * The write-ahead log: segment files that are only ever appended to. One `append` is one write and one sync, whatever it holds;
+ * The write-ahead log: segment files that are only ever appended to. One `append` is one durable write, whatever it holds;
  * appends come one at a time. Old segments go when a snapshot has what they hold.
  */
 export class WriteAheadLog {
@@ -87,7 +90,7 @@ export class WriteAheadLog {
       await this.startSegment(1, 0);
       return;
     }
-    const file = await this.disk.open(segmentName(segment.number));
+    const file = await this.disk.open(segmentName(segment.number), asLog);
     this.finished = replay.segments.slice(0, -1).map(({ number, maxIndex }) => ({ number, maxIndex }));
     this.file = file;
     this.number = segment.number;
@@ -124,7 +127,6 @@ export class WriteAheadLog {
     if (write.hardState !== undefined) builder.hardState(write.hardState);
     const data = builder.finish();
     await file.write(this.bytes, data);
-    await file.sync();
     this.bytes += data.length;
     const last = write.entries.at(-1);
     this.maxIndex = Math.max(this.maxIndex, write.reset?.index ?? 0, last?.index ?? 0);
@@ -137,13 +139,12 @@ export class WriteAheadLog {
     const name = segmentName(number);
     // One that could not be finished because the disk was full is started over.
     if ((await disk.list()).includes(name)) await disk.remove(name);
-    const file = await disk.open(name, { create: true });
+    const file = await disk.open(name, { ...asLog, create: true });
     const place = { fileNumber: number, offset: 0, synced: 0, batch: 0 };
     const head = { number, previous: this.last, hardState: this.hardState, previousBytes };
     const data = new BatchBuilder(place, this.options.sealer).head(head).finish();
     try {
       await file.write(0, data);
-      await file.sync();
       await disk.syncDirectory();
     } catch (error) {
       await file.close();

@@ -68,8 +68,8 @@ const mutants: readonly Mutant[] = [
   {
     name: 'a log that does not sync',
     file: 'log/wal.js',
-    find: 'await file.write(this.bytes, data);\n        await file.sync();',
-    replace: 'await file.write(this.bytes, data);',
+    find: 'const asLog = { durable: true };',
+    replace: 'const asLog = {};',
   },
   {
     name: 'a leader that counts itself before its own sync',
@@ -160,8 +160,8 @@ const mutants: readonly Mutant[] = [
   {
     name: 'a segment whose name is not synced',
     file: 'log/wal.js',
-    find: 'await file.sync();\n            await disk.syncDirectory();',
-    replace: 'await file.sync();',
+    find: 'await file.write(0, data);\n            await disk.syncDirectory();',
+    replace: 'await file.write(0, data);',
   },
   {
     name: 'a torn write that is read as whole',

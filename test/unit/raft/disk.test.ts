@@ -56,6 +56,16 @@ function contract(name: string, make: () => Promise<{ disk: Disk; close(): Promi
       await file.close();
     });
 
+    it('writes durably where it is asked to', async () => {
+      const file = await disk.open('a', { create: true, durable: true });
+      await file.write(0, Buffer.from('hello'));
+      await file.close();
+      const again = await disk.open('a', { durable: true });
+      await again.write(5, Buffer.from('!'));
+      assert.equal((await again.read(0, 10)).toString(), 'hello!');
+      await again.close();
+    });
+
     it('tells names that are there from names that are not', async () => {
       await (await disk.open('a', { create: true })).close();
       await assert.rejects(disk.open('a', { create: true }), { code: 'EEXIST' });
@@ -99,6 +109,8 @@ describe('a power cut on a simulated disk', () => {
       await file.write(0, Buffer.from('kept'));
       await file.sync();
       await disk.syncDirectory();
+      const log = await disk.open('a', { durable: true });
+      await log.write(2, Buffer.from('pt'));
       await file.write(4, Buffer.from('lost'));
       await disk.open('b', { create: true });
       device.crash(seededRandom(seed));

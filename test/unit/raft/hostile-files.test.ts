@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ShoalError } from '../../../src/model/errors.js';
 import type { Entry } from '../../../src/raft/core/types.js';
+import type { OpenOptions } from '../../../src/raft/log/disk.js';
 import { inspectLog } from '../../../src/raft/log/inspect.js';
 import { headerBytes, recordHeader, wasDurableBeyond } from '../../../src/raft/log/record.js';
 import { RaftStorage } from '../../../src/raft/log/storage.js';
@@ -172,7 +173,7 @@ describe('files in the place of a log', () => {
     const disk = device.mount();
     const huge = {
       ...disk,
-      open: async (name: string, options?: { create?: boolean }) => {
+      open: async (name: string, options?: OpenOptions) => {
         const file = await disk.open(name, options);
         return name.startsWith('wal-') ? { ...file, size: async () => 2 ** 40 } : file;
       },
