@@ -50,12 +50,17 @@ function respond(state: CoreState, to: number, index: number): void {
   state.sendAfterSync({ type: 'append-response', to, index, reject: false, hintIndex: 0, hintTerm: 0 });
 }
 
-export function receiveHeartbeat(state: CoreState, message: MessageOf<'heartbeat'>): void {
+/** Committed entries are those that this member acknowledged, so it has them. */
+export function receiveCommit(state: CoreState, message: MessageOf<'commit' | 'heartbeat'>): void {
   follow(state, message.from);
   if (message.commit > state.log.lastIndex) {
     throw new ProtocolError(`entry ${message.commit} counted as ours, the last one is ${state.log.lastIndex}`);
   }
   state.log.commitTo(message.commit);
+}
+
+export function receiveHeartbeat(state: CoreState, message: MessageOf<'heartbeat'>): void {
+  receiveCommit(state, message);
   const answer = { type: 'heartbeat-response', to: message.from, readSequence: message.readSequence } as const;
   // A slow disk must not look like a dead member, so the answer waits only when the term itself is not on disk yet.
   if (state.durableTerm === state.term) state.send(answer);

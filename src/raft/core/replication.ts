@@ -65,9 +65,11 @@ export class Replication {
   }
 
   private sendAppendsTo(id: number, progress: Progress): void {
-    while (this.sendAppend(id, progress, progress.sentCommit < this.context.log.committed)) {
+    const { committed } = this.context.log;
+    while (this.sendAppend(id, progress, progress.state === 'probe' && progress.sentCommit < committed)) {
       if (progress.state === 'probe') return;
     }
+    if (progress.state === 'replicate') this.sendCommit(id, progress, Math.min(progress.match, committed));
   }
 
   /** One append; an empty one only if `evenEmpty`. False when nothing was sent. */
@@ -89,6 +91,13 @@ export class Replication {
     progress.sent(lastIndex, entries.length, bytes);
     progress.sentCommit = Math.max(progress.sentCommit, log.committed);
     return true;
+  }
+
+  /** The commit index where it is news. One that is lost comes with the next heartbeat. */
+  private sendCommit(id: number, progress: Progress, commit: number): void {
+    if (progress.sentCommit >= commit) return;
+    progress.sentCommit = commit;
+    this.context.send({ type: 'commit', to: id, commit });
   }
 
   private requestSnapshot(id: number, progress: Progress): void {

@@ -1,5 +1,5 @@
 import { answerPreVote, answerVote, countPreVoteResponse, countVoteResponse, startElection } from './election.js';
-import { receiveAppend, receiveHeartbeat } from './following.js';
+import { receiveAppend, receiveCommit, receiveHeartbeat } from './following.js';
 import { ProtocolError } from './invariant.js';
 import type { CoreState } from './state.js';
 import type { Message, MessageOf } from './types.js';
@@ -37,6 +37,7 @@ function enterHigherTerm(state: CoreState, message: Message): boolean {
       return true;
     case 'append':
     case 'heartbeat':
+    case 'commit':
     case 'timeout-now':
       state.becomeFollower(message.term, message.from);
       return true;
@@ -51,6 +52,7 @@ function answerLowerTerm(state: CoreState, message: Message): boolean {
   switch (message.type) {
     case 'append':
     case 'heartbeat':
+    case 'commit':
       // With pre-votes nobody would ever tell this leader that its time is over (dissertation 9.6): the answer's term does.
       state.sendAfterSync({
         type: 'append-response',
@@ -92,6 +94,9 @@ function dispatch(state: CoreState, message: Message): void {
       break;
     case 'heartbeat':
       receiveHeartbeat(state, message);
+      break;
+    case 'commit':
+      receiveCommit(state, message);
       break;
     case 'append-response':
       state.leadership?.appendResponse(message);

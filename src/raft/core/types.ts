@@ -72,6 +72,8 @@ export type Message = Envelope &
         readonly hintTerm: number;
       }
     | { readonly type: 'heartbeat'; readonly commit: number; readonly readSequence: number }
+    /** Entries that the member has are committed now; wants no answer. */
+    | { readonly type: 'commit'; readonly commit: number }
     | { readonly type: 'heartbeat-response'; readonly readSequence: number }
     | { readonly type: 'timeout-now' }
     /** Counts only while its term is the leader's. Every sequence below `lowest` is settled. */

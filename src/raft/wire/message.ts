@@ -19,6 +19,7 @@ const types: readonly MessageType[] = [
   'read-response',
   'snapshot-chunk',
   'snapshot-progress',
+  'commit',
 ];
 const numbers = new Map(types.map((type, place) => [type, place + 1]));
 const nothing = new Uint8Array(0);
@@ -53,6 +54,9 @@ function writeMessage(writer: ByteWriter, message: Message): void {
       break;
     case 'heartbeat':
       writer.uint(7, message.commit).uint(13, message.readSequence);
+      break;
+    case 'commit':
+      writer.uint(7, message.commit);
       break;
     case 'heartbeat-response':
       writer.uint(13, message.readSequence);
@@ -192,6 +196,8 @@ function toMessage(fields: Fields): Message | undefined {
       return { type, to, from, term, index, reject, hintIndex: fields.hintIndex, hintTerm: fields.hintTerm };
     case 'heartbeat':
       return { type, to, from, term, commit: fields.commit, readSequence: sequence };
+    case 'commit':
+      return { type, to, from, term, commit: fields.commit };
     case 'heartbeat-response':
       return { type, to, from, term, readSequence: sequence };
     case 'timeout-now':

@@ -50,6 +50,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   record('append-response', { index: number, reject: fc.boolean(), hintIndex: number, hintTerm: number }),
   record('heartbeat', { commit: number, readSequence: number }),
   record('heartbeat-response', { readSequence: number }),
+  record('commit', { commit: number }),
   record('timeout-now', {}),
   record('propose', { session: number, sequence: number, lowest: number, data }),
   record('propose-refused', { session: number, sequence: number, reason: fc.string({ maxLength: 100 }) }),
