@@ -172,3 +172,25 @@ export const raft: readonly Entry[] = [
     load: () => import('./raft/verify.js').then((m) => m.raftVerify),
   },
 ];
+
+export const stack: readonly Entry[] = [
+  {
+    name: 'deploy',
+    aliases: ['up'],
+    summary: 'Deploy a new stack or update an existing stack',
+    load: () => import('./stack/deploy.js').then((m) => m.stackDeploy),
+  },
+  { name: 'ls', aliases: ['list'], summary: 'List stacks', load: () => import('./stack/ls.js').then((m) => m.stackLs) },
+  { name: 'ps', summary: 'List the tasks in the stack', load: () => import('./stack/ps.js').then((m) => m.stackPs) },
+  {
+    name: 'rm',
+    aliases: ['remove', 'down'],
+    summary: 'Remove one or more stacks',
+    load: () => import('./stack/rm.js').then((m) => m.stackRm),
+  },
+  {
+    name: 'services',
+    summary: 'List the services in the stack',
+    load: () => import('./stack/services.js').then((m) => m.stackServices),
+  },
+];

@@ -4,7 +4,7 @@ import { type Context, defaultHost } from './base/context.js';
 import { CliError } from './base/errors.js';
 import { list, onOff } from './base/flag.js';
 import { shoalVersion } from './base/version.js';
-import { config, type Entry, node, raft, secret, service, swarm } from './commands.js';
+import { config, type Entry, node, raft, secret, service, stack, swarm } from './commands.js';
 
 const hostFlag = list('host', 'Daemon socket to connect to', (host) => host, {
   short: 'H',
@@ -54,6 +54,7 @@ export function programOf(contextFor: (host: string | undefined) => Context): Do
   root.addCommand(group('raft', "Look into a manager's Raft log", raft));
   root.addCommand(group('secret', 'Manage Swarm secrets', secret));
   root.addCommand(group('service', 'Manage Swarm services', service));
+  root.addCommand(group('stack', 'Manage Swarm stacks', stack));
   root.addCommand(group('swarm', 'Manage Swarm', swarm));
   root.addCommand(
     lazy({

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { createClient } from '../../src/cli/base/client.js';
 import type { Context, Output } from '../../src/cli/base/context.js';
@@ -16,6 +17,8 @@ export interface CliResult {
 export interface CliWorld {
   env?: Record<string, string>;
   files?: Record<string, string>;
+  /** A folder whose real files are there too. */
+  folder?: string;
   input?: string;
   /** Columns of the terminal that standard output is; absent: it is none. */
   columns?: number;
@@ -50,6 +53,7 @@ export async function cli(daemon: FakeDaemon, args: readonly string[], world: Cl
       client,
       async readFile(path) {
         const content = world.files?.[path];
+        if (content === undefined && world.folder !== undefined && path.startsWith(world.folder)) return readFile(path);
         if (content === undefined) throw Object.assign(new Error(`no file ${path}`), { code: 'ENOENT' });
         return Buffer.from(content);
       },

@@ -24,7 +24,8 @@ export async function pinImage(context: Context, spec: ServiceSpec, auth: string
   const container = spec.TaskTemplate?.ContainerSpec;
   const image = container?.Image ?? '';
   // What can be no image in a registry is the daemon's to refuse; it must not become a path of the API.
-  if (container === undefined || !/^[a-z0-9][\w.:/-]*$/.test(image) || image.includes('..')) return;
+  if (container === undefined || !/^[a-z0-9][\w.:/-]*(@sha256:[0-9a-f]{64})?$/.test(image) || image.includes('..'))
+    return;
   if (await isBuiltHere(context, image)) return;
   let found: Distribution;
   try {
@@ -43,7 +44,7 @@ export async function pinImage(context: Context, spec: ServiceSpec, auth: string
   }
   const digest = found.Descriptor?.digest;
   if (digest === undefined) return;
-  container.Image = `${image}@${digest}`;
+  if (!image.includes('@')) container.Image = `${image}@${digest}`;
   const platforms = (found.Platforms ?? []).map(({ architecture = '', os = '' }) => ({
     // Images say `arm` where nodes say which arm.
     ...(architecture.toLowerCase() === 'arm' || architecture === '' ? {} : { Architecture: architecture }),

@@ -1,5 +1,7 @@
 import type { CommandSpec } from '../base/command.js';
+import type { Context } from '../base/context.js';
 import { filterFlag, filtersQuery } from '../base/filter.js';
+import type { Values } from '../base/flag.js';
 import { formatList, type Listing, listFormatFlag, quietFlag } from '../base/format.js';
 import type { PortConfig, Service } from '../base/wire.js';
 
@@ -74,12 +76,17 @@ export const serviceLs: CommandSpec = {
   operands: { min: 0, max: 0 },
   flags: [filterFlag, listFormatFlag, quietFlag],
   async run(context, values) {
-    const filters = filtersQuery(values.get(filterFlag) ?? []);
-    const services = await context.client.get<Service[]>('/services', {
-      query: { status: !values.get(quietFlag) || undefined, filters },
-    });
-    const order = new Intl.Collator('en', { numeric: true });
-    services.sort((a, b) => order.compare(a.Spec?.Name ?? '', b.Spec?.Name ?? ''));
-    context.out.write(await formatList(serviceListing, services, values));
+    await showServices(context, values, filtersQuery(values.get(filterFlag) ?? []));
   },
 };
+
+/** Lists the services that the filters let through, in order of their names; gives how many they are. */
+export async function showServices(context: Context, values: Values, filters: string | undefined): Promise<number> {
+  const services = await context.client.get<Service[]>('/services', {
+    query: { status: !values.get(quietFlag) || undefined, filters },
+  });
+  const order = new Intl.Collator('en', { numeric: true });
+  services.sort((a, b) => order.compare(a.Spec?.Name ?? '', b.Spec?.Name ?? ''));
+  context.out.write(await formatList(serviceListing, services, values));
+  return services.length;
+}

@@ -6,6 +6,7 @@ import { packageRoot } from '../../../src/model/paths.js';
 import { cli } from '../../helpers/cli.js';
 import { type FakeDaemon, startFakeDaemon } from '../../helpers/fake-daemon.js';
 import { differences, envFile, environment, routes } from './golden/cluster.js';
+import { changesSent, stackEnvironment, stackRoutes, stacksFolder } from './golden/stacks.js';
 
 interface Golden {
   line: string;
@@ -45,7 +46,58 @@ describe('help', () => {
       const { code, out } = await cli(daemon, [...command.split(' '), '--help']);
       await daemon.close();
       assert.equal(code, 0);
-      assert.equal(withoutOwn(out), lines.join('\n').replace(/docker (?=config|node|secret|service|swarm)/g, 'shoal '));
+      assert.equal(
+        withoutOwn(out),
+        lines.join('\n').replace(/docker (?=config|node|secret|service|stack|swarm)/g, 'shoal '),
+      );
+    });
+  }
+});
+
+describe(`stack deploy, held against ${recording.replace('.jsonl', '')}`, () => {
+  interface Deployment {
+    line: string;
+    code: number;
+    err: string;
+    sent: unknown[];
+  }
+  const text = readFileSync(join(folder, recording.replace('.jsonl', '-stacks.json')), 'utf8');
+  const deployments = JSON.parse(text.replaceAll('/stacks', stacksFolder)) as Deployment[];
+  /** What Docker says besides: times of its own, and a warning of what a later version will do. */
+  const words = (err: string) =>
+    err
+      .replace(/time="[^"]*" level=warning msg="(.*)"/g, '$1')
+      .replaceAll('\\"', '"')
+      .split('\n')
+      .filter((line) => line !== '' && !/--detach=false|external\.name is deprecated/.test(line));
+  let daemon: FakeDaemon;
+  before(async () => {
+    daemon = await startFakeDaemon(stackRoutes);
+  });
+  after(() => daemon.close());
+
+  for (const { line, code, err, sent } of deployments) {
+    it(line, async () => {
+      daemon.requests.length = 0;
+      const args = line.split(' ').map((word) => (word.endsWith('.yml') ? join(stacksFolder, word) : word));
+      const result = await cli(daemon, ['stack', 'deploy', ...args], {
+        env: { ...environment, ...stackEnvironment },
+        folder: stacksFolder,
+      });
+      assert.equal(result.code, code, result.err);
+      if (code === 0) {
+        assert.deepEqual(changesSent(daemon), sent);
+        assert.deepEqual(words(result.err), words(err));
+      } else {
+        assert.deepEqual(changesSent(daemon), [], 'a stack that is wrong is refused before anything is made');
+        const said = words(result.err).at(-1) ?? '';
+        const golden = words(err).at(-1) ?? '';
+        const mine = /^(yaml: line \d+|services\.web\.ports\.0|.*memory)/.exec(said)?.[0];
+        assert.ok(
+          said === golden || (mine !== undefined && /yaml|ports|memory/.test(golden)),
+          `said:   ${said}\ndocker: ${golden}`,
+        );
+      }
     });
   }
 });

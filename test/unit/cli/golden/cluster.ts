@@ -89,7 +89,7 @@ const meaningful = 'Replicated Global ReplicatedJob GlobalJob Runtime Init StopG
 );
 
 /** Leaves out what is empty, zero or false: Go clients leave it out in places, and to the daemon it is the same. */
-function bodyOf(value: unknown): unknown {
+export function bodyOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(bodyOf);
   if (typeof value !== 'object' || value === null) return value;
   const kept = Object.entries(value)
@@ -161,6 +161,11 @@ export const commands = [
   'service rollback',
   'service scale',
   'service update',
+  'stack deploy',
+  'stack ls',
+  'stack ps',
+  'stack rm',
+  'stack services',
   'swarm',
   'swarm ca',
   'swarm init',

@@ -7,24 +7,33 @@ import { splitWords } from '../../../../src/cli/service/words.js';
 import { packageRoot } from '../../../../src/model/paths.js';
 import { startFakeDaemon } from '../../../helpers/fake-daemon.js';
 import { commands, differences, envFile, environment, routes } from './cluster.js';
+import { changesSent, stackEnvironment, stackLines, stackRoutes, stacksFolder } from './stacks.js';
 
 const folder = join(packageRoot(), 'test', 'unit', 'cli', 'golden');
+const version = /\d+\.\d+\.\d+/.exec(execFileSync('docker', ['--version'], { encoding: 'utf8' }))?.[0];
 const daemon = await startFakeDaemon(routes);
 const lines: string[] = [];
+
+/** Runs Docker's client and gives its exit code and what it said on standard error. */
+async function docker(host: string, args: readonly string[], cwd: string): Promise<{ code: unknown; err: string }> {
+  const child = spawn('docker', ['-H', host, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment, ...stackEnvironment },
+    cwd,
+  });
+  let err = '';
+  child.stdout.resume();
+  child.stderr.on('data', (chunk: Buffer) => {
+    err += chunk.toString();
+  });
+  return { code: await new Promise((resolve) => child.on('close', resolve)), err };
+}
+
 writeFileSync(envFile.path, envFile.content);
 for (const line of readFileSync(join(folder, 'cases.txt'), 'utf8').split('\n')) {
   if (line === '' || line.startsWith('#')) continue;
   daemon.requests.length = 0;
-  const docker = spawn('docker', ['-H', daemon.host, 'service', ...splitWords(line)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...environment },
-  });
-  let err = '';
-  docker.stdout.resume();
-  docker.stderr.on('data', (chunk: Buffer) => {
-    err += chunk.toString();
-  });
-  const code = await new Promise((resolve) => docker.on('close', resolve));
+  const { code, err } = await docker(daemon.host, ['service', ...splitWords(line)], folder);
   const sent = daemon.requests
     .filter(({ method, path }) => method === 'POST' && path.startsWith('/services/'))
     .map(({ path, query, body }) => {
@@ -34,7 +43,6 @@ for (const line of readFileSync(join(folder, 'cases.txt'), 'utf8').split('\n')) 
     });
   lines.push(JSON.stringify({ line, code, ...(code === 0 ? { sent } : { error: err.split('\n')[0]?.trim() }) }));
 }
-const version = /\d+\.\d+\.\d+/.exec(execFileSync('docker', ['--version'], { encoding: 'utf8' }))?.[0];
 writeFileSync(join(folder, `docker-${version}.jsonl`), `${lines.join('\n')}\n`);
 rmSync(envFile.path);
 await daemon.close();
@@ -44,3 +52,14 @@ const help = commands.map((command) => {
   return `### ${command}\n${text}`;
 });
 writeFileSync(join(folder, `docker-${version}-help.txt`), help.join(''));
+
+const swarm = await startFakeDaemon(stackRoutes);
+const deployments: object[] = [];
+for (const line of stackLines()) {
+  swarm.requests.length = 0;
+  const { code, err } = await docker(swarm.host, ['stack', 'deploy', ...line.split(' ')], stacksFolder);
+  deployments.push({ line, code, err: err.trim(), sent: changesSent(swarm) });
+}
+await swarm.close();
+const text = JSON.stringify(deployments, undefined, 1).replaceAll(stacksFolder, '/stacks');
+writeFileSync(join(folder, `docker-${version}-stacks.json`), `${text}\n`);
