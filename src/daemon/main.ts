@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
-import { hostname, setPriority } from 'node:os';
+import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import type { Logger } from 'winston';
 import { createApiServer } from '../api/server.js';
 import { MemoryHistory } from '../manager/history/history.js';
 import { RedisHistory } from '../manager/history/redis-history.js';
@@ -19,6 +18,7 @@ import { lockStateDirectory } from './lock.js';
 import { createLog } from './log.js';
 import { type DaemonOptions, defaultDaemonOptions } from './options.js';
 import type { Parts } from './parts.js';
+import { comeFirst } from './priority.js';
 import { openRaft, prepareRaft } from './raft.js';
 import { surviveErrors } from './survive.js';
 import { startWorkerSide } from './worker-side.js';
@@ -26,7 +26,6 @@ import { startWorkerSide } from './worker-side.js';
 export type { DaemonOptions };
 export { defaultDaemonOptions };
 
-const niceness = -10; // about nine times the share of an ordinary process (sched(7))
 const linger_ms_max = 500;
 const stop_ms_max = 20_000; // systemd and Docker give up on us a little later
 
@@ -41,18 +40,6 @@ function checkHistoryURL(url: string): void {
     'invalid-argument',
     `--history: ${JSON.stringify(url)} must be redis://host:port or rediss://host:port`,
   );
-}
-
-/**
- * Containers may take all the processor time there is; heartbeats and elections must not wait for them, or a busy node is declared down,
- * its tasks move, and their new containers make the others busy in turn. Only root may do this; without it the daemon runs all the same.
- */
-function comeFirst(log: Logger): void {
-  try {
-    setPriority(niceness);
-  } catch (error) {
-    log.info('the daemon runs at ordinary priority', { reason: messageOf(error) });
-  }
 }
 
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */

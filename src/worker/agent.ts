@@ -14,6 +14,7 @@ import { nodeDescription } from './node-description.js';
 import { ReportBatch } from './report-batch.js';
 import { TaskController } from './task-controller.js';
 import { TaskFiles } from './task-files.js';
+import { WorkPace } from './work-pace.js';
 import type { Workplace } from './workplace.js';
 
 /** Makes what runs on this node's engine be what the node is assigned. Containers live on when it stops. */
@@ -50,7 +51,7 @@ export interface AgentOptions {
 
 // On two cores the engine is as busy as it gets with 4 containers under way; more do not make a wave end sooner. Below 16 the
 // limit showed in the time of a wave of 12 (8 with its looks: 1.14 x the bare engine, none: 1.03, each +/- 0.05), so it starts there
-// and is only there to keep a wave of hundreds from swamping the engine.
+// and is only there to keep a wave of hundreds from swamping the engine; on a machine that is too busy for this process it shrinks.
 const changes_min = 16;
 const changesPerCPU = 2;
 const looks_max = 16;
@@ -66,6 +67,7 @@ class NodeAgent implements Agent {
   private readonly leftovers: Leftovers;
   private readonly watch: EngineWatch;
   private readonly place: Workplace;
+  private readonly pace: WorkPace;
   private readonly listeners = new Set<() => void>();
   private readonly reports: ReportBatch;
   private info: EngineInfo | undefined;
@@ -94,6 +96,7 @@ class NodeAgent implements Agent {
       changed: (taskID, status) => this.reports.add(taskID, status),
       gone: (taskID) => this.forget(taskID),
     };
+    this.pace = new WorkPace(this.place.changes, changes_min, clock);
     this.leftovers = new Leftovers(engine, log);
     this.watch = new EngineWatch({
       engine,
@@ -146,6 +149,7 @@ class NodeAgent implements Agent {
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
+    this.pace.stop();
     this.reports.stop();
     const ends = [...this.controllers.values()].map((controller) => controller.stop());
     ends.push(this.watch.stop(), this.leftovers.stop());
@@ -182,7 +186,7 @@ class NodeAgent implements Agent {
   // ---------------------------------------------------------------- the engine
 
   private learn(info: EngineInfo): void {
-    this.place.changes.setMax(Math.max(changes_min, info.cpus * changesPerCPU));
+    this.pace.setFull(Math.max(changes_min, info.cpus * changesPerCPU));
     const before = JSON.stringify(this.info);
     this.info = info;
     if (JSON.stringify(info) !== before) this.tell();
