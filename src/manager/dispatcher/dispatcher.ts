@@ -1,7 +1,7 @@
 import type { Logger } from 'winston';
 import { patiently } from '../../model/attended-clock.js';
 import type { Clock } from '../../model/clock.js';
-import { messageOf, ShoalError } from '../../model/errors.js';
+import { ShoalError } from '../../model/errors.js';
 import type { Random } from '../../model/random.js';
 import type {
   DispatcherHandlers,
@@ -10,24 +10,22 @@ import type {
   ManagerPeersHandlers,
   ManagersInit,
   Node,
-  NodeReport,
   Task,
-  TaskReport,
 } from '../../model/types.js';
 import type { IdentityOf } from '../../security/identity.js';
 import { statusOf } from '../../security/rpc.js';
 import type { Store } from '../../store/store.js';
 import type { Commit, Proposer } from '../../store/view.js';
 import { trustedManagers } from '../membership/standing.js';
-import { AssignmentLedger, concernsNode, isEmpty, isToEnd } from './assignments.js';
+import { AssignmentNews, type Held } from './assignment-news.js';
+import { AssignmentLedger, isToEnd } from './assignments.js';
 import { Draining } from './draining.js';
 import { LostNodes } from './lost-nodes.js';
 import { type Leadership, type ManagerAddress, managersFor } from './managers.js';
-import { isSilenced, nodeState, silentNode } from './node-state.js';
+import { isSilenced } from './node-state.js';
+import { Observations } from './observations.js';
 import { Reception } from './reception.js';
-import { Reports } from './reports.js';
 import { RouteNews } from './route-news.js';
-import { checkDescription, statusFrom } from './said.js';
 import type { Session } from './session.js';
 
 export interface DispatcherOptions {
@@ -51,11 +49,6 @@ const heartbeat_ms_default = 1_000;
  */
 const election_ms_max = 2_000;
 
-interface Held {
-  session: Session;
-  ledger: AssignmentLedger;
-}
-
 /**
  * The sessions of nodes with this manager. It reads its own copy of the store, so every manager serves; what nodes report goes
  * through Raft. A manager that knows of no leader opens no session, and ends those it has when an election has not brought one.
@@ -66,10 +59,9 @@ export class Dispatcher {
   private readonly reception: Reception;
   private readonly draining: Draining;
   private readonly lostNodes: LostNodes;
-  private readonly reports: Reports;
+  private readonly observations: Observations;
+  private readonly assignments: AssignmentNews;
   private readonly routes: RouteNews;
-  /** Tasks that changed since the last flush, by the node they are or were on. */
-  private readonly changedTasks = new Map<string, Set<string>>();
   /** Whether there was a leader lately. */
   private served = false;
   /** Cancels the end of the sessions; undefined while that is not on its way. */
@@ -81,23 +73,24 @@ export class Dispatcher {
   private toldManagers = '';
 
   constructor(private readonly options: DispatcherOptions) {
-    const { store, clock, log } = options;
+    const { store } = options;
     const heartbeat_ms = () => this.heartbeat_ms;
-    this.reports = new Reports(options.proposer, clock, log);
+    this.observations = new Observations(options);
     this.routes = new RouteNews(store);
     this.draining = new Draining({
       ...options,
       connect: options.connectPeer,
       lost_ms: () => this.lostNodes.lost_ms,
-      onProgress: () => this.lookAtWaiting(),
+      onProgress: () => this.assignments.tellWaiting(),
     });
+    this.assignments = new AssignmentNews(store, this.held, this.draining.gate);
     this.lostNodes = new LostNodes({
       ...options,
       heartbeat_ms,
       sessions: () => this.sessions(),
       sessionOf: (nodeID) => this.held.get(nodeID)?.session,
-      onSilent: (session) => this.silent(session),
-      onLost: (node) => this.lost(node),
+      onSilent: (session) => this.drop(session, new ShoalError('unavailable', 'no heartbeat')),
+      onLost: (node) => this.observations.lost(node),
       onSweep: (lost_ms) => {
         this.draining.peers.expire(lost_ms);
         this.flushLater(false); // and the stop grace of a waiting task may be over
@@ -160,7 +153,7 @@ export class Dispatcher {
     this.cancelCutOff = undefined;
     this.served = false;
     this.lostNodes.reset();
-    this.reports.clear();
+    this.observations.clear();
     this.dropAll(new ShoalError('no-leader', 'this manager knows of no leader'));
   }
 
@@ -172,7 +165,7 @@ export class Dispatcher {
     this.unwatch();
     this.lostNodes.stop();
     this.dropAll(new ShoalError('unavailable', 'this manager is stopping'));
-    this.reports.stop();
+    this.observations.stop();
     this.draining.peers.close();
   }
 
@@ -240,35 +233,13 @@ export class Dispatcher {
     if (this.held.get(session.nodeID)?.session !== session) return; // what was still on its way when it ended
     session.heard();
     if (Heartbeat) session.acknowledge(this.heartbeat_ms);
-    if (TaskReports) for (const report of TaskReports.Reports) this.reported(session.nodeID, report);
+    if (TaskReports) for (const report of TaskReports.Reports) this.observations.task(session.nodeID, report);
     if (RoutesApplied) {
       const known = RoutesApplied.BusyTaskIDs.filter((id) => this.options.store.get('Task', id) !== undefined);
       session.routesApplied(RoutesApplied.Revision, known);
       this.flushLater();
     }
-    if (NodeReport) this.described(session, NodeReport);
-  }
-
-  /** A node speaks for its own tasks only. */
-  private reported(nodeID: string, { TaskID, Status }: TaskReport): void {
-    const { store, clock, log } = this.options;
-    if (store.get('Task', TaskID)?.NodeID !== nodeID) return;
-    const seen = statusFrom(Status, nodeID, clock);
-    if (seen !== undefined) this.reports.addTask(TaskID, seen.status, seen.size_bytes);
-    else log.warn('a report that cannot be used', { node: nodeID, task: TaskID, state: Status?.State.slice(0, 30) });
-  }
-
-  private described({ nodeID, epoch }: Session, { Description, EngineError }: NodeReport): void {
-    const known = this.options.store.get('Node', nodeID)?.Status ?? null;
-    if (known === null) return;
-    try {
-      if (Description !== null) checkDescription(Description, 'NodeReport.Description');
-    } catch (error) {
-      this.options.log.warn('a report that cannot be used', { node: nodeID, reason: messageOf(error) });
-      return;
-    }
-    const Status = { ...known, ...nodeState(EngineError), SessionEpoch: epoch };
-    this.reports.addNode({ ID: nodeID, Description, Status });
+    if (NodeReport) this.observations.node(session, NodeReport);
   }
 
   // ------------------------------------------------------------ what the state says
@@ -278,22 +249,11 @@ export class Dispatcher {
     let ends = false;
     for (const { kind, id, before, after } of commit.changes) {
       if (kind === 'Task') {
-        this.taskChanged(before as Task | undefined, after as Task | undefined);
+        this.assignments.learn(before as Task | undefined, after as Task | undefined);
         ends ||= isToEnd(before as Task | undefined, after as Task | undefined);
       } else if (kind === 'Node') this.nodeChanged(id, before as Node | undefined, after as Node | undefined);
     }
     this.flushLater(ends);
-  }
-
-  private taskChanged(before: Task | undefined, after: Task | undefined): void {
-    // a report changes nothing for the node, but may end a wait at the gate
-    if (!concernsNode(before, after) && !this.draining.gate.isWaiting(after?.ID ?? '')) return;
-    for (const task of [before, after]) {
-      if (task === undefined || !this.held.has(task.NodeID)) continue;
-      const tasks = this.changedTasks.get(task.NodeID);
-      if (tasks === undefined) this.changedTasks.set(task.NodeID, new Set([task.ID]));
-      else tasks.add(task.ID);
-    }
   }
 
   private nodeChanged(id: string, before: Node | undefined, after: Node | undefined): void {
@@ -338,41 +298,9 @@ export class Dispatcher {
         session.routesSent(store.index);
       }
     }
-    for (const [nodeID, taskIDs] of this.changedTasks) this.sendAssignments(nodeID, taskIDs);
-    this.changedTasks.clear();
+    this.assignments.tell();
     this.draining.progressed(this.sessions(), store.index, this.awaited);
     this.awaited = false;
-  }
-
-  private sendAssignments(nodeID: string, taskIDs: Iterable<string>): void {
-    const held = this.held.get(nodeID);
-    if (held === undefined) return;
-    const assignments = held.ledger.changes(this.options.store, taskIDs);
-    if (!isEmpty(assignments)) held.session.send({ Assignments: assignments });
-  }
-
-  /** Tasks that wait for their drain may be free to stop now. */
-  private lookAtWaiting(): void {
-    const { gate } = this.draining;
-    const byNode = new Map<string, string[]>();
-    for (const id of gate.waitingTasks()) {
-      const nodeID = this.options.store.get('Task', id)?.NodeID ?? '';
-      if (!this.held.has(nodeID)) gate.forget(id);
-      else if (byNode.get(nodeID)?.push(id) === undefined) byNode.set(nodeID, [id]);
-    }
-    for (const [nodeID, ids] of byNode) this.sendAssignments(nodeID, ids);
-  }
-
-  // ------------------------------------------------------------ lost nodes
-
-  private silent(session: Session): void {
-    this.options.log.warn('a node has gone silent', { node: session.nodeID, silent_ms: Math.round(session.silent_ms) });
-    this.drop(session, new ShoalError('unavailable', 'no heartbeat'));
-  }
-
-  private lost(node: Node): void {
-    this.options.log.warn('a node is down', { node: node.ID, hostname: node.Description?.Hostname });
-    this.reports.addNode({ ID: node.ID, Status: { ...node.Status, ...silentNode } });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
 import type { Node } from '../../model/types.js';
 import type { View } from '../../store/view.js';
@@ -11,6 +12,7 @@ export interface LostNodesOptions {
   self: string;
   store: View;
   clock: Clock;
+  log: Logger;
   heartbeat_ms(): number;
   leadership(): Leadership;
   sessions(): Iterable<Session>;
@@ -63,7 +65,9 @@ export class LostNodes {
     const { options } = this;
     const now_ms = options.clock.monotonic();
     for (const session of [...options.sessions()]) {
-      if (session.isLost(options.heartbeat_ms())) options.onSilent(session);
+      if (!session.isLost(options.heartbeat_ms())) continue;
+      options.log.warn('a node has gone silent', { node: session.nodeID, silent_ms: Math.round(session.silent_ms) });
+      options.onSilent(session);
     }
     options.onSweep(this.lost_ms);
     const { hasLeader, leads, managers, silence_ms } = options.leadership();
