@@ -11,6 +11,7 @@ import {
   nodesReady,
   removeService,
   runningOf,
+  tasksOf,
   webSpec,
 } from '../helpers/service.js';
 
@@ -129,6 +130,24 @@ describe('a cluster in trouble', function () {
       const answer = await get(lab(), first.address, 8080);
       return answer?.startsWith('v1 ') ? undefined : `the port answers ${answer}`;
     });
+  });
+
+  it('moves nothing when the machine stalls under a wave of tasks: who was not scheduled heard nobody', async () => {
+    const [first] = hosts() as [Host];
+    const before = await converged(first, 'web', 6);
+    const all = (signal: 'SIGSTOP' | 'SIGCONT') => Promise.all(hosts().map((host) => host.signalDaemon(signal)));
+    await createService(first, webSpec('wave', 12));
+    for (let stall = 0; stall < 5; stall++) {
+      await all('SIGSTOP');
+      await new Promise((resolve) => setTimeout(resolve, 3_500)); // longer than three heartbeats
+      await all('SIGCONT');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    await converged(first, 'wave', 12);
+    assert.equal((await tasksOf(first, 'wave')).length, 12, 'no task of the wave was replaced');
+    const after = await converged(first, 'web', 6);
+    assert.deepEqual(after.map((task) => task.ID).sort(), before.map((task) => task.ID).sort());
+    await removeService(first, 'wave');
   });
 
   it('says when an engine is dead, and uses it again when it is back', async () => {
