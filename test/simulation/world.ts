@@ -106,11 +106,17 @@ function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+/** How far a process's clocks have jumped: the wall clock either way, the other only forward (a machine that was suspended). */
+export interface Jumps {
+  wall_ms: number;
+  monotonic_ms: number;
+}
+
 /** The clock of one process: it runs at its own rate, and its timers die with the process. */
-export function processClock(world: World, rate: number, alive: () => boolean): Clock {
+export function processClock(world: World, rate: number, alive: () => boolean, jumps?: Jumps): Clock {
   return {
-    now: () => 1_700_000_000_000 + Math.floor(world.now_ms * rate),
-    monotonic: () => world.now_ms * rate,
+    now: () => 1_700_000_000_000 + Math.floor(world.now_ms * rate + (jumps?.wall_ms ?? 0)),
+    monotonic: () => world.now_ms * rate + (jumps?.monotonic_ms ?? 0),
     after: (delay_ms, call) =>
       // As real timers do, it comes after a time that a clock can tell from none.
       world.after(Math.ceil((delay_ms / rate) * 1000) / 1000, () => {

@@ -3,10 +3,12 @@ import type { Logger } from 'winston';
 import { type Random, seededRandom } from '../../../src/model/random.js';
 import type { RaftCore } from '../../../src/raft/core/core.js';
 import { startRaft } from '../../../src/raft/driver.js';
+import { DamageError } from '../../../src/raft/log/damage.js';
+import { readRecord } from '../../../src/raft/log/record.js';
 import { isDiskFull } from '../../../src/raft/log/wal.js';
 import type { Member, RaftNode, StateMachine } from '../../../src/raft/node.js';
 import { SimulatedDisk } from '../../helpers/sim-disk.js';
-import { processClock, type World } from '../world.js';
+import { type Jumps, processClock, type World } from '../world.js';
 import type { Invariants } from './invariants.js';
 import type { Network } from './network.js';
 
@@ -53,6 +55,20 @@ class ListMachine implements StateMachine {
   }
 }
 
+/** Of the last write nothing on the disk tells that it was whole once: when it cannot be read, it counts as cut off. */
+function startOfLastBatch(content: Buffer, fileNumber: number): number {
+  let start = 0;
+  let batch = -1;
+  for (let at = 0; at < content.length; ) {
+    const record = readRecord(content, at, fileNumber);
+    if (record === undefined || record.batch < batch) break;
+    if (record.batch > batch) start = at;
+    batch = record.batch;
+    at = record.next;
+  }
+  return start;
+}
+
 /** One manager: a disk that outlives it, and the process that runs on it at the moment, if any. */
 export class Process {
   readonly disk = new SimulatedDisk();
@@ -64,6 +80,10 @@ export class Process {
   gone = false;
   diskDelay_ms = 2;
   rate = 1;
+  readonly jumps: Jumps = { wall_ms: 0, monotonic_ms: 0 };
+  /** Bits on its disk were flipped; and then it found that, and did not start. */
+  spoilt = false;
+  damaged = false;
   maxAppendBytes = 1024 * 1024;
   /** In ticks: how far election timeouts differ. */
   timeoutSpread = 10;
@@ -94,7 +114,7 @@ export class Process {
       disk: this.disk.mount(),
       transport: this.network.transport(this.id),
       stateMachine: machine,
-      clock: processClock(this.world, this.rate, alive),
+      clock: processClock(this.world, this.rate, alive, this.jumps),
       random: this.chance(),
       log,
       onFatal: (error) => alive() && this.failed(error),
@@ -113,9 +133,31 @@ export class Process {
         if (!alive()) return;
         // On a full disk it cannot start; the next try comes when it is restarted.
         if (isDiskFull(error)) this.crash();
+        else if (this.spoilt && error instanceof DamageError) this.giveUp();
         else this.failed(error);
       },
     );
+  }
+
+  private giveUp(): void {
+    this.damaged = true;
+    this.crash();
+  }
+
+  /** Flips a bit somewhere in what was durable and is known to have been: later writes tell that. */
+  flipBit(): void {
+    const names = this.disk.fileNames().filter((name) => !name.endsWith('.tmp'));
+    const name = this.world.pick(names);
+    if (this.running || name === undefined) return;
+    const content = this.disk.content(name);
+    const isNewest = name === names.findLast((other) => other.startsWith('wal-'));
+    const end = isNewest ? startOfLastBatch(content, Number.parseInt(name.slice(4), 16)) : content.length;
+    if (end === 0) return;
+    const spoilt = Buffer.from(content);
+    const at = this.world.random.below(end);
+    spoilt[at] = (spoilt[at] as number) ^ (1 << this.world.random.below(8));
+    this.disk.put(name, spoilt);
+    this.spoilt = true;
   }
 
   private chance(): Random {

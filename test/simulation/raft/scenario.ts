@@ -14,6 +14,8 @@ export interface ScenarioResult {
   reads: number;
   terms: number;
   crashes: number;
+  /** Members that found their disk damaged and did not start. */
+  damages: number;
 }
 
 const faults_ms = 12_000;
@@ -63,6 +65,7 @@ class Scenario {
   private failure: unknown;
   private quiet = false;
   private crashes = 0;
+  private spoilt: Process | undefined;
   private said = 0;
   private readonly profile: Profile;
 
@@ -161,7 +164,7 @@ class Scenario {
   }
 
   async run(): Promise<ScenarioResult> {
-    const size = this.world.oneIn(3) ? 5 : 3;
+    const size = this.world.pick([3, 3, 3, 5, 5, 7]) as number;
     const founders = Array.from({ length: size }, () => this.newProcess());
     for (const process of founders) process.start(founders.map(({ id }) => memberOf(id)));
     for (let client = 0; client < 4; client++) this.client(client);
@@ -177,6 +180,7 @@ class Scenario {
       reads: history.readCount,
       terms,
       crashes,
+      damages: this.spoilt?.damaged === true ? 1 : 0,
     };
   }
 
@@ -257,6 +261,8 @@ class Scenario {
         () => this.badDisk(),
         () => this.fullDisk(),
         () => this.transfer(),
+        () => this.jumpClock(),
+        () => this.flipBit(),
         ...Array.from({ length: this.profile.churn }, () => () => this.join()),
         ...Array.from({ length: this.profile.churn }, () => () => this.leave()),
         () => this.splitAndShrink(),
@@ -270,7 +276,7 @@ class Scenario {
 
   private restartLater(process: Process): void {
     this.world.after(this.world.between(1, this.profile.downtime_ms), () => {
-      if (this.quiet || process.gone || process.running) return;
+      if (this.quiet || process.gone || process.running || process.damaged) return;
       process.start();
       // It may give up at once, on a full disk.
       this.restartLater(process);
@@ -314,7 +320,7 @@ class Scenario {
   private splitAndShrink(): void {
     const { leader } = this;
     const voters = leader?.core?.membership.voters ?? [];
-    if (leader === undefined || voters.length < 3) return;
+    if (leader === undefined || voters.length < 3 || this.spoilt !== undefined) return;
     const others = voters.map(({ id }) => id).filter((id) => id !== leader.id);
     const near = new Set([leader.id, ...others.slice(0, Math.floor((voters.length - 1) / 2))]);
     const mend = this.cutOff(near);
@@ -338,6 +344,33 @@ class Scenario {
     process.disk.faults.capacity = this.world.between(0, 4000);
     this.world.after(this.world.between(200, 3000), () => {
       process.disk.faults.capacity = Number.POSITIVE_INFINITY;
+    });
+  }
+
+  private jumpClock(): void {
+    const { jumps } = this.world.pick(this.processes) as Process;
+    jumps.wall_ms += this.world.between(-3_600_000, 3_600_000);
+    jumps.monotonic_ms += this.world.pick([0, 100, 1000, 20_000]) as number;
+  }
+
+  /** At most one disk of a run: what most members have lost, nobody can bring back. */
+  private flipBit(): void {
+    const voters = this.leader?.core?.membership.voters ?? [];
+    const down = this.processes.filter(
+      ({ id, running, gone }) => !running && !gone && voters.some((one) => one.id === id),
+    );
+    if (voters.length < 3 || this.spoilt !== undefined) return;
+    const process = this.world.pick(down);
+    process?.flipBit();
+    if (process?.spoilt === true) this.spoilt = process;
+  }
+
+  /** The operator takes a member away that does not start any more. */
+  private async removeDamaged(): Promise<void> {
+    const { leader, spoilt } = this;
+    if (spoilt?.damaged !== true || leader?.node === undefined) return;
+    await leader.node.removeMember(spoilt.id).catch((error) => {
+      if (!(error instanceof ShoalError)) throw error;
     });
   }
 
@@ -376,7 +409,7 @@ class Scenario {
     const { leader } = this;
     const voters = leader?.core?.membership.voters ?? [];
     const id = this.world.pick(voters)?.id;
-    if (leader === undefined || id === undefined || voters.length <= 2) return;
+    if (leader === undefined || id === undefined || voters.length <= 2 || this.spoilt !== undefined) return;
     this.change(
       leader.node?.removeMember(id).then(() => {
         const process = this.processes[id - 1] as Process;
@@ -402,8 +435,11 @@ class Scenario {
     const until_ms = this.world.now_ms + recovery_ms;
     const finish = async () => {
       for (;;) {
-        for (const process of this.processes) if (!process.running && !process.gone) process.start();
+        for (const process of this.processes) {
+          if (!process.running && !process.gone && !process.damaged) process.start();
+        }
         await this.world.sleep(100);
+        await this.removeDamaged();
         for (const { id, learner } of this.leader?.node?.status().members ?? []) {
           const process = this.processes[id - 1] as Process;
           if (learner || last.has(id) || process.node === undefined) continue;
