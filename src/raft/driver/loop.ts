@@ -59,7 +59,15 @@ export class Loop {
     );
     this.sender = new SnapshotSender(core, storage, send, log);
     this.receiver = new SnapshotReceiver(core, storage, send, log);
-    this.persister = new Persister(storage, this.receiver, stateMachine, clock, log, () => this.stopped);
+    this.persister = new Persister(
+      storage,
+      this.receiver,
+      stateMachine,
+      clock,
+      log,
+      () => this.stopped,
+      () => this.wake(),
+    );
     this.statuses = new Statuses(core, clock);
     this.inbox = new Inbox(core, this.sender, this.receiver, this.statuses, log, (work) => this.background(work));
   }
@@ -76,7 +84,10 @@ export class Loop {
     return this.persister.problem;
   }
 
-  /** Starts ticking. A member that is alone leads, and has applied all its log, before this resolves. */
+  /**
+   * Starts ticking. A member that is alone leads, and has applied all its log, before this resolves; with a full disk it cannot, and does
+   * so as soon as there is room.
+   */
   async start(): Promise<void> {
     this.options.transport.start(this.options.self, {
       receive: (messages) => this.receive(messages),
@@ -90,7 +101,7 @@ export class Loop {
     const alone = voters.length === 1 && voters[0]?.id === this.core.id;
     if (alone) this.core.campaign();
     this.wake();
-    if (alone) await this.waiters.until(() => this.stopped || this.hasEverything);
+    if (alone) await this.waiters.until(() => this.stopped || this.hasEverything || this.problem !== undefined);
   }
 
   /** It leads, and its whole log is applied. */

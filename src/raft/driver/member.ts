@@ -32,7 +32,9 @@ export class RaftMember implements RaftNode {
 
   private checkRunning(): void {
     if (this.loop.isStopped) throw stoppedError();
-    if (this.core.leader === 0) throw noLeader();
+    if (this.core.leader !== 0) return;
+    // Without room to write down its vote it can neither lead nor elect.
+    throw this.loop.problem === undefined ? noLeader() : new ShoalError('overloaded', this.loop.problem);
   }
 
   private get deadline_ms(): number {

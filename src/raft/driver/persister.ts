@@ -21,6 +21,8 @@ export class Persister {
     private readonly clock: Clock,
     private readonly log: Logger,
     private readonly stopping: () => boolean,
+    /** Called when `problem` came or went. */
+    private readonly changed: () => void,
   ) {}
 
   /** Resolves when all of it is durable, and a snapshot in it restored; false when the node stopped first. */
@@ -43,13 +45,19 @@ export class Persister {
     for (;;) {
       try {
         await write();
-        if (this.problem !== undefined) this.log.info('the disk takes writes again');
-        this.problem = undefined;
+        if (this.problem !== undefined) {
+          this.problem = undefined;
+          this.log.info('the disk takes writes again');
+          this.changed();
+        }
         return true;
       } catch (error) {
         if (!isDiskFull(error)) throw error;
-        if (this.problem === undefined) this.log.error('the disk is full', { reason: messageOf(error) });
-        this.problem = `the disk of this manager is full: ${messageOf(error)}`;
+        if (this.problem === undefined) {
+          this.problem = `the disk of this manager is full: ${messageOf(error)}`;
+          this.log.error('the disk is full', { reason: messageOf(error) });
+          this.changed();
+        }
       }
       await new Promise<void>((resolve) => this.clock.after(retry_ms, resolve));
       if (this.stopping()) return false;

@@ -77,6 +77,22 @@ describe('a member that is alone', () => {
     assert.deepEqual(fatal, []);
   });
 
+  it('starts on a full disk, says why it serves nobody, and serves when there is room', async () => {
+    await start();
+    await propose('before');
+    await node?.stop();
+    device.faults.capacity = 0;
+    await start();
+    const full = { code: 'overloaded', message: /the disk of this manager is full: ENOSPC/ };
+    await assert.rejects(propose('refused'), full);
+    await assert.rejects((node as RaftNode).readBarrier(), full);
+    device.faults.capacity = Number.POSITIVE_INFINITY;
+    await until('room', () => node?.status().role === 'leader');
+    await propose('after');
+    assert.deepEqual(machine.items, ['before', 'after']);
+    assert.deepEqual(fatal, []);
+  });
+
   it('goes on without a snapshot that does not fit on its disk, and takes the next', async () => {
     await start({ snapshotEveryEntries: 10, trailingEntries: 0 });
     const snapshots = () => device.fileNames().filter((name) => name.startsWith('snapshot-'));
