@@ -10,6 +10,7 @@ import { cpuSeconds, etcdVersion, type Group, leaderOf, startEtcd, startShoal, s
 const valueBytes = 256;
 const keys = 1000;
 const patience_ms = 10_000;
+const attempt_ms = 200;
 
 type Kind = 'write' | 'read';
 interface Cell {
@@ -163,7 +164,8 @@ async function killLeader(group: Group): Promise<number> {
   const start_ms = performance.now();
   const acknowledged = async (connection: Connection): Promise<void> => {
     for (;;) {
-      const done = await connection.call(putPath, write, patience_ms).then(
+      // Short: a request that a node took while nobody led may hang there for long after somebody does.
+      const done = await connection.call(putPath, write, attempt_ms).then(
         () => true,
         () => false,
       );
