@@ -33,6 +33,12 @@ export async function foundCluster(
   await checkPortFree(listen);
 
   const spec = withSwarmDefaults(request.spec);
+  if (spec.CAConfig!.ExternalCAs.length > 0 || spec.CAConfig!.SigningCACert !== '') {
+    throw new ShoalError(
+      'invalid-argument',
+      'Spec.CAConfig: a new cluster begins with a root of its own; give it another one, or an external CA, by "swarm ca --rotate --ca-cert FILE" after that',
+    );
+  }
   const identity = { nodeID: newID(random), role: 'manager' as const, clusterID: newID(random), asOf: 0 };
   const now_ms = clock.now();
   const expiry_ms = spec.CAConfig!.NodeCertExpiry / 1e6;

@@ -81,6 +81,7 @@ export class ManagerSide {
         }),
       listener,
       dialer: credentials,
+      showing: () => credentials.material,
       connectPeer: ({ nodeID: peer, address }) =>
         serviceClient(
           'ManagerPeers',

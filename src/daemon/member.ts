@@ -139,6 +139,9 @@ export class ClusterMember {
           this.#wanted = role;
           if (role !== (this.manager === undefined ? 'worker' : 'manager')) this.#convergence.poke();
         },
+        onTrust: (rootsPEM, issuerKey) => {
+          if (this.#certificate.trust(rootsPEM, issuerKey)) this.#convergence.poke();
+        },
         onManagers: (managers, trusted) => {
           void this.#record.learnManagers(managers, trusted);
           if (this.manager === undefined) this.#listener.recheck();
@@ -159,7 +162,9 @@ export class ClusterMember {
     const certificate = this.#certificate;
     const side = this.#managerSide;
     const isOther = (this.#wanted ?? certificate.role) !== certificate.role;
-    if (certificate.dueIn_ms <= 0 || side.isOut || isOther) {
+    await certificate.adoptTrust();
+    this.#checkRunning();
+    if (certificate.isDue || side.isOut || isOther) {
       await certificate.renew(
         (call) => this.#managers.ask(call),
         () => this.#checkRunning(),

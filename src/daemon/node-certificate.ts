@@ -3,13 +3,15 @@ import type { Clock } from '../model/clock.js';
 import { ShoalError } from '../model/errors.js';
 import type { Random } from '../model/random.js';
 import { renewalTime, renewCertificate } from '../security/admission.js';
-import { Credentials } from '../security/credentials.js';
+import { certificatesIn, issuerIn, joinPEM } from '../security/chain.js';
+import { Credentials, type Material } from '../security/credentials.js';
 import type { NodeVault } from './node-vault.js';
 import type { NodeState } from './state.js';
 
 /** The node's certificate, on disk and in use, and when it is to be renewed. */
 export class NodeCertificate {
   #renewAt_ms: number;
+  #wanted: { rootsPEM: string; issuerKey: string } | undefined;
 
   private constructor(
     readonly credentials: Credentials,
@@ -49,6 +51,41 @@ export class NodeCertificate {
     return this.credentials.identity.role;
   }
 
+  /**
+   * The cluster wants these roots to be trusted, and the certificate to be from the one with this key. Whether there is something to do:
+   * `adoptTrust`, and `renew` when `isDue`.
+   */
+  trust(rootsPEM: string, issuerKey: string): boolean {
+    this.#wanted = { rootsPEM, issuerKey };
+    return this.isDue || !this.#trusts(rootsPEM);
+  }
+
+  /** Trusts the wanted roots from now on, unless the certificate is from none of them yet: then it is to be renewed first. */
+  async adoptTrust(): Promise<void> {
+    const rootPEM = this.#wanted?.rootsPEM ?? '';
+    const { material } = this.credentials;
+    if (rootPEM === '' || this.#trusts(rootPEM)) return;
+    const chain = certificatesIn(material.certificatePEM);
+    if (issuerIn(chain, certificatesIn(rootPEM)) === undefined) return;
+    await this.#take({ ...material, rootPEM });
+    this.log.info('the roots of trust have changed');
+  }
+
+  #trusts(rootsPEM: string): boolean {
+    return joinPEM(rootsPEM) === joinPEM(this.credentials.material.rootPEM);
+  }
+
+  async #take(material: Material): Promise<void> {
+    await this.vault.keepMaterial(material);
+    this.credentials.swap(material);
+  }
+
+  /** Whether it is time to renew it, or it is from another root than it shall be. */
+  get isDue(): boolean {
+    const issuerKey = this.#wanted?.issuerKey ?? '';
+    return this.dueIn_ms <= 0 || (issuerKey !== '' && issuerKey !== this.credentials.issuerKey);
+  }
+
   /** Milliseconds until it is to be renewed; not positive: it is due. */
   get dueIn_ms(): number {
     return this.#renewAt_ms - this.clock.now();
@@ -58,8 +95,7 @@ export class NodeCertificate {
   async renew(ask: <T>(call: (address: string) => Promise<T>) => Promise<T>, checkRunning: () => void): Promise<void> {
     const material = await ask((address) => renewCertificate(this.credentials, this.credentials, address));
     checkRunning();
-    await this.vault.keepMaterial(material);
-    this.credentials.swap(material);
+    await this.#take(material);
     this.#renewAt_ms = this.#nextRenewal();
     this.log.info('certificate renewed', { role: this.role });
   }

@@ -32,9 +32,11 @@ export class NodeVault {
     return this.#content.material;
   }
 
-  /** Resolves once the file has it. */
-  #change(content: Partial<NodeFile>, unlockKey = this.#unlockKey): Promise<void> {
+  /** One change after the other, each made from what the one before has left; resolves once the file has it. */
+  #change(make: () => { content: Partial<NodeFile>; unlockKey?: string } | undefined): Promise<void> {
     const changed = this.#changing.then(async () => {
+      const { content, unlockKey = this.#unlockKey } = make() ?? {};
+      if (content === undefined) return;
       const next = { ...this.#content, ...content };
       await saveNodeFile(this.directory, next, unlockKey);
       this.#content = next;
@@ -45,12 +47,14 @@ export class NodeVault {
   }
 
   keepMaterial(material: Material): Promise<void> {
-    return this.#change({ material });
+    return this.#change(() => ({ content: { material } }));
   }
 
   /** What this manager's log is encrypted with. The first key is made when there is none yet, and is on disk before it is used. */
   async sealer(): Promise<KeyRing> {
-    if (this.#content.dataKeys.length === 0) await this.#change({ dataKeys: [newDataKey([])] });
+    await this.#change(() =>
+      this.#content.dataKeys.length === 0 ? { content: { dataKeys: [newDataKey([])] } } : undefined,
+    );
     this.#ring ??= new KeyRing(this.#content.dataKeys);
     return this.#ring;
   }
@@ -59,9 +63,8 @@ export class NodeVault {
   async dropUnusedKeys(): Promise<void> {
     const ring = this.#ring;
     if (ring === undefined || ring.usedKeys.length === ring.keys.length) return;
-    const dataKeys = ring.usedKeys;
-    await this.#change({ dataKeys });
-    ring.setKeys(dataKeys);
+    await this.#change(() => ({ content: { dataKeys: ring.usedKeys } }));
+    ring.setKeys(this.#content.dataKeys);
   }
 
   /**
@@ -69,16 +72,20 @@ export class NodeVault {
    * was done already is a replay. The log goes on under a new data key: the old one lay under the old lock.
    */
   async lockWith(unlockKey: string, asOf: number): Promise<boolean> {
-    if (unlockKey === this.#unlockKey || asOf <= this.#content.lockedAsOf) return false;
-    const dataKeys = [...this.#content.dataKeys, newDataKey(this.#content.dataKeys)];
-    await this.#change({ dataKeys, lockedAsOf: asOf }, unlockKey);
-    this.#ring?.setKeys(dataKeys);
-    return true;
+    let isNews = false;
+    await this.#change(() => {
+      const { dataKeys, lockedAsOf } = this.#content;
+      isNews = unlockKey !== this.#unlockKey && asOf > lockedAsOf;
+      if (!isNews) return undefined;
+      return { content: { dataKeys: [...dataKeys, newDataKey(dataKeys)], lockedAsOf: asOf }, unlockKey };
+    });
+    if (isNews) this.#ring?.setKeys(this.#content.dataKeys);
+    return isNews;
   }
 
   /** The node is no manager any more: it keeps nothing encrypted, and starts without being unlocked. */
   async becomeWorkers(): Promise<void> {
     this.#ring = undefined;
-    await this.#change({ dataKeys: [], lockedAsOf: 0 }, '');
+    await this.#change(() => ({ content: { dataKeys: [], lockedAsOf: 0 }, unlockKey: '' }));
   }
 }

@@ -6,7 +6,6 @@ import { serviceClient } from '../model/services.js';
 import type { GenericResource } from '../model/types.js';
 import { UserSpacePlane } from '../network/user-space/plane.js';
 import type { Credentials } from '../security/credentials.js';
-import { tlsInfoOf } from '../security/tls-info.js';
 import type { Engine } from '../worker/engine.js';
 import { NodeWorker, type WorkerEvents } from '../worker/node-worker.js';
 import { splitHostPort } from './addresses.js';
@@ -67,7 +66,8 @@ export function startWorkerSide({ state, credentials, events }: WorkerPlace, par
       ...(publishAddress !== '' && { addresses: [publishAddress] }),
     }),
     memoryDirectory: memoryDirectory(state.nodeID),
-    tlsInfo: () => tlsInfoOf(credentials.material.rootPEM),
+    tlsInfo: () => credentials.tlsInfo,
+    onTLSChange: (call) => credentials.onSwap(call),
     events,
     clock,
     random,

@@ -67,7 +67,7 @@ export async function joinCluster(
   const credentials = new LiveCredentials({ context: () => context, refusal: refusalOfNonManager, verified: true });
   const request = { Token: token, SigningRequestPEM: requestPEM, Availability: availability };
   const issued = await callOnce('CertificateAuthority', 'Join', address, request, { credentials, timeout_ms });
-  const material = accept(issued, keyPEM, rootPEM, {});
+  const material = accept(issued, keyPEM, issued.RootCertificatePEM || rootPEM, {});
   return { material, identity: new Credentials(material).identity };
 }
 

@@ -1,12 +1,11 @@
 import 'reflect-metadata';
-import { randomBytes, webcrypto } from 'node:crypto';
+import { createPublicKey, randomBytes, type X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { ShoalError } from '../model/errors.js';
+import { certificatesIn, publicKeyOf } from './chain.js';
 import { certificateRole, entryName, type Identity } from './identity.js';
+import { exportKey, newKeys, ownAlgorithm, signingKey } from './keys.js';
 
-x509.cryptoProvider.set(webcrypto);
-
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const rootValidity_ms = 20 * 365 * 24 * 3600 * 1000; // Docker's: 20 years
 /** By how much certificates begin before they are made: nodes whose clocks are an hour behind accept them (Docker's). */
 export const backdate_ms = 3600 * 1000;
@@ -23,20 +22,7 @@ function newSerial(): string {
   return bytes.toString('hex');
 }
 
-async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
-  return x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
-}
-
-async function importKey(keyPEM: string): Promise<webcrypto.CryptoKey> {
-  const der = x509.PemConverter.decodeFirst(keyPEM);
-  return await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);
-}
-
-async function newKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-}
-
-/** A new root for a cluster: ECDSA P-256, self-signed, may sign node certificates only. `now_ms` is wall time. */
+/** A new root for a cluster: ECDSA P-256, self-signed, may sign node certificates and the root that takes its place. `now_ms` is wall time. */
 export async function createAuthority(now_ms: number): Promise<Authority> {
   const keys = await newKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
@@ -44,10 +30,10 @@ export async function createAuthority(now_ms: number): Promise<Authority> {
     name: [{ CN: ['swarm-ca'] }],
     notBefore: new Date(now_ms - backdate_ms),
     notAfter: new Date(now_ms + rootValidity_ms),
-    signingAlgorithm: algorithm,
+    signingAlgorithm: ownAlgorithm,
     keys,
     extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.BasicConstraintsExtension(true, 1, true), // one certificate between: that of the root which takes its place
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
@@ -67,14 +53,14 @@ export async function createSigningRequest(): Promise<SigningRequest> {
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: [{ CN: ['swarm-node'] }],
     keys,
-    signingAlgorithm: algorithm,
+    signingAlgorithm: ownAlgorithm,
   });
   return { requestPEM: request.toString('pem'), keyPEM: await exportKey(keys.privateKey) };
 }
 
-/** Throws `invalid-argument` on a signing request that is broken, of another kind of key, or does not own its key. */
-export async function checkSigningRequest(requestPEM: string): Promise<void> {
-  await requestedKey(requestPEM);
+/** The key that a request asks to have signed, base64 of its DER. Throws `invalid-argument` when the request is broken or does not own it. */
+export async function requestedPublicKey(requestPEM: string): Promise<string> {
+  return Buffer.from((await requestedKey(requestPEM)).rawData).toString('base64');
 }
 
 async function requestedKey(requestPEM: string): Promise<x509.PublicKey> {
@@ -103,6 +89,7 @@ export async function signNodeCertificate(
   const publicKey = await requestedKey(requestPEM);
   const root = new x509.X509Certificate(authority.certificatePEM);
   const end = Math.min(validity.now_ms + validity.expiry_ms, root.notAfter.getTime());
+  const { key, algorithm } = await signingKey(authority.keyPEM);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: newSerial(),
     subject: [{ O: [identity.clusterID] }, { OU: [certificateRole(identity.role)] }, { CN: [identity.nodeID] }],
@@ -111,7 +98,7 @@ export async function signNodeCertificate(
     notAfter: new Date(end),
     signingAlgorithm: algorithm,
     publicKey,
-    signingKey: await importKey(authority.keyPEM),
+    signingKey: key,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
@@ -126,4 +113,58 @@ export async function signNodeCertificate(
     ],
   });
   return certificate.toString('pem');
+}
+
+/**
+ * A root's certificate from another root, which it takes the place of: who trusts only the old one finds its way to the new one. Ends with
+ * the first of the two.
+ */
+export async function crossSign(old: Authority, newRootPEM: string, now_ms: number): Promise<string> {
+  const [issuer, subject] = [new x509.X509Certificate(old.certificatePEM), new x509.X509Certificate(newRootPEM)];
+  const { key, algorithm } = await signingKey(old.keyPEM);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: newSerial(),
+    subject: subject.subjectName,
+    issuer: issuer.subjectName,
+    notBefore: new Date(now_ms - backdate_ms),
+    notAfter: new Date(Math.min(issuer.notAfter.getTime(), subject.notAfter.getTime())),
+    signingAlgorithm: algorithm,
+    publicKey: subject.publicKey,
+    signingKey: key,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(subject.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+    ],
+  });
+  return certificate.toString('pem');
+}
+
+/**
+ * Throws `invalid-argument` when a user's own root cannot be one: not one certificate, not of a CA, not self-signed, not valid now, or
+ * (with a key) not of this key.
+ */
+export async function checkRoot({ certificatePEM, keyPEM }: Authority, now_ms: number): Promise<void> {
+  const refused = (what: string) => new ShoalError('invalid-argument', `CAConfig.SigningCACert: ${what}`);
+  let found: X509Certificate[];
+  try {
+    found = certificatesIn(certificatePEM);
+  } catch {
+    throw refused('not a certificate in PEM');
+  }
+  const [root] = found;
+  if (root === undefined || found.length !== 1)
+    throw refused(`must be one certificate in PEM; ${found.length} were found`);
+  if (!root.ca) throw refused('it is not the certificate of a CA');
+  if (new x509.X509Certificate(certificatePEM).getExtension(x509.BasicConstraintsExtension)?.pathLength === 0) {
+    throw refused('its path length is 0: it could never vouch for the root that takes its place');
+  }
+  if (!root.verify(root.publicKey)) throw refused('it is not signed by itself: intermediate CAs are not supported');
+  if (Date.parse(root.validFrom) > now_ms || Date.parse(root.validTo) <= now_ms) throw refused('it is not valid now');
+  if (keyPEM === '') return;
+  await signingKey(keyPEM);
+  const key = createPublicKey(keyPEM).export({ format: 'der', type: 'spki' }).toString('base64');
+  if (key !== publicKeyOf(root))
+    throw new ShoalError('invalid-argument', 'CAConfig.SigningCAKey: it is not the key of SigningCACert');
 }

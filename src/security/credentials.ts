@@ -1,7 +1,9 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type X509Certificate } from 'node:crypto';
 import { createSecureContext, type PeerCertificate, type SecureContext } from 'node:tls';
 import type * as grpc from '@grpc/grpc-js';
 import { messageOf, ShoalError } from '../model/errors.js';
+import type { TLSInfo } from '../model/types.js';
+import { certificatesIn, issuerIn, joinPEM, publicKeyOf } from './chain.js';
 import {
   type Dialer,
   type Expected,
@@ -12,8 +14,9 @@ import {
   type Subject,
 } from './identity.js';
 import { LiveCredentials } from './live-credentials.js';
+import { tlsInfoOf } from './tls-info.js';
 
-/** A node's key, certificate and root of trust, all PEM. */
+/** A node's key, certificate (and what leads from it to a root) and roots of trust, all PEM. Two roots while one takes the other's place. */
 export interface Material {
   keyPEM: string;
   certificatePEM: string;
@@ -32,16 +35,22 @@ export function subjectOf(certificate: X509Certificate): Subject {
 }
 
 /** Throws `unauthorized` when key, certificate and root do not belong together. */
-export function checkMaterial(material: Material): { certificate: X509Certificate; identity: Identity } {
-  const certificate = new X509Certificate(material.certificatePEM);
-  const root = new X509Certificate(material.rootPEM);
+export function checkMaterial(material: Material): {
+  certificate: X509Certificate;
+  issuer: X509Certificate;
+  identity: Identity;
+} {
+  const chain = certificatesIn(material.certificatePEM);
+  const [certificate] = chain;
+  if (certificate === undefined) throw new ShoalError('unauthorized', 'there is no node certificate');
   if (!certificate.checkPrivateKey(createPrivateKey(material.keyPEM))) {
     throw new ShoalError('unauthorized', 'the node certificate belongs to another key');
   }
-  if (!certificate.verify(root.publicKey)) {
+  const issuer = issuerIn(chain, certificatesIn(material.rootPEM));
+  if (issuer === undefined) {
     throw new ShoalError('unauthorized', "the node certificate is not signed by the cluster's root");
   }
-  return { certificate, identity: identityFrom(subjectOf(certificate), certificate.subjectAltName) };
+  return { certificate, issuer, identity: identityFrom(subjectOf(certificate), certificate.subjectAltName) };
 }
 
 /**
@@ -51,6 +60,7 @@ export function checkMaterial(material: Material): { certificate: X509Certificat
 export class Credentials implements Dialer {
   #material!: Material;
   #certificate!: X509Certificate;
+  #issuer!: X509Certificate;
   #identity!: Identity;
   #context!: SecureContext;
   #guard: Guard = noGuard;
@@ -62,11 +72,12 @@ export class Credentials implements Dialer {
   }
 
   #take(material: Material): void {
-    const { certificate, identity } = checkMaterial(material);
+    const { certificate, issuer, identity } = checkMaterial(material);
     const { keyPEM: key, certificatePEM: cert, rootPEM: ca } = material;
     this.#context = createSecureContext({ key, cert, ca, minVersion: 'TLSv1.3' });
     this.#material = material;
     this.#certificate = certificate;
+    this.#issuer = issuer;
     this.#identity = identity;
   }
 
@@ -76,6 +87,16 @@ export class Credentials implements Dialer {
 
   get identity(): Identity {
     return this.#identity;
+  }
+
+  /** Who signed the certificate, and what is trusted: as the API tells it of a node. */
+  get tlsInfo(): TLSInfo {
+    return { ...tlsInfoOf(joinPEM(this.#issuer.toString())), TrustRoot: joinPEM(this.#material.rootPEM) };
+  }
+
+  /** The public key of the root that signed the certificate. */
+  get issuerKey(): string {
+    return publicKeyOf(this.#issuer);
   }
 
   /** Wall time in milliseconds at which the certificate begins and ends. */

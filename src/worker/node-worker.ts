@@ -15,6 +15,8 @@ import { NodeSession } from './session/session.js';
 /** What the worker's side tells the node as it hears it from a manager. */
 export interface WorkerEvents {
   onRole: (role: NodeRole) => void;
+  /** The roots to trust, and the public key of the one that the node's certificate shall be from. */
+  onTrust: (rootsPEM: string, issuerKey: string) => void;
   /** Where the managers are, and the nodes whose manager's certificates count as of an entry of their log. */
   onManagers: (managers: { NodeID: string; Addr: string }[], trusted: { nodeIDs: string[]; asOf: number }) => void;
   onConnected: () => void;
@@ -36,8 +38,10 @@ export interface NodeWorkerOptions {
   plane: DataPlane;
   /** See AgentOptions. */
   memoryDirectory: string | undefined;
-  /** Of the cluster's root as the node has it now. */
+  /** Of the node's certificate and roots as it has them now. */
   tlsInfo: () => TLSInfo;
+  /** Calls back when that has changed; the result stops it. */
+  onTLSChange: (call: () => void) => () => void;
   events: WorkerEvents;
   clock: Clock;
   random: Random;
@@ -54,6 +58,7 @@ export class NodeWorker {
   readonly #session: NodeSession;
   readonly #routes: PlaneDriver;
   #cancelEngineReport: () => void = () => {};
+  readonly #stopWatching: () => void;
   #hasConnected = false;
 
   /** Starts: it turns to the managers that the node knows and does what they assign. */
@@ -88,6 +93,7 @@ export class NodeWorker {
             Managers.map(({ NodeID, Addr }) => ({ NodeID, Addr })),
             { nodeIDs: TrustedIDs, asOf: AsOf },
           ),
+        onTrust: ({ RootCertificatesPEM, IssuerKey }) => events.onTrust(RootCertificatesPEM, IssuerKey),
         onRole: (role) => events.onRole(role === 'manager' ? 'manager' : 'worker'),
         onRefused: (reason, { isRemoval }) => {
           events.onRejected(reason);
@@ -104,6 +110,7 @@ export class NodeWorker {
       log: log.child({ part: 'session' }),
     });
     this.#agent.onEngineChange(() => this.#engineChanged());
+    this.#stopWatching = options.onTLSChange(() => this.#report());
   }
 
   /** Whether a manager has welcomed the node since it started. */
@@ -169,6 +176,7 @@ export class NodeWorker {
   /** Stops; the containers run on. */
   async stop(): Promise<void> {
     this.#cancelEngineReport();
+    this.#stopWatching();
     this.#session.stop();
     await this.#routes.close();
     await Promise.all([this.#options.plane.close(), this.#agent.stop()]);

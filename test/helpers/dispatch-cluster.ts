@@ -143,6 +143,7 @@ export class TestNode {
           if (this.acknowledges) this.session.routesApplied(routes.Revision, []);
         },
         onManagers: () => {},
+        onTrust: () => {},
         onRole: (role) => this.roles.push(role),
         onRefused: (reason) => this.removals.push(reason),
         onState: (state) => this.states.push(state),

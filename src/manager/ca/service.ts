@@ -1,7 +1,7 @@
 import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
 import { timestamp } from '../../model/clock.js';
-import { ShoalError } from '../../model/errors.js';
+import { messageOf, ShoalError } from '../../model/errors.js';
 import { newID } from '../../model/ids.js';
 import type { Random } from '../../model/random.js';
 import type {
@@ -12,16 +12,21 @@ import type {
   Node,
   NodeInit,
 } from '../../model/types.js';
-import { checkSigningRequest, signNodeCertificate } from '../../security/authority.js';
+import { requestedPublicKey } from '../../security/authority.js';
+import type { Caller } from '../../security/external-ca.js';
 import type { Identity, IdentityOf, NodeRole } from '../../security/identity.js';
 import { unary } from '../../security/rpc.js';
 import { sameToken } from '../../security/tokens.js';
 import type { Replicated } from '../reader.js';
 import { retried } from '../retried.js';
+import { issueCertificate, type Validity } from './signer.js';
+import { type FoundedCluster, founded, trustOf } from './trust.js';
 
 export interface AuthorityParts {
   store: Replicated;
   identityOf: IdentityOf;
+  /** How this manager shows itself to an external CA. */
+  showing: () => Caller;
   /** Whether the node still is a member of the managers' Raft group: such a node keeps its manager certificate. */
   isRaftMember: (nodeID: string) => boolean;
   clock: Clock;
@@ -29,20 +34,10 @@ export interface AuthorityParts {
   log: Logger;
 }
 
-interface Validity {
-  now_ms: number;
-  expiry_ms: number;
-}
-
 const endOf = ({ now_ms, expiry_ms }: Validity) => new Date(now_ms + expiry_ms).toISOString();
 
 const availabilities = ['active', 'pause', 'drain'];
 const defaultExpiry_ms = 90 * 24 * 3600 * 1000;
-
-function clusterOf(cluster: Cluster | undefined): Cluster & { RootCA: NonNullable<Cluster['RootCA']> } {
-  if (cluster?.RootCA == null) throw new ShoalError('unavailable', 'the cluster is not initialised yet');
-  return cluster as Cluster & { RootCA: NonNullable<Cluster['RootCA']> };
-}
 
 /** Which role a join token stands for. Throws Docker's refusal when it is not one of the cluster's. */
 function roleOf(token: string, cluster: Cluster): NodeRole {
@@ -60,19 +55,22 @@ function expiryOf(cluster: Cluster): number {
 
 /** The certificate authority's service on every manager: the signing key is part of the replicated state. */
 export function certificateAuthority(parts: AuthorityParts): CertificateAuthorityHandlers {
-  const { store, identityOf, isRaftMember, clock, random, log } = parts;
+  const { store, identityOf, showing, isRaftMember, clock, random, log } = parts;
 
   /** A certificate for what the node is as of entry `asOf`. */
-  async function issue(cluster: Cluster, requestPEM: string, who: Omit<Identity, 'clusterID'>, validity: Validity) {
-    const { RootCA, ID: clusterID } = clusterOf(cluster);
-    const authority = { certificatePEM: RootCA.CertificatePEM, keyPEM: RootCA.KeyPEM };
-    const CertificatePEM = await signNodeCertificate(authority, requestPEM, { ...who, clusterID }, validity);
+  async function issue(
+    cluster: FoundedCluster,
+    requestPEM: string,
+    who: Omit<Identity, 'clusterID'>,
+    validity: Validity,
+  ) {
+    const identity = { ...who, clusterID: cluster.ID };
     const issued: IssuedCertificateInit = {
       NodeID: who.nodeID,
       Role: who.role,
-      ClusterID: clusterID,
-      CertificatePEM,
-      RootCertificatePEM: authority.certificatePEM,
+      ClusterID: cluster.ID,
+      CertificatePEM: await issueCertificate(cluster, requestPEM, identity, validity, showing()),
+      RootCertificatePEM: trustOf(cluster.RootCA).rootsPEM,
     };
     return issued;
   }
@@ -84,9 +82,9 @@ export function certificateAuthority(parts: AuthorityParts): CertificateAuthorit
     if (Availability !== '' && !availabilities.includes(Availability)) {
       throw new ShoalError('invalid-argument', `Availability: "${Availability}" is none of active, pause, drain`);
     }
-    const cluster = clusterOf((await store.read()).cluster());
+    const cluster = founded((await store.read()).cluster());
     const role = roleOf(Token, cluster);
-    await checkSigningRequest(SigningRequestPEM);
+    await requestedPublicKey(SigningRequestPEM); // before anything is made of it
     const nodeID = newID(random);
     const validity = validityIn(cluster);
     const node: NodeInit = {
@@ -106,16 +104,28 @@ export function certificateAuthority(parts: AuthorityParts): CertificateAuthorit
       ],
     });
     // Signed only now: who has seen the entry that the certificate names must find the node in the state.
-    const issued = await issue(cluster, SigningRequestPEM, { nodeID, role, asOf: index }, validity);
+    const who = { nodeID, role, asOf: index };
+    const issued = await issue(cluster, SigningRequestPEM, who, validity).catch(async (error) => {
+      await withdraw(nodeID);
+      throw error;
+    });
     log.info('a node joined', { node: nodeID, role });
     return issued;
+  }
+
+  /** A node that could not be certified was none. */
+  async function withdraw(nodeID: string): Promise<void> {
+    const Operations = [{ Action: 'remove', Kind: 'Node', ID: nodeID }];
+    await store.propose({ Origin: 'ca', Time: timestamp(clock), Operations }).catch((error) => {
+      log.warn('a node that could not join was left behind', { node: nodeID, reason: messageOf(error) });
+    });
   }
 
   /** A node gets a new certificate for its own id, in the role that the store says. */
   async function renew(nodeID: string, requestPEM: string): Promise<IssuedCertificateInit> {
     const view = await store.read();
     const asOf = view.index;
-    const cluster = clusterOf(view.cluster());
+    const cluster = founded(view.cluster());
     const node = view.get('Node', nodeID);
     if (node === undefined) throw new ShoalError('unauthorized', `node ${nodeID} is not part of the cluster`);
     const role: NodeRole = node.Spec?.Role === 'manager' ? 'manager' : 'worker';
@@ -136,8 +146,8 @@ export function certificateAuthority(parts: AuthorityParts): CertificateAuthorit
 
   return {
     GetRoot: unary(async () => {
-      const cluster = clusterOf((await store.read()).cluster());
-      return { RootCertificatePEM: cluster.RootCA.CertificatePEM };
+      const cluster = founded((await store.read()).cluster());
+      return { RootCertificatePEM: trustOf(cluster.RootCA).rootPEM };
     }),
     Join: unary((request) => retried(() => join(request))),
     Renew: unary((request, call) => retried(() => renew(identityOf(call).nodeID, request.SigningRequestPEM))),

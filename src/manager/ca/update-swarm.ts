@@ -5,6 +5,8 @@ import type { Cluster, SwarmSpec } from '../../model/types.js';
 import { newJoinToken } from '../../security/tokens.js';
 import { newUnlockKey } from '../../security/unlock-key.js';
 import type { Replicated } from '../reader.js';
+import { rootAfter } from './rotation.js';
+import { founded } from './trust.js';
 
 /** What `POST /swarm/update` asks for. */
 export interface SwarmChange {
@@ -30,13 +32,14 @@ function unlockKeyOf(cluster: Cluster, { spec, rotate }: SwarmChange): string {
  */
 export async function updateSwarm(store: Replicated, clock: Clock, change: SwarmChange): Promise<void> {
   const { version, spec, rotate } = change;
-  const cluster = (await store.read()).cluster();
-  if (cluster?.RootCA == null) throw new ShoalError('unavailable', 'the cluster is not initialised yet');
+  const cluster = founded((await store.read()).cluster());
   if (cluster.Version?.Index !== version) {
     throw new ShoalError('out-of-sequence', 'rpc error: code = Unknown desc = update out of sequence');
   }
   const tokens = { Worker: '', Manager: '', ...cluster.JoinTokens };
-  const newToken = () => newJoinToken(cluster.RootCA!.CertificatePEM);
+  const newToken = () => newJoinToken(cluster.RootCA.CertificatePEM);
+  const config = spec.CAConfig!;
+  const RootCA = await rootAfter(cluster, config, clock.now());
   await store.propose({
     Origin: 'api',
     Time: timestamp(clock),
@@ -47,7 +50,10 @@ export async function updateSwarm(store: Replicated, clock: Clock, change: Swarm
         ExpectedVersion: version,
         Cluster: {
           ...cluster,
-          Spec: spec,
+          // A key of the user's own is not kept in the settings, which the API shows.
+          Spec: { ...spec, CAConfig: { ...config, SigningCAKey: '' } },
+          RootCA,
+          RootRotationInProgress: RootCA.Rotation !== null,
           JoinTokens: {
             Worker: rotate.workerToken ? newToken() : tokens.Worker,
             Manager: rotate.managerToken ? newToken() : tokens.Manager,

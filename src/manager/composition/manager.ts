@@ -6,9 +6,11 @@ import type { Random } from '../../model/random.js';
 import { type ServiceName, type Services, serviceDefinition } from '../../model/services.js';
 import type { ManagerPeersClient, Node, TransactionInit } from '../../model/types.js';
 import type { RaftNode, RaftStatus, StateMachine } from '../../raft/node.js';
+import type { Caller } from '../../security/external-ca.js';
 import type { Dialer, Guard, ServiceHost } from '../../security/identity.js';
 import { Store } from '../../store/store.js';
 import type { Change, Commit, View } from '../../store/view.js';
+import { RotationKeeper } from '../ca/rotation-keeper.js';
 import { certificateAuthority } from '../ca/service.js';
 import { type SwarmChange, updateSwarm } from '../ca/update-swarm.js';
 import { Dispatcher, type ManagerAddress } from '../dispatcher/dispatcher.js';
@@ -43,6 +45,8 @@ export interface ManagerOptions {
   /** The managers' services are mounted on it. */
   listener: ClusterPort;
   dialer: Dialer;
+  /** How this manager shows itself to an external CA. */
+  showing: () => Caller;
   connectPeer: (manager: ManagerAddress) => ManagerPeersClient;
   /** It is made the only manager of a cluster that lost its others: nobody is taken in before `demoteOthers`. */
   isForced: boolean;
@@ -103,6 +107,7 @@ export class Manager {
       certificateAuthority({
         store,
         identityOf,
+        showing: this.#options.showing,
         isRaftMember: (nodeID) => raft.status().members.some((member) => member.nodeID === nodeID),
         clock,
         random,
@@ -141,6 +146,15 @@ export class Manager {
     this.#ends.push(() => planner.stop());
     planner.start();
 
+    const rotation = new RotationKeeper({
+      view: () => this.#store,
+      leads: () => raft.status().role === 'leader',
+      proposer: store,
+      clock,
+      log: log.child({ part: 'ca' }),
+    });
+    this.#ends.push(() => rotation.stop());
+    this.#ends.push(raft.onStatus(() => rotation.wake()));
     this.#tellUnlockKey();
     this.#ends.push(listener.setGuard(guardOf(this.#store, raft)));
     this.#ends.push(() => this.#cancelRecheck());
@@ -150,6 +164,7 @@ export class Manager {
         if (changes.some(isLossOfStanding)) this.#recheckLater();
         if (changes.some(({ kind }) => kind === 'Node')) this.#keeper?.wake();
         if (changes.some(({ kind }) => kind === 'Cluster')) this.#tellUnlockKey();
+        if (changes.some(({ kind }) => kind === 'Cluster' || kind === 'Node')) rotation.wake();
       }),
     );
   }

@@ -16,6 +16,7 @@ import type { IdentityOf } from '../../security/identity.js';
 import { statusOf } from '../../security/rpc.js';
 import type { Store } from '../../store/store.js';
 import type { Commit, Proposer } from '../../store/view.js';
+import { issuerKeyOf, trustOf } from '../ca/trust.js';
 import { trustedManagers } from '../membership/standing.js';
 import { AssignmentNews, type Held } from './assignment-news.js';
 import { AssignmentLedger, isToEnd } from './assignments.js';
@@ -141,6 +142,14 @@ export class Dispatcher {
     for (const session of this.sessions()) session.send({ Managers: this.managersTo(session.nodeID) });
   }
 
+  /** Which roots the nodes shall trust, and be certified by. */
+  private tellTrust(sessions: Iterable<Session>): void {
+    const root = this.options.store.cluster()?.RootCA;
+    if (root == null || root.CertificatePEM === '') return;
+    const TrustRoots = { RootCertificatesPEM: trustOf(root).rootsPEM, IssuerKey: issuerKeyOf(root) };
+    for (const session of sessions) session.send({ TrustRoots });
+  }
+
   private managersTo(nodeID: string): ManagersInit {
     const { leadership, store } = this.options;
     const { managers } = leadership();
@@ -202,6 +211,7 @@ export class Dispatcher {
       },
     });
     session.send({ Managers: this.managersTo(nodeID) });
+    this.tellTrust([session]);
     session.send({ NodeRole: { Role: store.get('Node', nodeID)?.Spec?.Role ?? 'worker' } });
     session.send({ Assignments: ledger.full(store) });
     session.send({ Routes: { Full: true, Revision: store.index, Routes: this.routes.all() } });
@@ -251,7 +261,8 @@ export class Dispatcher {
       if (kind === 'Task') {
         this.assignments.learn(before as Task | undefined, after as Task | undefined);
         ends ||= isToEnd(before as Task | undefined, after as Task | undefined);
-      } else if (kind === 'Node') this.nodeChanged(id, before as Node | undefined, after as Node | undefined);
+      } else if (kind === 'Cluster') this.tellTrust(this.sessions());
+      else if (kind === 'Node') this.nodeChanged(id, before as Node | undefined, after as Node | undefined);
     }
     this.flushLater(ends);
   }

@@ -1,4 +1,3 @@
-import { ShoalError } from '../errors.js';
 import type { CAConfig, SwarmSpec } from '../types.js';
 import { checkLabels, checkNotNegative, checkOneOf, checkPlain, refuse, refuseAs } from './check.js';
 import { checkObjectLabels } from './names.js';
@@ -34,9 +33,8 @@ function checkCA(where: string, config: CAConfig): void {
   }
   for (const [at, ca] of config.ExternalCAs.entries()) {
     checkOneOf(`${where}.ExternalCAs[${at}].Protocol`, ca.Protocol, ['', 'cfssl']);
-    throw new ShoalError(
-      'not-supported',
-      `${where}.ExternalCAs[${at}]: external certificate authorities are not supported`,
-    );
+    if (!URL.canParse(ca.URL) || new URL(ca.URL).protocol !== 'https:') {
+      refuse(`${where}.ExternalCAs[${at}].URL`, 'must be an https:// URL');
+    }
   }
 }

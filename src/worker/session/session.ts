@@ -11,6 +11,7 @@ import type {
   Routes,
   TaskStatus,
   ToNode,
+  TrustRoots,
 } from '../../model/types.js';
 import { Attempt, welcome_ms_max } from './attempt.js';
 import { type Manager, ManagerChoice } from './manager-choice.js';
@@ -21,6 +22,7 @@ export interface SessionHandlers {
   onRoutes(routes: Routes): void;
   /** Every manager of the cluster; for the node to remember over a restart. */
   onManagers(managers: Managers): void;
+  onTrust(roots: TrustRoots): void;
   /** What the cluster wants the node to be. */
   onRole(role: string): void;
   /** The cluster does not take this node; `isRemoval`: because it was taken out of it, and not just is not known here. */
@@ -174,10 +176,11 @@ export class NodeSession {
     this.cancelRetry = clock.after(delay_ms, () => this.connect());
   }
 
-  private received({ Assignments, Routes, NodeRole, Managers }: ToNode): void {
+  private received({ Assignments, Routes, NodeRole, Managers, TrustRoots }: ToNode): void {
     const { handlers } = this.options;
     if (Assignments) handlers.onAssignments(Assignments);
     if (Routes) handlers.onRoutes(Routes);
+    if (TrustRoots) handlers.onTrust(TrustRoots);
     if (NodeRole) handlers.onRole(NodeRole.Role);
     if (Managers) this.managersChanged(Managers);
   }

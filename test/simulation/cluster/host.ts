@@ -133,6 +133,7 @@ export class Host {
       connectPeer: ({ address }) => ground.rpc.client('ManagerPeers', caller, address),
       connectEngine: async () => unreachable(),
       onUnlockKey: () => {},
+      showing: () => ({ keyPEM: '', certificatePEM: '' }),
       isForced: false,
       clock,
       random: this.draw(),
@@ -178,9 +179,11 @@ export class Host {
       engine,
       plane: own.plane,
       memoryDirectory: undefined,
+      onTLSChange: () => () => {},
       tlsInfo: () => ({ TrustRoot: '', CertIssuerSubject: '', CertIssuerPublicKey: '' }),
       events: {
         onRole: () => {},
+        onTrust: () => {},
         onManagers: (managers) => {
           this.known = managers;
         },

@@ -1,0 +1,43 @@
+import { X509Certificate } from 'node:crypto';
+import { ShoalError } from '../../model/errors.js';
+import type { Cluster, RootCA } from '../../model/types.js';
+import { joinPEM, publicKeyOf } from '../../security/chain.js';
+
+export type FoundedCluster = Cluster & { RootCA: RootCA };
+
+/** The cluster, which has a root. Throws `unavailable` before it was initialised. */
+export function founded(cluster: Cluster | undefined): FoundedCluster {
+  if (cluster?.RootCA == null) throw new ShoalError('unavailable', 'the cluster is not initialised yet');
+  return cluster as FoundedCluster;
+}
+
+/** Whom nodes trust, and who signs their certificates. */
+export interface Trust {
+  /** The root that join tokens name and everybody trusts. */
+  rootPEM: string;
+  /** All roots that count: two while one takes the other's place. */
+  rootsPEM: string;
+  /** The root that signs; its key is empty when only an external CA has it. */
+  signer: { certificatePEM: string; keyPEM: string };
+  /** What leads from the signer to `rootPEM`; empty when that is the signer itself. */
+  betweenPEM: string;
+}
+
+/** What follows from the cluster's root, and from a rotation of it while there is one. */
+export function trustOf({ CertificatePEM, KeyPEM, Rotation }: RootCA): Trust {
+  if (Rotation === null) {
+    const signer = { certificatePEM: CertificatePEM, keyPEM: KeyPEM };
+    return { rootPEM: CertificatePEM, rootsPEM: joinPEM(CertificatePEM), signer, betweenPEM: '' };
+  }
+  return {
+    rootPEM: CertificatePEM,
+    rootsPEM: joinPEM(CertificatePEM, Rotation.CertificatePEM),
+    signer: { certificatePEM: Rotation.CertificatePEM, keyPEM: Rotation.KeyPEM },
+    betweenPEM: Rotation.CrossSignedPEM,
+  };
+}
+
+/** The public key of the root that node certificates shall be from, as nodes tell it of theirs. */
+export function issuerKeyOf(root: RootCA): string {
+  return publicKeyOf(new X509Certificate(trustOf(root).signer.certificatePEM));
+}

@@ -1,0 +1,78 @@
+import { request } from 'node:https';
+import { messageOf, ShoalError } from '../model/errors.js';
+import { certificatesIn } from './chain.js';
+import type { Material } from './credentials.js';
+import { certificateRole, entryName, type Identity } from './identity.js';
+
+const answer_ms = 10_000;
+const answerBytesMax = 256 * 1024;
+
+/** How a manager shows itself. */
+export type Caller = Pick<Material, 'keyPEM' | 'certificatePEM'>;
+
+/** The body of a cfssl sign request (cfssl doc/api/endpoint_authsign.txt, as swarmkit ca/external.go fills it in). */
+export function signRequestFor(requestPEM: string, identity: Identity, profile = ''): object {
+  const role = certificateRole(identity.role);
+  return {
+    certificate_request: requestPEM,
+    hosts: [role, identity.nodeID, entryName(identity.asOf)],
+    subject: { CN: identity.nodeID, names: [{ O: identity.clusterID, OU: role }] },
+    ...(profile !== '' && { profile }),
+  };
+}
+
+/** Posts JSON over TLS 1.2 or later, as this manager, to a server whose certificate comes from `rootsPEM`. */
+function post(url: string, body: object, caller: Caller, rootsPEM: string): Promise<string> {
+  const { keyPEM: key, certificatePEM: cert } = caller;
+  const text = JSON.stringify(body);
+  return new Promise((resolve, reject) => {
+    const headers = { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) };
+    const tls = { key, cert, ca: rootsPEM, minVersion: 'TLSv1.2' as const };
+    const call = request(url, { method: 'POST', headers, ...tls, agent: false, timeout: answer_ms }, (answer) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      answer.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > answerBytesMax) call.destroy(new Error(`its answer is above ${answerBytesMax} bytes`));
+        else chunks.push(chunk);
+      });
+      answer.once('error', reject);
+      answer.once('end', () => {
+        if (answer.statusCode === 200) resolve(Buffer.concat(chunks).toString());
+        else reject(new Error(`it answers ${answer.statusCode}`));
+      });
+    });
+    call.once('timeout', () => call.destroy(new Error(`no answer within ${answer_ms / 1000} s`)));
+    call.once('error', reject);
+    call.end(text);
+  });
+}
+
+function certificateOf(text: string): string {
+  const answer = JSON.parse(text) as { success?: unknown; result?: { certificate?: unknown } };
+  const certificate = answer?.result?.certificate;
+  if (answer?.success !== true || typeof certificate !== 'string') throw new Error('it did not sign the request');
+  if (certificatesIn(certificate).length === 0) throw new Error('its answer has no certificate in it');
+  return certificate;
+}
+
+/**
+ * Has a request signed by the first of the external CAs that does; `urls` speak the cfssl sign protocol over HTTPS and take this
+ * manager's certificate. Throws `unavailable` with what each of them said. What is signed is for the caller to check.
+ */
+export async function signExternally(
+  urls: readonly string[],
+  body: object,
+  caller: Caller,
+  rootsPEM: string,
+): Promise<string> {
+  const failures: string[] = [];
+  for (const url of urls) {
+    try {
+      return certificateOf(await post(url, body, caller, rootsPEM));
+    } catch (error) {
+      failures.push(`${url}: ${messageOf(error)}`);
+    }
+  }
+  throw new ShoalError('unavailable', `no external CA has signed: ${failures.join('; ')}`);
+}
