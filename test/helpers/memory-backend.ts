@@ -144,6 +144,7 @@ export class MemoryBackend implements Backend {
       this.commit({ Operations: [{ Action: 'remove', Kind: 'Node', ID: node.ID }] });
     },
     updateSwarm: async (change) => {
+      if (!this.hasLeader) throw noLeader();
       this.calls.push({ rotate: change.rotate });
       await updateSwarm(
         { read: async () => this.view, propose: (made) => this.proposer.propose(made) },
