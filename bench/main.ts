@@ -2,6 +2,7 @@
 const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void> }>> = {
   converge: () => import('./converge.js'),
   lb: () => import('./lb.js'),
+  place: () => import('./place.js'),
   raft: () => import('./raft.js'),
 };
 

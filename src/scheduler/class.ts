@@ -2,6 +2,7 @@ import type { TaskSpec } from '../model/types.js';
 import { type Filter, filtersOf, pluginsNeeded } from './filters.js';
 import type { Candidate, Fleet } from './fleet.js';
 import { GrowingHeap } from './heap.js';
+import { type Spread, SpreadTree } from './spread.js';
 
 /**
  * The nodes that pass the steady filters of a spec. Specs that ask the same of nodes share one class, so a wave of many small
@@ -9,17 +10,34 @@ import { GrowingHeap } from './heap.js';
  */
 export class NodeClass {
   readonly candidates: readonly Candidate[];
+  readonly #members: ReadonlySet<Candidate>;
   #byTasks: GrowingHeap<Candidate> | undefined;
+  readonly #trees = new Map<string, SpreadTree>();
 
   constructor(fleet: Fleet, filters: readonly Filter[]) {
     const steady = filters.filter((filter) => filter.steady);
     this.candidates = fleet.candidates.filter((candidate) => steady.every((filter) => filter.passes(candidate, 0)));
+    this.#members = new Set(this.candidates);
+  }
+
+  has(candidate: Candidate): boolean {
+    return this.#members.has(candidate);
   }
 
   /** The class's nodes by their number of tasks; shared by all groups, which put back what they take out. */
   get byTasks(): GrowingHeap<Candidate> {
     this.#byTasks ??= new GrowingHeap(this.candidates, (candidate) => candidate.tasks);
     return this.#byTasks;
+  }
+
+  /** The class's nodes as they are spread over; shared as `byTasks` is. */
+  spreadOver({ key, descriptors }: Spread): SpreadTree {
+    let tree = this.#trees.get(key);
+    if (tree === undefined) {
+      tree = new SpreadTree(this.candidates, descriptors);
+      this.#trees.set(key, tree);
+    }
+    return tree;
   }
 }
 

@@ -28,6 +28,11 @@ export function filtersOf(spec: TaskSpec): Filter[] {
   ].filter((filter) => filter !== undefined);
 }
 
+/** Of those only the ones that are not steady. */
+export function fillingFilters(spec: TaskSpec): Filter[] {
+  return [resources(spec), hostPorts(spec), maxReplicas(spec)].filter((filter) => filter !== undefined);
+}
+
 const ready: Filter = {
   steady: true,
   passes: (candidate) => candidate.open,

@@ -20,7 +20,7 @@ export interface Picker {
   done(): void;
 }
 
-const perService = 2 ** 21; // more tasks than one node ever has
+export const perService = 2 ** 21; // more tasks than one node ever has
 const perFailures = 2 ** 42;
 const mostFailures = 2 ** 10;
 

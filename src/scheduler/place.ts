@@ -1,12 +1,13 @@
-import type { GenericResource } from '../model/types.js';
+import type { GenericResource, TaskSpec } from '../model/types.js';
 import { type NodeClass, NodeClasses, steadyDemands } from './class.js';
 import { type Demand, demandOf } from './demand.js';
 import { explain } from './explain.js';
-import { type Filter, filtersOf } from './filters.js';
+import { type Filter, fillingFilters, filtersOf } from './filters.js';
 import type { Candidate, Fleet } from './fleet.js';
 import { failuresUntilAvoided, type Group, type Placement, type Wanted } from './group.js';
 import { type GroupState, HeapPicker, type Picker, SharedPicker } from './pickers.js';
-import { descriptorsOf, SpreadPicker } from './spread.js';
+import { spreadOf } from './spread.js';
+import { SpreadPicker } from './spread-picker.js';
 
 /** A group this many times smaller than its class picks from the class's shared heap instead of building its own. */
 const smallGroup = 4;
@@ -19,13 +20,25 @@ const smallGroup = 4;
  */
 export function place(fleet: Fleet, groups: readonly Group[]): Placement {
   const classes = new NodeClasses(fleet);
-  const waves = groups.map((group) => new GroupPlacement(fleet, classes.of(group.spec), group));
-  waves.sort((a, b) => a.choice - b.choice || b.weight - a.weight);
+  const order = groups.map((group) => ({ group, nodes: classes.of(group.spec), weight: weightOf(group.spec) }));
+  order.sort((a, b) => a.nodes.candidates.length - b.nodes.candidates.length || b.weight - a.weight);
   const placement: Placement = { placed: new Map(), unplaced: new Map() };
-  for (const wave of waves) wave.run(placement);
+  const unfinished: GroupPlacement[] = [];
+  // One at a time and then forgotten: there may be a hundred thousand.
+  for (const { group, nodes } of order) {
+    const one = new GroupPlacement(fleet, nodes, group);
+    one.run(placement);
+    if (one.hasRest) unfinished.push(one);
+  }
   const explained = new Map<string, string>();
-  for (const wave of waves) wave.explainRest(placement, explained);
+  for (const one of unfinished) one.explainRest(placement, explained);
   return placement;
+}
+
+/** What a task takes: large ones go before small ones that could fill the gaps. */
+function weightOf(spec: TaskSpec): number {
+  const reserved = spec.Resources?.Reservations;
+  return (reserved?.NanoCPUs ?? 0) / 1e9 + (reserved?.MemoryBytes ?? 0) / 2 ** 30;
 }
 
 class GroupPlacement implements GroupState {
@@ -33,7 +46,6 @@ class GroupPlacement implements GroupState {
   readonly #nodes: NodeClass;
   readonly #group: Group;
   readonly #demand: Demand;
-  readonly #filters: readonly Filter[];
   readonly #filling: readonly Filter[]; // those that turn to no as nodes fill up
   readonly #running = new Map<Candidate, number>();
   readonly #leaving = new Map<Candidate, number>();
@@ -45,8 +57,7 @@ class GroupPlacement implements GroupState {
     this.#nodes = nodes;
     this.#group = group;
     this.#demand = demandOf(group.spec);
-    this.#filters = filtersOf(group.spec);
-    this.#filling = this.#filters.filter((filter) => !filter.steady);
+    this.#filling = fillingFilters(group.spec);
     for (const [nodeID, count] of group.running) this.#touch(this.#running, nodeID, count);
     for (const [nodeID, count] of group.leaving) this.#touch(this.#leaving, nodeID, count);
     for (const [nodeID, count] of group.failures) {
@@ -54,14 +65,9 @@ class GroupPlacement implements GroupState {
     }
   }
 
-  /** Nodes it may choose from. */
-  get choice(): number {
-    return this.#nodes.candidates.length;
-  }
-
-  /** What one of its tasks takes: large ones go before small ones that could fill the gaps. */
-  get weight(): number {
-    return this.#demand.nanoCPUs / 1e9 + this.#demand.memory_bytes / 2 ** 30;
+  /** Whether some of its tasks have no node. */
+  get hasRest(): boolean {
+    return this.#rest.length > 0;
   }
 
   run(placement: Placement): void {
@@ -75,7 +81,7 @@ class GroupPlacement implements GroupState {
     for (const wanted of free) {
       const preferredID = wanted.preferredNodeID ?? '';
       const preferred = preferredID === '' ? undefined : this.#fleet.get(preferredID);
-      const usable = preferred !== undefined && this.#passesSteady(preferred) ? preferred : undefined;
+      const usable = preferred !== undefined && this.#nodes.has(preferred) ? preferred : undefined;
       this.#settle(wanted, picker.next(usable), placement);
     }
     picker.done();
@@ -83,13 +89,12 @@ class GroupPlacement implements GroupState {
 
   /** Says why for what is left, as things are at the end of the wave; tasks that ask the same share one answer. */
   explainRest(placement: Placement, explained: Map<string, string>): void {
-    if (this.#rest.length === 0) return;
     const alone = this.#running.size + this.#leaving.size > 0 ? this.#group.serviceID : '';
     const limit = this.#group.spec.Placement?.MaxReplicas ?? 0;
     const key = JSON.stringify([steadyDemands(this.#group.spec), this.#demand, limit, alone]);
     let reason = explained.get(key);
     if (reason === undefined) {
-      reason = explain(this.#fleet.candidates, this.#filters, (candidate) => this.#presentOn(candidate));
+      reason = explain(this.#fleet.candidates, filtersOf(this.#group.spec), (candidate) => this.#presentOn(candidate));
       explained.set(key, reason);
     }
     for (const wanted of this.#rest) placement.unplaced.set(wanted.id, reason);
@@ -113,16 +118,16 @@ class GroupPlacement implements GroupState {
   }
 
   #picker(tasks: number): Picker {
-    const descriptors = descriptorsOf(this.#group.spec);
-    if (descriptors.length > 0) return new SpreadPicker(this.#nodes.candidates, descriptors, this);
+    const spread = spreadOf(this.#group.spec);
+    if (spread !== undefined) return new SpreadPicker(this.#nodes.spreadOver(spread), this);
     const touched = tasks + this.#running.size + this.#failures.size;
-    if (touched * smallGroup < this.choice) return new SharedPicker(this.#nodes, this);
+    if (touched * smallGroup < this.#nodes.candidates.length) return new SharedPicker(this.#nodes, this);
     return new HeapPicker(this.#nodes.candidates, this);
   }
 
   #onlyNode(nodeID: string): Candidate | undefined {
     const candidate = this.#fleet.get(nodeID);
-    return candidate !== undefined && this.#passesSteady(candidate) && this.fits(candidate) ? candidate : undefined;
+    return candidate !== undefined && this.#nodes.has(candidate) && this.fits(candidate) ? candidate : undefined;
   }
 
   #settle(wanted: Wanted, chosen: Candidate | undefined, placement: Placement): void {
@@ -138,7 +143,7 @@ class GroupPlacement implements GroupState {
   #placeWherePredecessorEnds(wanted: Wanted, placement: Placement): boolean {
     const predecessor = wanted.replaces;
     const candidate = predecessor === undefined ? undefined : this.#fleet.get(predecessor.NodeID);
-    if (predecessor === undefined || candidate === undefined || !this.#passesSteady(candidate)) return false;
+    if (predecessor === undefined || candidate === undefined || !this.#nodes.has(candidate)) return false;
     const leaving = this.#leaving.get(candidate) ?? 0;
     candidate.release(predecessor);
     this.#leaving.set(candidate, leaving - 1);
@@ -157,10 +162,6 @@ class GroupPlacement implements GroupState {
 
   #presentOn(candidate: Candidate): number {
     return this.runningOn(candidate) + (this.#leaving.get(candidate) ?? 0);
-  }
-
-  #passesSteady(candidate: Candidate): boolean {
-    return this.#filters.every((filter) => !filter.steady || filter.passes(candidate, 0));
   }
 
   #touch(counts: Map<Candidate, number>, nodeID: string, count: number): void {

@@ -2,7 +2,6 @@ import { labelOf } from '../model/constraints.js';
 import type { Node, TaskSpec } from '../model/types.js';
 import type { Candidate } from './fleet.js';
 import { GrowingHeap } from './heap.js';
-import { type GroupState, HeapPicker, type Picker } from './pickers.js';
 
 const nodeLabels = 'node.labels.';
 const engineLabels = 'engine.labels.';
@@ -10,109 +9,102 @@ const engineLabels = 'engine.labels.';
 /** Reads the value of a spread preference from a node; a node without the label belongs with the others that lack it. */
 type Descriptor = (node: Node) => string;
 
-/** The spread preferences of a spec, from the outermost in. What Docker does not know it skips, and so do we. */
-export function descriptorsOf(spec: TaskSpec): Descriptor[] {
-  const descriptors: Descriptor[] = [];
-  for (const { Spread } of spec.Placement?.Preferences ?? []) {
-    const text = Spread?.SpreadDescriptor ?? '';
-    const lower = text.toLowerCase();
-    if (lower.startsWith(nodeLabels) && text.length > nodeLabels.length) {
-      const label = text.slice(nodeLabels.length);
-      descriptors.push((node) => labelOf(node.Spec?.Labels, label));
-    } else if (lower.startsWith(engineLabels) && text.length > engineLabels.length) {
-      const label = text.slice(engineLabels.length);
-      descriptors.push((node) => labelOf(node.Description?.Engine?.Labels, label));
-    }
-  }
-  return descriptors;
+/** What the tasks of a spec are to be spread over, from the outermost in. */
+export interface Spread {
+  /** The same for specs that spread alike. */
+  key: string;
+  descriptors: readonly Descriptor[];
 }
 
-interface Branch {
-  /** Tasks of the service in the branch, on nodes that can take no more of them included. */
-  running: number;
-  parent: Branch | undefined;
-  children: GrowingHeap<Branch> | undefined;
-  nodes: HeapPicker | undefined;
+/** The spread preferences of a spec; undefined when it has none. What Docker does not know it skips, and so do we. */
+export function spreadOf(spec: TaskSpec): Spread | undefined {
+  const preferences = spec.Placement?.Preferences;
+  if (preferences === undefined || preferences.length === 0) return undefined;
+  const texts = preferences.map(({ Spread }) => Spread?.SpreadDescriptor ?? '');
+  const descriptors = texts.map(descriptorOf).filter((descriptor) => descriptor !== undefined);
+  return descriptors.length === 0 ? undefined : { key: texts.join('\n'), descriptors };
 }
 
-/** Evens out the tasks of a service over the values of its spread preferences, level by level, and over nodes at the end. */
-export class SpreadPicker implements Picker {
-  readonly #root: Branch;
-  readonly #leafOf = new Map<Candidate, Branch>();
-
-  /** `candidates`: the nodes to choose from. Tasks of the service on other nodes weigh on their branches too. */
-  constructor(candidates: readonly Candidate[], descriptors: readonly Descriptor[], state: GroupState) {
-    const others = state.occupied();
-    this.#root = this.#grow(
-      [...new Set([...candidates, ...others])],
-      new Set(candidates),
-      descriptors,
-      state,
-      undefined,
-    );
+function descriptorOf(text: string): Descriptor | undefined {
+  const lower = text.toLowerCase();
+  if (lower.startsWith(nodeLabels) && text.length > nodeLabels.length) {
+    const label = text.slice(nodeLabels.length);
+    return (node) => labelOf(node.Spec?.Labels, label);
   }
-
-  next(preferred: Candidate | undefined): Candidate | undefined {
-    const chosen = pick(this.#root, preferred, this.#pathOf(preferred));
-    for (const branch of this.#pathOf(chosen)) branch.running++;
-    return chosen;
-  }
-
-  done(): void {}
-
-  #grow(
-    members: Candidate[],
-    eligible: ReadonlySet<Candidate>,
-    descriptors: readonly Descriptor[],
-    state: GroupState,
-    parent: Branch | undefined,
-  ): Branch {
-    const running = members.reduce((sum, member) => sum + state.runningOn(member), 0);
-    const branch: Branch = { running, parent, children: undefined, nodes: undefined };
-    const [descriptor, ...inner] = descriptors;
-    if (descriptor === undefined) {
-      const choosable = members.filter((member) => eligible.has(member));
-      branch.nodes = new HeapPicker(choosable, state);
-      for (const member of choosable) this.#leafOf.set(member, branch);
-      return branch;
-    }
-    const byValue = new Map<string, Candidate[]>();
-    for (const member of members) {
-      const value = descriptor(member.node);
-      const alike = byValue.get(value);
-      if (alike === undefined) byValue.set(value, [member]);
-      else alike.push(member);
-    }
-    const children = [...byValue.values()].map((of) => this.#grow(of, eligible, inner, state, branch));
-    branch.children = new GrowingHeap(children, (child) => child.running);
-    return branch;
-  }
-
-  #pathOf(candidate: Candidate | undefined): Set<Branch> {
-    const path = new Set<Branch>();
-    let branch = candidate === undefined ? undefined : this.#leafOf.get(candidate);
-    for (; branch !== undefined; branch = branch.parent) path.add(branch);
-    return path;
-  }
-}
-
-/** The best node below `branch`. Branches with no room left are dropped on the way: room only shrinks during a wave. */
-function pick(
-  branch: Branch,
-  preferred: Candidate | undefined,
-  preferredPath: ReadonlySet<Branch>,
-): Candidate | undefined {
-  if (branch.nodes !== undefined) return branch.nodes.next(preferredPath.has(branch) ? preferred : undefined);
-  const children = branch.children!;
-  for (let best = children.top(); best !== undefined; best = children.top()) {
-    for (const child of preferredPath) {
-      if (child.parent !== branch || child === best || child.running !== best.running) continue;
-      const found = pick(child, preferred, preferredPath);
-      if (found !== undefined) return found;
-    }
-    const found = pick(best, preferred, preferredPath);
-    if (found !== undefined) return found;
-    children.pop();
+  if (lower.startsWith(engineLabels) && text.length > engineLabels.length) {
+    const label = text.slice(engineLabels.length);
+    return (node) => labelOf(node.Description?.Engine?.Labels, label);
   }
   return undefined;
+}
+
+/** Nodes that have the same values of the preferences so far. */
+export interface Branch {
+  readonly parent: Branch | undefined;
+  readonly byValue: ReadonlyMap<string, Branch>;
+  /** By their load; empty of the innermost. */
+  readonly children: GrowingHeap<Branch>;
+  /** Of the innermost, by their tasks. */
+  readonly nodes: GrowingHeap<Candidate> | undefined;
+  readonly size: number;
+  /** On the branch's nodes when the wave began, and placed since by those who spread over this tree. */
+  tasks: number;
+}
+
+/** Tasks a node: what breaks ties between branches, so that many small services fill them evenly. */
+export function loadOf(branch: Branch): number {
+  return branch.tasks / branch.size;
+}
+
+/**
+ * The nodes of a class by the values of spread preferences, level by level. Made once a wave for all services that spread alike; they
+ * put back into its heaps what they take out.
+ */
+export class SpreadTree {
+  readonly root: Branch;
+  readonly #descriptors: readonly Descriptor[];
+
+  constructor(candidates: readonly Candidate[], descriptors: readonly Descriptor[]) {
+    this.#descriptors = descriptors;
+    this.root = this.#grow(candidates, 0, undefined);
+  }
+
+  /** The branches that a node belongs to, from the root in, whether it is of the class or not; those that no node of the class has are left out. */
+  pathOf(candidate: Candidate): Branch[] {
+    const path = [this.root];
+    for (const descriptor of this.#descriptors) {
+      const next = path.at(-1)!.byValue.get(descriptor(candidate.node));
+      if (next === undefined) break;
+      path.push(next);
+    }
+    return path;
+  }
+
+  #grow(members: readonly Candidate[], depth: number, parent: Branch | undefined): Branch {
+    const descriptor = this.#descriptors[depth];
+    const byValue = new Map<string, Branch>();
+    const isInnermost = descriptor === undefined;
+    const branch = {
+      parent,
+      byValue,
+      children: new GrowingHeap<Branch>([], loadOf),
+      nodes: isInnermost ? new GrowingHeap(members, (candidate) => candidate.tasks) : undefined,
+      size: members.length,
+      tasks: members.reduce((sum, member) => sum + member.tasks, 0),
+    };
+    if (isInnermost) return branch;
+    const groups = new Map<string, Candidate[]>();
+    for (const member of members) {
+      const value = descriptor(member.node);
+      const alike = groups.get(value);
+      if (alike === undefined) groups.set(value, [member]);
+      else alike.push(member);
+    }
+    for (const [value, alike] of groups) {
+      const child = this.#grow(alike, depth + 1, branch);
+      byValue.set(value, child);
+      branch.children.push(child);
+    }
+    return branch;
+  }
 }

@@ -211,7 +211,10 @@ describe('place', () => {
     ]);
     const spread = (label: string) => ({ Spread: { SpreadDescriptor: `node.labels.${label}` } });
     const found = counts(place(fleet, [group(12, placement({ Preferences: [spread('zone'), spread('rack')] }))]));
-    assert.equal((found.a1 ?? 0) + found.a2! + found.a3! + (found.a4 ?? 0), 4);
+    assert.equal(
+      ['a1', 'a2', 'a3', 'a4'].reduce((sum, id) => sum + (found[id] ?? 0), 0),
+      4,
+    );
     assert.equal(found.b1, 4);
     assert.equal(found.x1, 4);
     assert.equal(found.a1, 2);
@@ -361,6 +364,139 @@ describe('place, against every possible placement of small cases', () => {
         assert.ok(Math.max(...byZone.values()) - Math.min(...byZone.values()) <= 1);
         assert.equal(found.placed.size, tasks);
       }),
+    );
+  });
+
+  it('is the optimum on every level of nested preferences, with what runs already and what has room', () => {
+    const member = fc.record({
+      zone: fc.constantFrom('a', 'b', 'c'),
+      rack: fc.constantFrom('r', 's'),
+      room: fc.integer({ min: 0, max: 3 }),
+      running: fc.integer({ min: 0, max: 2 }),
+      qualifies: fc.boolean(),
+    });
+    /** The least sum of squares that `total` more can have over places with so many already and so much room. */
+    const leastSquares = (places: readonly { running: number; room: number }[], total: number): number => {
+      const [first, ...rest] = places;
+      if (first === undefined) return total === 0 ? 0 : Number.POSITIVE_INFINITY;
+      let least = Number.POSITIVE_INFINITY;
+      for (let given = 0; given <= Math.min(first.room, total); given++) {
+        least = Math.min(least, (first.running + given) ** 2 + leastSquares(rest, total - given));
+      }
+      return least;
+    };
+    const sum = (numbers: readonly number[]) => numbers.reduce((all, one) => all + one, 0);
+    fc.assert(
+      fc.property(
+        fc.array(member, { minLength: 1, maxLength: 7 }),
+        fc.integer({ min: 0, max: 9 }),
+        (members, tasks) => {
+          const all = members.map((one, at) => ({ ...one, at, room: one.qualifies ? one.room : 0 }));
+          const fleet = new Fleet(
+            all.map(({ at, zone, rack, qualifies }) =>
+              node(`n${at}`, {
+                Spec: { Labels: { zone, rack, ok: String(qualifies) } },
+                Description: { Resources: { NanoCPUs: members[at]!.room * 1e9 } },
+              }),
+            ),
+          );
+          const spread = (label: string) => ({ Spread: { SpreadDescriptor: `node.labels.${label}` } });
+          const Placement = { Preferences: [spread('zone'), spread('rack')], Constraints: ['node.labels.ok==true'] };
+          const spec = { Placement, Resources: { Reservations: { NanoCPUs: 1e9 } } };
+          const running = new Map(all.map(({ at, running }) => [`n${at}`, running]));
+          const found = counts(place(fleet, [group(tasks, spec, { running })]));
+          const given = (of: typeof all) => sum(of.map(({ at }) => found[`n${at}`] ?? 0));
+          assert.equal(given(all), Math.min(tasks, sum(all.map(({ room }) => room))));
+          // Branches without a node that qualifies cannot be chosen, whatever runs there.
+          const isOptimal = (of: typeof all, keys: readonly ((one: (typeof all)[number]) => unknown)[]) => {
+            const [key, ...inner] = keys;
+            if (key === undefined) return;
+            const parts = [...new Set(of.map(key))].map((value) => of.filter((one) => key(one) === value));
+            const open = parts.filter((part) => part.some(({ qualifies }) => qualifies));
+            const places = open.map((part) => ({
+              running: sum(part.map(({ running }) => running)),
+              room: sum(part.map(({ room }) => room)),
+            }));
+            const squares = sum(open.map((part, at) => (places[at]!.running + given(part)) ** 2));
+            assert.equal(squares, leastSquares(places, given(of)), JSON.stringify([keys.length, found]));
+            for (const part of parts) isOptimal(part, inner);
+          };
+          isOptimal(all, [({ zone }) => zone, ({ rack }) => rack, ({ at }) => at]);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('fills branches and nodes evenly with many small services that spread', () => {
+    const zones = Array.from({ length: 24 }, (_, at) => node(`n${at}`, { Spec: { Labels: { zone: `z${at % 4}` } } }));
+    const Preferences = [{ Spread: { SpreadDescriptor: 'node.labels.zone' } }];
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 60 }), (sizes) => {
+        const found = place(
+          new Fleet(zones),
+          sizes.map((size, at) => group(size, placement({ Preferences }), { serviceID: `s${at}` })),
+        );
+        const totals = zones.map(({ ID }) => counts(found)[ID] ?? 0);
+        assert.equal(
+          found.placed.size,
+          sizes.reduce((all, one) => all + one, 0),
+        );
+        assert.ok(Math.max(...totals) - Math.min(...totals) <= 2, totals.join(' '));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('gives host ports, generic resources and constrained nodes to as many tasks as can have them', () => {
+    const member = fc.record({ ssd: fc.boolean(), gpus: fc.integer({ min: 0, max: 2 }), taken: fc.boolean() });
+    fc.assert(
+      fc.property(
+        fc.array(member, { minLength: 1, maxLength: 6 }),
+        fc.integer({ min: 0, max: 8 }),
+        (members, tasks) => {
+          const nodesOf = members.map(({ ssd, gpus }, at) =>
+            node(`n${at}`, {
+              Spec: { Labels: ssd ? { disk: 'ssd' } : {} },
+              Description: {
+                Resources: {
+                  NanoCPUs: 1e9,
+                  GenericResources: Array.from({ length: gpus }, (_, gpu) => ({
+                    NamedResourceSpec: { Kind: 'gpu', Value: `${at}-${gpu}` },
+                  })),
+                },
+              },
+            }),
+          );
+          const EndpointPorts = [{ TargetPort: 80, PublishedPort: 80, PublishMode: 'host' }];
+          const one = { GenericResources: [{ DiscreteResourceSpec: { Kind: 'gpu', Value: 1 } }] };
+          const needs = (of: object): TaskSpecInit => ({
+            Placement: { Constraints: ['node.labels.disk==ssd'] },
+            ...of,
+          });
+          const fleetOf = () => {
+            const fleet = new Fleet(nodesOf);
+            members.forEach(({ taken }, at) => {
+              const Spec = { EndpointPorts };
+              if (taken) fleet.book(complete('Task', { ID: `t${at}`, NodeID: `n${at}`, Spec } as TaskInit), true);
+            });
+            return fleet;
+          };
+          const ports = place(fleetOf(), [group(tasks, needs({ EndpointPorts }))]);
+          assert.equal(ports.placed.size, Math.min(tasks, members.filter(({ ssd, taken }) => ssd && !taken).length));
+          const gpus = place(fleetOf(), [group(tasks, needs({ Resources: { Reservations: one } }))]);
+          const there = members.reduce((all, { ssd, gpus: here }) => all + (ssd ? here : 0), 0);
+          assert.equal(gpus.placed.size, Math.min(tasks, there));
+          const given = [...gpus.placed.values()].flatMap(({ generic }) =>
+            generic.map((g) => g.NamedResourceSpec?.Value),
+          );
+          assert.equal(new Set(given).size, gpus.placed.size, 'none is given twice');
+          for (const { nodeID, generic } of gpus.placed.values()) {
+            assert.ok(generic[0]?.NamedResourceSpec?.Value.startsWith(`${nodeID.slice(1)}-`));
+          }
+        },
+      ),
+      { numRuns: 300 },
     );
   });
 });
