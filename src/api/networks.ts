@@ -1,32 +1,157 @@
+import { configurationFor } from '../manager/subnets.js';
 import { ShoalError } from '../model/errors.js';
-import { type Api, type Exchange, readBody } from './exchange.js';
-import { passThrough } from './passthrough.js';
+import { newID } from '../model/ids.js';
+import type { Network } from '../model/types.js';
+import { validateNetworkSpec } from '../model/validate/network.js';
+import type { View } from '../store/view.js';
+import { networkLabel } from '../worker/networks/labels.js';
+import type { ManagerBackend } from './backend.js';
+import { getJSON } from './engine.js';
+import { type Api, answerEmpty, answerJSON, type Exchange, flag, managerOf, readBody } from './exchange.js';
+import { type Filters, filtersOf } from './filters.js';
+import { isUsed, prune } from './network-prune.js';
+import { isForCluster, shownNetwork, specOf, verboseParts } from './network-shape.js';
+import { engineTarget, passThrough } from './passthrough.js';
 import type { Route } from './router.js';
+import { propose } from './transaction.js';
 
-/** Networks are the engine's own; one for the whole cluster is refused with a reason, for the engine's would mislead. */
-export const networkRoutes: readonly Route[] = [{ method: 'POST', pattern: '/networks/create', handle: create }];
+/**
+ * Networks of the cluster beside those of the node's own engine. What the engine has for a network of the cluster, a bridge with our
+ * label, is never shown as a network of its own.
+ */
+export const networkRoutes: readonly Route[] = [
+  { method: 'GET', pattern: '/networks', handle: list },
+  { method: 'POST', pattern: '/networks/create', handle: create },
+  { method: 'POST', pattern: '/networks/prune', handle: prune },
+  { method: 'GET', pattern: '/networks/{id}', handle: inspect },
+  { method: 'DELETE', pattern: '/networks/{id}', handle: remove },
+];
+
+/** Attempts of a creation whose subnet another one took meanwhile. */
+const attemptsMax = 5;
+
+interface EngineNetwork {
+  Id?: unknown;
+  Labels?: Record<string, string> | null;
+  Containers?: unknown;
+}
 
 async function create(api: Api, exchange: Exchange): Promise<void> {
   const body = await readBody(api, exchange);
-  if (isForCluster(body)) {
-    throw new ShoalError(
-      'not-supported',
-      'Driver: overlay networks are not supported; services reach each other through published ports',
-    );
+  const request = parsed(body);
+  if (!isForCluster(request)) return passThrough(api, exchange, api.engines.own, body);
+  const manager = managerOf(api);
+  const spec = specOf(request);
+  validateNetworkSpec(spec);
+  const ID = newID(api.random);
+  for (let left = attemptsMax; ; left--) {
+    const view = await manager.read();
+    if (view.byName('Network', spec.Name) !== undefined) {
+      throw new ShoalError('name-conflict', `network with name ${spec.Name} already exists`);
+    }
+    const IPAMOptions = configurationFor(spec, view);
+    if (IPAMOptions === undefined) {
+      throw new ShoalError(
+        'invalid-argument',
+        'could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network',
+      );
+    }
+    try {
+      await propose(api, manager, [
+        { Action: 'create', ID, Network: { ID, Spec: spec, DriverState: { Name: 'overlay' }, IPAMOptions } },
+      ]);
+      break;
+    } catch (error) {
+      const isTaken = error instanceof ShoalError && error.code === 'out-of-sequence';
+      if (!isTaken) throw error;
+      const isAsked = (spec.IPAMOptions?.Configs[0]?.Subnet ?? '') !== '';
+      if (isAsked || left === 0) throw new ShoalError('forbidden', error.message);
+    }
   }
-  await passThrough(api, exchange, api.engines.own, body);
+  answerJSON(exchange, 201, { Id: ID, Warning: '' });
 }
 
-function isForCluster(body: Buffer): boolean {
-  let request: unknown;
+function parsed(body: Buffer): unknown {
   try {
-    request = JSON.parse(body.toString('utf8'));
+    return JSON.parse(body.toString('utf8'));
   } catch {
-    return false; // the engine says what is wrong with it
+    return undefined; // the engine says what is wrong with it
   }
-  if (typeof request !== 'object' || request === null) return false;
-  return Object.entries(request).some(
-    ([key, value]) =>
-      (key.toLowerCase() === 'driver' && value === 'overlay') || (key.toLowerCase() === 'scope' && value === 'swarm'),
+}
+
+async function list(api: Api, exchange: Exchange): Promise<void> {
+  const filters = filtersOf(exchange, ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']);
+  const { own } = api.engines;
+  const { response, body } = await getJSON(own.connect, await engineTarget(exchange, own.version));
+  const manager = api.backend.manager();
+  if (response.statusCode !== 200 || !Array.isArray(body) || manager === undefined) {
+    return answerJSON(exchange, response.statusCode ?? 502, body);
+  }
+  const local = (body as EngineNetwork[]).filter((network) => !isOurs(network));
+  const view = await manager.read();
+  const cluster = [...view.list('Network')].filter((network) => matches(network, filters, view));
+  answerJSON(exchange, 200, [...local, ...cluster.map((network) => shownNetwork(network))]);
+}
+
+function isOurs({ Labels }: EngineNetwork): boolean {
+  return Labels?.[networkLabel] !== undefined;
+}
+
+function matches(network: Network, filters: Filters, view: View): boolean {
+  const contains = (name: string, value: string) =>
+    !filters.has(name) || filters.get(name).some((part) => value.includes(part));
+  const [dangling] = filters.get('dangling');
+  return (
+    contains('name', network.Spec?.Name ?? '') &&
+    contains('id', network.ID) &&
+    filters.matches('driver', 'overlay') &&
+    filters.matches('scope', 'swarm') &&
+    filters.matches('type', 'custom') &&
+    filters.matchesLabels('label', network.Spec?.Labels ?? {}) &&
+    (dangling === undefined || /^(1|t|true)$/i.test(dangling) === !isUsed(network, view))
   );
+}
+
+async function inspect(api: Api, exchange: Exchange): Promise<void> {
+  const found = exchange.query.get('scope') === 'local' ? undefined : await lookUp(api, exchange);
+  if (found === undefined) return passThrough(api, exchange, api.engines.own);
+  const { network, view } = found;
+  const shown = shownNetwork(network, await containersOn(api, network));
+  answerJSON(exchange, 200, flag(exchange, 'verbose') ? { ...shown, ...verboseParts(network, view) } : shown);
+}
+
+/** The containers of this node on the network, as its engine shows them; null when it has none of it, or does not answer. */
+async function containersOn(api: Api, network: Network): Promise<unknown> {
+  try {
+    const { connect } = api.engines.own;
+    const filters = encodeURIComponent(JSON.stringify({ label: [`${networkLabel}=${network.ID}`] }));
+    const { body } = await getJSON(connect, `/networks?filters=${filters}`);
+    const id = Array.isArray(body) ? (body[0] as EngineNetwork | undefined)?.Id : undefined;
+    if (typeof id !== 'string') return null;
+    return ((await getJSON(connect, `/networks/${encodeURIComponent(id)}`)).body as EngineNetwork).Containers ?? null;
+  } catch {
+    return null;
+  }
+}
+
+async function remove(api: Api, exchange: Exchange): Promise<void> {
+  const found = await lookUp(api, exchange);
+  if (found === undefined) return passThrough(api, exchange, api.engines.own);
+  await propose(api, found.manager, [{ Action: 'remove', Kind: 'Network', ID: found.network.ID }]);
+  answerEmpty(exchange, 204);
+}
+
+/** The network of the cluster that is meant, as Docker looks it up: whole id, name, beginning of an id. Undefined: the engine's own. */
+async function lookUp(
+  api: Api,
+  exchange: Exchange,
+): Promise<{ manager: ManagerBackend; view: View; network: Network } | undefined> {
+  const manager = api.backend.manager();
+  if (manager === undefined) return undefined;
+  const view = await manager.read();
+  const reference = exchange.params.id!;
+  const exact = view.get('Network', reference) ?? view.byName('Network', reference);
+  if (exact !== undefined) return { manager, view, network: exact };
+  const [network, another] = [...view.list('Network')].filter(({ ID }) => ID.startsWith(reference));
+  return network === undefined || another !== undefined ? undefined : { manager, view, network };
 }

@@ -9,6 +9,7 @@ import { systemClock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { packageRoot } from '../model/paths.js';
 import { systemRandom as random } from '../model/random.js';
+import { systemTools } from '../network/kernel/tools.js';
 import { DockerEngine } from '../worker/docker-engine.js';
 import { listenAddress } from './addresses.js';
 import { apiAddress } from './api-hosts.js';
@@ -93,6 +94,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
         labels: options.labels,
         genericResources: options.genericResources,
         publishAddress: options.publishAddress,
+        kernelTools: process.geteuid?.() === 0 ? systemTools : undefined,
         clock,
         random,
         log,

@@ -4,6 +4,7 @@ import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
 import { serviceClient } from '../model/services.js';
 import type { GenericResource } from '../model/types.js';
+import type { KernelTools } from '../network/kernel/tools.js';
 import { UserSpacePlane } from '../network/user-space/plane.js';
 import type { Credentials } from '../security/credentials.js';
 import type { Engine } from '../worker/engine.js';
@@ -28,6 +29,8 @@ export interface WorkerParts {
   genericResources: readonly GenericResource[];
   /** Address that published ports listen on; '' is all of the node's. */
   publishAddress: string;
+  /** See NodeWorkerOptions. */
+  kernelTools: KernelTools | undefined;
   clock: Clock;
   random: Random;
   log: Logger;
@@ -65,6 +68,7 @@ export function startWorkerSide({ state, credentials, events }: WorkerPlace, par
       random,
       ...(publishAddress !== '' && { addresses: [publishAddress] }),
     }),
+    kernelTools: parts.kernelTools,
     memoryDirectory: memoryDirectory(state.nodeID),
     tlsInfo: () => credentials.tlsInfo,
     onTLSChange: (call) => credentials.onSwap(call),

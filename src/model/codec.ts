@@ -17,6 +17,8 @@ export interface MessageTypes {
   TaskStatus: model.TaskStatus;
   Network: model.Network;
   NetworkSpec: model.NetworkSpec;
+  NetworkCreateRequest: model.NetworkCreateRequest;
+  Routes: model.Routes;
   NodeSpec: model.NodeSpec;
   Secret: model.Secret;
   SecretSpec: model.SecretSpec;

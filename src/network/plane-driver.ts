@@ -1,11 +1,15 @@
 import type { Logger } from 'winston';
 import type { Clock } from '../model/clock.js';
 import { messageOf } from '../model/errors.js';
-import type { Route, Routes } from '../model/types.js';
+import type { Routes } from '../model/types.js';
 import type { DataPlane } from './data-plane.js';
+import type { NetworkItems } from './network-table.js';
+import { WantedRoutes } from './wanted-routes.js';
 
 export interface PlaneDriverOptions {
   plane: DataPlane;
+  /** The networks of the cluster on this node. Resolves when they are so, or when that is out of reach now; never rejects. */
+  networks?: { apply(items: NetworkItems): Promise<void> };
   clock: Clock;
   log: Logger;
   /**
@@ -27,7 +31,7 @@ const patience_ms = 5000;
  * routes wait until they are no older than those in the plane.
  */
 export class PlaneDriver {
-  private readonly wanted = new Map<string, Route>();
+  private readonly wanted = new WantedRoutes();
   private wantedRevision = 0;
   /** Undefined before the first change went through. */
   private planeRevision: number | undefined;
@@ -45,9 +49,7 @@ export class PlaneDriver {
   /** Takes a message of the session, in the order they come. */
   receive(message: Routes): void {
     if (this.isClosed) return;
-    if (message.Full) this.wanted.clear();
-    for (const id of message.RemovedRouteIDs) this.wanted.delete(id);
-    for (const route of message.Routes) this.wanted.set(route.ID, route);
+    this.wanted.take(message);
     this.wantedRevision = message.Revision;
     this.isDirty = true;
     if (message.Full || !this.isBehind()) this.endWait();
@@ -96,7 +98,11 @@ export class PlaneDriver {
     this.isDirty = false;
     const revision = this.wantedRevision;
     try {
-      const { failed } = await this.options.plane.apply([...this.wanted.values()]);
+      const { plane, networks } = this.options;
+      const [{ failed }] = await Promise.all([
+        plane.apply([...this.wanted.routes.values()]),
+        networks?.apply(this.wanted),
+      ]);
       if (failed.length > 0) {
         this.options.log.warn('some routes cannot be had', { count: failed.length, failed: failed.slice(0, 10) });
       }

@@ -10,6 +10,7 @@ import { ImagePulls } from './image-pulls.js';
 import { labelNames } from './labels.js';
 import { Leftovers } from './leftovers.js';
 import { Limiter } from './limiter.js';
+import type { NodeNetworks } from './networks/node-networks.js';
 import { nodeDescription } from './node-description.js';
 import { ReportBatch } from './report-batch.js';
 import { TaskController } from './task-controller.js';
@@ -47,6 +48,8 @@ export interface AgentOptions {
    * are needed. Undefined: tasks that ask for them are rejected.
    */
   memoryDirectory: string | undefined;
+  /** The networks of the cluster on this node. */
+  networks: NodeNetworks;
 }
 
 // On two cores the engine is as busy as it gets with 4 containers under way; more do not make a wave end sooner. Below 16 the
@@ -93,6 +96,7 @@ class NodeAgent implements Agent {
       looks: new Limiter(looks_max),
       images: new ImagePulls(engine),
       files: new TaskFiles(options.memoryDirectory),
+      networks: options.networks,
       changed: (taskID, status) => this.reports.add(taskID, status),
       gone: (taskID) => this.forget(taskID),
     };
@@ -181,6 +185,7 @@ class NodeAgent implements Agent {
   private forget(taskID: string): void {
     this.controllers.delete(taskID);
     this.place.files.forget(taskID);
+    this.place.networks.sweepLater();
   }
 
   // ---------------------------------------------------------------- the engine

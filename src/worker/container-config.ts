@@ -4,6 +4,7 @@ import { expandContainer, type TemplateNode } from '../template/index.js';
 import type { ContainerConfig, HostConfig, MountConfig } from './container.js';
 import { containerLabels } from './labels.js';
 import { mountConfig } from './mounts.js';
+import type { Attached } from './networks/node-networks.js';
 import { portBindings, usesHostNetwork } from './ports.js';
 import { securityOptions } from './security-options.js';
 
@@ -17,19 +18,22 @@ export function stopGrace_ms(task: Task): number {
 
 /**
  * What the engine is asked to create for a task, its templates filled in. `node`: where others reach it, and what it is. `files`
- * are the mounts that bring in its secrets and configs. Throws ShoalError `not-supported` or `invalid-argument`, naming the field,
+ * are the mounts that bring in its secrets and configs, `attached` its places on networks of the cluster; of several the engine is
+ * given the first. Throws ShoalError `not-supported` or `invalid-argument`, naming the field,
  * on a spec that no container can be made of.
  */
 export function containerConfig(
   task: Task,
   node: { address: string; description: TemplateNode },
   files: readonly MountConfig[],
+  attached: readonly Attached[],
 ): ContainerConfig {
   const spec = task.Spec;
   if (!spec?.ContainerSpec) {
     throw new ShoalError('not-supported', 'TaskTemplate.ContainerSpec is missing: this node runs containers only');
   }
   const container = expandContainer(task, spec.ContainerSpec, node.description);
+  const [main] = attached;
   const bindings = usesHostNetwork(task) ? {} : portBindings(task, node.address);
   return {
     Image: container.Image,
@@ -49,11 +53,12 @@ export function containerConfig(
     HostConfig: {
       Mounts: [...container.Mounts.map(mountConfig), ...files],
       PortBindings: bindings,
-      NetworkMode: networkMode(spec),
+      NetworkMode: main?.network ?? networkMode(spec),
       ...limits(spec),
       Init: container.Init,
       ReadonlyRootfs: container.ReadOnly || undefined,
-      Dns: some(container.DNSConfig?.Nameservers),
+      // What the engine's own resolver does not know it then asks us, who ask the task's own name servers.
+      Dns: main === undefined ? some(container.DNSConfig?.Nameservers) : [main.gateway],
       DnsSearch: some(container.DNSConfig?.Search),
       DnsOptions: some(container.DNSConfig?.Options),
       ExtraHosts: some(container.Hosts.flatMap(extraHosts)),
@@ -66,6 +71,9 @@ export function containerConfig(
       OomScoreAdj: container.OomScoreAdj || undefined,
       Isolation: container.Isolation || undefined,
       LogConfig: spec.LogDriver?.Name ? { Type: spec.LogDriver.Name, Config: spec.LogDriver.Options } : undefined,
+    },
+    NetworkingConfig: main && {
+      EndpointsConfig: { [main.network]: { IPAMConfig: { IPv4Address: main.address } } },
     },
   };
 }

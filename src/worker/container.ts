@@ -28,6 +28,8 @@ export interface ContainerConfig {
   };
   ExposedPorts?: Record<string, Record<string, never>>;
   HostConfig: HostConfig;
+  /** Addresses by the engine's network. */
+  NetworkingConfig?: { EndpointsConfig: Record<string, { IPAMConfig: { IPv4Address: string } }> };
 }
 
 export interface HostConfig {

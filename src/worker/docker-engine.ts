@@ -1,7 +1,7 @@
 import type { Agent } from 'node:http';
 import Docker from 'dockerode';
 import type { Clock } from '../model/clock.js';
-import { ShoalError } from '../model/errors.js';
+import { messageOf, ShoalError } from '../model/errors.js';
 import { CallsInFlight } from './calls-in-flight.js';
 import type { Container, ContainerConfig, ContainerEvent, ContainerSummary } from './container.js';
 import { containerOf, eventOf, infoOf, summaryOf } from './docker-answers.js';
@@ -9,6 +9,7 @@ import type { Engine, EngineInfo, EventStream } from './engine.js';
 import { EngineSockets } from './engine-sockets.js';
 import { pullReference } from './image-reference.js';
 import { jsonLines } from './json-lines.js';
+import type { EngineNetwork, NetworkConfig } from './networks/engine-networks.js';
 
 // A loaded machine may take seconds for any of these; what hangs is found by pings, long before.
 const ping_ms_max = 5_000;
@@ -121,6 +122,45 @@ export class DockerEngine implements Engine {
         }
       };
     });
+  }
+
+  async networks(label: string): Promise<EngineNetwork[]> {
+    const filters = JSON.stringify({ label: [label] });
+    return this.calls.run('a list of networks', answer_ms_max, async (abortSignal) =>
+      (await this.docker.listNetworks({ filters, abortSignal })).map(({ Id, Name, Labels }) => ({
+        id: Id,
+        name: Name,
+        labels: Labels ?? {},
+      })),
+    );
+  }
+
+  async createNetwork(config: NetworkConfig): Promise<string> {
+    return this.calls.run('a creation of a network', change_ms_max, async (abortSignal) => {
+      // as of createContainer; this one's types know nothing of it
+      const request = { _query: {}, _body: config, abortSignal } as unknown as Docker.NetworkCreateOptions;
+      const { id } = await this.docker.createNetwork(request);
+      return id;
+    });
+  }
+
+  async removeNetwork(id: string): Promise<void> {
+    await this.calls
+      .run('a removal of a network', change_ms_max, (abortSignal) => this.docker.getNetwork(id).remove({ abortSignal }))
+      .catch(unless(404));
+  }
+
+  async connectNetwork(network: string, container: string, address: string): Promise<void> {
+    const EndpointConfig = { IPAMConfig: { IPv4Address: address } };
+    await this.calls
+      .run('a connection to a network', change_ms_max, (abortSignal) =>
+        this.docker
+          .getNetwork(network)
+          .connect({ Container: container, EndpointConfig, abortSignal } as Docker.NetworkConnectOptions),
+      )
+      .catch((error) => {
+        if (!/already exists in network/.test(messageOf(error))) throw error;
+      });
   }
 
   reset(): void {

@@ -1,5 +1,6 @@
 import type { GenericResource } from '../model/types.js';
 import type { Container, ContainerConfig, ContainerEvent, ContainerSummary } from './container.js';
+import type { EngineNetworks } from './networks/engine-networks.js';
 
 /**
  * The node's Docker Engine, as much of it as the agent needs. docker-engine.ts is the real one;
@@ -8,7 +9,7 @@ import type { Container, ContainerConfig, ContainerEvent, ContainerSummary } fro
  * Every call throws ShoalError: `unavailable` when the engine cannot be reached, does not answer in time or was `reset` (whether
  * it did what it was asked is then not known), any other code when it refused, the message being the engine's own words.
  */
-export interface Engine {
+export interface Engine extends EngineNetworks {
   /** Answers quickly or not at all: whether the engine lives. */
   ping(): Promise<void>;
   info(): Promise<EngineInfo>;

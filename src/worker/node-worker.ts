@@ -1,15 +1,18 @@
 import type { Logger } from 'winston';
 import type { Clock } from '../model/clock.js';
+import { complete } from '../model/codec.js';
 import { messageOf } from '../model/errors.js';
 import { kindOfResource } from '../model/generic-resources.js';
 import type { Random } from '../model/random.js';
 import type { DispatcherClient, GenericResource, HelloInit, NodeDescription, TLSInfo } from '../model/types.js';
 import type { DataPlane } from '../network/data-plane.js';
+import type { KernelTools } from '../network/kernel/tools.js';
 import { PlaneDriver } from '../network/plane-driver.js';
 import type { NodeRole } from '../security/identity.js';
 import { type Agent, startAgent } from './agent.js';
 import type { Engine } from './engine.js';
 import { labelNames } from './labels.js';
+import { NodeNetworks } from './networks/node-networks.js';
 import { NodeSession } from './session/session.js';
 
 /** What the worker's side tells the node as it hears it from a manager. */
@@ -36,6 +39,8 @@ export interface NodeWorkerOptions {
   engine: Engine;
   /** Its own from now on: closed when the worker stops. */
   plane: DataPlane;
+  /** Undefined: this process may not change the kernel's networking, so tasks on networks of the cluster cannot run here. */
+  kernelTools: KernelTools | undefined;
   /** See AgentOptions. */
   memoryDirectory: string | undefined;
   /** Of the node's certificate and roots as it has them now. */
@@ -57,6 +62,7 @@ export class NodeWorker {
   readonly #agent: Agent;
   readonly #session: NodeSession;
   readonly #routes: PlaneDriver;
+  readonly #networks: NodeNetworks;
   #cancelEngineReport: () => void = () => {};
   readonly #stopWatching: () => void;
   #hasConnected = false;
@@ -65,6 +71,13 @@ export class NodeWorker {
   constructor(options: NodeWorkerOptions) {
     this.#options = options;
     const { node, events, clock, random, log } = options;
+    this.#networks = new NodeNetworks({
+      nodeID: node.id,
+      engine: options.engine,
+      tools: options.kernelTools,
+      clock,
+      log: log.child({ part: 'networks' }),
+    });
     this.#agent = startAgent({
       engine: options.engine,
       node,
@@ -73,9 +86,11 @@ export class NodeWorker {
       log: log.child({ part: 'agent' }),
       report: (reports) => this.#session.report(reports),
       memoryDirectory: options.memoryDirectory,
+      networks: this.#networks,
     });
     this.#routes = new PlaneDriver({
       plane: options.plane,
+      networks: this.#networks,
       clock,
       log: log.child({ part: 'plane' }),
       applied: (revision, busy) => this.#session.routesApplied(revision, busy),
@@ -170,7 +185,7 @@ export class NodeWorker {
       RemovedConfigIDs: [],
     });
     const nothingNewer = Number.MAX_SAFE_INTEGER;
-    this.#routes.receive({ Full: true, Revision: nothingNewer, Routes: [], RemovedRouteIDs: [] });
+    this.#routes.receive(complete('Routes', { Full: true, Revision: nothingNewer }));
   }
 
   /** Stops; the containers run on. */
@@ -179,7 +194,7 @@ export class NodeWorker {
     this.#stopWatching();
     this.#session.stop();
     await this.#routes.close();
-    await Promise.all([this.#options.plane.close(), this.#agent.stop()]);
+    await Promise.all([this.#options.plane.close(), this.#networks.close(), this.#agent.stop()]);
   }
 
   /** Removes the containers of the node's tasks, after `stop`: the node leaves the cluster. */
@@ -188,6 +203,7 @@ export class NodeWorker {
     try {
       const containers = await engine.list({ [labelNames.nodeID]: node.id });
       await Promise.all(containers.map(({ id }) => engine.remove(id)));
+      await this.#networks.removeBridges();
     } catch (error) {
       log.warn('containers of tasks were left behind', { node: node.id, reason: messageOf(error) });
     }

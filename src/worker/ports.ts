@@ -1,4 +1,5 @@
 import type { PortConfig, Task, TaskAddress } from '../model/types.js';
+import { wholeAddress } from '../network/network-table.js';
 import type { Container, HostConfig } from './container.js';
 
 const protocolOf = (port: PortConfig) => port.Protocol || 'tcp';
@@ -32,7 +33,10 @@ export function portBindings(task: Task, nodeAddress: string): NonNullable<HostC
   return bindings;
 }
 
-/** Where a running task's ports answer: ingress targets as addresses for the balancers, host-mode ports as published. */
+/**
+ * Where a running task answers: ingress targets as addresses for the balancers, its own addresses on networks of the cluster, host-mode
+ * ports as published.
+ */
 export function portsOf(
   task: Task,
   container: Container,
@@ -41,6 +45,9 @@ export function portsOf(
   const addresses = new Map<string, TaskAddress>();
   const published: PortConfig[] = [];
   const onHost = usesHostNetwork(task);
+  for (const address of networkAddresses(task)) {
+    addresses.set(address, { Protocol: wholeAddress, TargetPort: 0, Host: address, Port: 0 });
+  }
   for (const port of task.Spec?.EndpointPorts ?? []) {
     const protocol = protocolOf(port);
     const bound = container.bindings.filter(
@@ -61,6 +68,10 @@ export function portsOf(
     });
   }
   return { addresses: [...addresses.values()], published };
+}
+
+function networkAddresses(task: Task): string[] {
+  return task.NetworksAttachments.flatMap(({ Addresses }) => Addresses.map((cidr) => cidr.replace(/\/.*$/, '')));
 }
 
 function hostModePort(port: PortConfig, bound: Container['bindings'], nodeAddress: string): number | undefined {

@@ -41,9 +41,17 @@ export class TaskContainer {
   async create(signal: AbortSignal): Promise<Container | undefined> {
     const node = this.place.description();
     const files = this.place.files.bring(this.task, node);
-    const config = containerConfig(this.task, { address: this.place.node.address, description: node }, files);
+    const attached = await this.place.networks.attach(this.task);
+    const config = containerConfig(this.task, { address: this.place.node.address, description: node }, files, attached);
     const attempt = () =>
-      this.place.changes.run(async () => (signal.aborted ? undefined : this.createOrTakeOver(config)));
+      this.place.changes.run(async () => {
+        if (signal.aborted) return undefined;
+        const container = await this.createOrTakeOver(config);
+        for (const { network, address } of attached.slice(1)) {
+          await this.place.engine.connectNetwork(network, container.id, address);
+        }
+        return container;
+      });
     try {
       return await attempt();
     } catch (error) {
@@ -57,6 +65,7 @@ export class TaskContainer {
     await this.place.changes.run(async () => {
       if (!signal.aborted) await this.place.engine.start(container.id);
     });
+    if (this.task.NetworksAttachments.length > 0) await this.place.networks.started();
   }
 
   stop(container: Container): Promise<void> {

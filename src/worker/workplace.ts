@@ -5,6 +5,7 @@ import type { NodeDescription, TaskStatus } from '../model/types.js';
 import type { Engine } from './engine.js';
 import type { ImagePulls } from './image-pulls.js';
 import type { Limiter } from './limiter.js';
+import type { NodeNetworks } from './networks/node-networks.js';
 import type { TaskFiles } from './task-files.js';
 
 /** What the controllers of one node share. */
@@ -22,6 +23,7 @@ export interface Workplace {
   looks: Limiter;
   images: ImagePulls;
   files: TaskFiles;
+  networks: NodeNetworks;
   changed(taskID: string, status: TaskStatus): void;
   /** Nothing is left of a task that is no longer assigned. */
   gone(taskID: string): void;

@@ -113,6 +113,7 @@ export class Daemons {
           labels: options.labels,
           genericResources: options.genericResources,
           publishAddress: '127.0.0.1',
+          kernelTools: undefined,
           clock: systemClock,
           random: systemRandom,
           log,

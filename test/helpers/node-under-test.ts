@@ -13,6 +13,7 @@ import type {
 } from '../../src/model/types.js';
 import { type Agent, startAgent } from '../../src/worker/agent.js';
 import type { Engine } from '../../src/worker/engine.js';
+import { NodeNetworks } from '../../src/worker/networks/node-networks.js';
 
 export const quiet = createLogger({ silent: true, transports: [new transports.Console()] });
 
@@ -60,6 +61,13 @@ export class NodeUnderTest {
       random: seededRandom(1),
       log: quiet,
       memoryDirectory: this.memoryDirectory,
+      networks: new NodeNetworks({
+        nodeID: this.id,
+        engine: this.engine,
+        tools: undefined,
+        clock: this.clock,
+        log: quiet,
+      }),
       report: (reports) => {
         for (const { taskID, status } of reports) this.learn(taskID, status);
       },

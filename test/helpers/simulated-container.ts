@@ -52,11 +52,23 @@ export class SimulatedContainer {
   /** Called when it ends. */
   readonly waiting: (() => void)[] = [];
 
+  /** Beyond the one that it was created on, with its address there. */
+  readonly connected = new Map<string, string>();
+
   constructor(
     readonly id: string,
     readonly name: string,
     readonly config: ContainerConfig,
   ) {}
+
+  connect(network: string, address: string): void {
+    this.connected.set(network, address);
+  }
+
+  /** Ids of the networks it is on, of those that the engine knows by id. */
+  networks(): string[] {
+    return [...Object.keys(this.config.NetworkingConfig?.EndpointsConfig ?? {}), ...this.connected.keys()];
+  }
 
   get labels(): Readonly<Record<string, string>> {
     return this.config.Labels;

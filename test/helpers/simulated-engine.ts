@@ -2,6 +2,7 @@ import type { Clock } from '../../src/model/clock.js';
 import { ShoalError } from '../../src/model/errors.js';
 import type { Container, ContainerConfig, ContainerEvent, ContainerSummary } from '../../src/worker/container.js';
 import type { Engine, EngineInfo, EventStream } from '../../src/worker/engine.js';
+import type { EngineNetwork, NetworkConfig } from '../../src/worker/networks/engine-networks.js';
 import { healthOf, programOf, SimulatedContainer } from './simulated-container.js';
 
 export type EngineCall =
@@ -14,7 +15,11 @@ export type EngineCall =
   | 'remove'
   | 'inspect'
   | 'list'
-  | 'events';
+  | 'events'
+  | 'networks'
+  | 'createNetwork'
+  | 'removeNetwork'
+  | 'connectNetwork';
 
 interface Listener {
   labels: Readonly<Record<string, string>>;
@@ -33,6 +38,7 @@ const firstEphemeralPort = 32768;
  */
 export class SimulatedEngine implements Engine {
   readonly containers = new Map<string, SimulatedContainer>();
+  readonly bridges = new Map<string, EngineNetwork & { config: NetworkConfig }>();
   /** On the node. */
   readonly images: Set<string>;
   /** What a pull finds; undefined: the registry cannot be reached, a pull hangs. */
@@ -239,6 +245,41 @@ export class SimulatedEngine implements Engine {
         end('the event stream was closed');
       };
       return { ended, close };
+    });
+  }
+
+  networks(label: string): Promise<EngineNetwork[]> {
+    const [name = '', value] = label.split('=');
+    return this.answer('networks', () =>
+      [...this.bridges.values()].filter(({ labels }) =>
+        value === undefined ? labels[name] !== undefined : labels[name] === value,
+      ),
+    );
+  }
+
+  createNetwork(config: NetworkConfig): Promise<string> {
+    return this.answer('createNetwork', () => {
+      if ([...this.bridges.values()].some(({ name }) => name === config.Name)) {
+        throw new ShoalError('name-conflict', `network with name ${config.Name} already exists`);
+      }
+      const id = `n${(this.nextID++).toString(16).padStart(63, '0')}`;
+      this.bridges.set(id, { id, name: config.Name, labels: config.Labels, config });
+      return id;
+    });
+  }
+
+  removeNetwork(id: string): Promise<void> {
+    return this.answer('removeNetwork', () => {
+      const used = [...this.containers.values()].some((one) => one.phase === 'running' && one.networks().includes(id));
+      if (used) throw new ShoalError('forbidden', `error while removing network: network ${id} has active endpoints`);
+      this.bridges.delete(id);
+    });
+  }
+
+  connectNetwork(network: string, container: string, address: string): Promise<void> {
+    return this.answer('connectNetwork', () => {
+      if (!this.bridges.has(network)) throw new ShoalError('not-found', `network ${network} not found`);
+      this.mustHave(container).connect(network, address);
     });
   }
 

@@ -213,9 +213,9 @@ export class Dispatcher {
     session.send({ Managers: this.managersTo(nodeID) });
     this.tellTrust([session]);
     session.send({ NodeRole: { Role: store.get('Node', nodeID)?.Spec?.Role ?? 'worker' } });
-    session.send({ Assignments: ledger.full(store) });
-    session.send({ Routes: { Full: true, Revision: store.index, Routes: this.routes.all() } });
+    session.send({ Routes: { Full: true, Revision: store.index, ...this.routes.all() } });
     session.routesSent(store.index);
+    session.send({ Assignments: ledger.full(store) }); // it may name networks of which the routes tell
     this.flushLater();
   }
 

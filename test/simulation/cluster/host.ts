@@ -178,6 +178,7 @@ export class Host {
       connect: (address) => ground.rpc.client('Dispatcher', { host: name, nodeID, alive }, address),
       engine,
       plane: own.plane,
+      kernelTools: undefined,
       memoryDirectory: undefined,
       onTLSChange: () => () => {},
       tlsInfo: () => ({ TrustRoot: '', CertIssuerSubject: '', CertIssuerPublicKey: '' }),

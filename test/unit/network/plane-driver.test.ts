@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import winston from 'winston';
+import { complete } from '../../../src/model/codec.js';
 import { ShoalError } from '../../../src/model/errors.js';
 import type { Route, Routes } from '../../../src/model/types.js';
 import type { DataPlane } from '../../../src/network/data-plane.js';
@@ -44,13 +45,7 @@ class SlowPlane implements DataPlane {
   async close() {}
 }
 
-const message = (Revision: number, init: Partial<Routes> = {}): Routes => ({
-  Full: false,
-  Revision,
-  Routes: [],
-  RemovedRouteIDs: [],
-  ...init,
-});
+const message = (Revision: number, init: Partial<Routes> = {}): Routes => complete('Routes', { Revision, ...init });
 const to = (port: number, ...tasks: string[]) =>
   route(
     port,

@@ -391,7 +391,7 @@ describe('agent', () => {
       const task = taskOf(1, node.id, {});
       const made = await engine.create(
         containerName(task),
-        containerConfig(task, { address: node.address, description: undefined }, []),
+        containerConfig(task, { address: node.address, description: undefined }, [], []),
       );
       node.assign(task);
       await clock.advance(10);

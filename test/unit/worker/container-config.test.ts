@@ -13,7 +13,7 @@ const description = { Hostname: 'host-a', Platform: { OS: 'linux', Architecture:
 /** What is sent of a config: the engine is not told what is undefined. */
 const sent = (config: ContainerConfig) => JSON.parse(JSON.stringify(config)) as ContainerConfig;
 const ofTask = (container: ContainerSpecInit, init: TaskInit = {}) =>
-  sent(containerConfig(taskOf(1, node, container, init), { address: '10.0.0.1', description }, []));
+  sent(containerConfig(taskOf(1, node, container, init), { address: '10.0.0.1', description }, [], []));
 const ofSpec = (spec: TaskSpecInit) =>
   ofTask({}, { Spec: { ...spec, ContainerSpec: { Image: 'web', ...spec.ContainerSpec } } });
 

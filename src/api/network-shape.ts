@@ -1,0 +1,107 @@
+import { ShoalError } from '../model/errors.js';
+import { formatAddress, parseCIDR } from '../model/ipv4.js';
+import { fromJSON } from '../model/json.js';
+import type { Network, NetworkSpec } from '../model/types.js';
+import type { View } from '../store/view.js';
+
+// Docker's API writes a network in another shape than the cluster's objects have.
+
+/** What is asked for of the cluster, by a body of POST /networks/create. Throws `invalid-argument` naming the field. */
+export function specOf(body: unknown): NetworkSpec {
+  const request = fromJSON('NetworkCreateRequest', body, '');
+  if (request.ConfigOnly || (request.ConfigFrom?.Network ?? '') !== '') {
+    throw new ShoalError('invalid-argument', 'ConfigOnly, ConfigFrom: not allowed with the overlay driver');
+  }
+  if (request.Ingress) {
+    throw new ShoalError('not-supported', 'Ingress: published ports need no network of their own in this cluster');
+  }
+  if (request.EnableIPv4 === false) throw new ShoalError('not-supported', 'EnableIPv4: cluster networks carry IPv4');
+  const { Name, Labels, Internal, Attachable, Scope, IPAM } = request;
+  return {
+    Name,
+    Labels,
+    DriverConfiguration: { Name: request.Driver || 'overlay', Options: request.Options },
+    IPv6Enabled: request.EnableIPv6 ?? false,
+    Internal,
+    Attachable,
+    Ingress: false,
+    IPAMOptions: {
+      Driver: { Name: IPAM?.Driver ?? '', Options: IPAM?.Options ?? {} },
+      Configs: (IPAM?.Config ?? []).map(({ IPRange, ...config }) => ({ ...config, Range: IPRange })),
+    },
+    Scope,
+  };
+}
+
+/** Whether a body of POST /networks/create asks for a network of the cluster; of anything malformed the engine says what is wrong. */
+export function isForCluster(request: unknown): boolean {
+  if (typeof request !== 'object' || request === null) return false;
+  return Object.entries(request).some(
+    ([key, value]) =>
+      (key.toLowerCase() === 'driver' && value === 'overlay') || (key.toLowerCase() === 'scope' && value === 'swarm'),
+  );
+}
+
+/** The network as GET /networks shows it. `containers`: those of this node's engine that are on it. */
+export function shownNetwork(network: Network, containers: unknown = null): Record<string, unknown> {
+  const { Spec, IPAMOptions } = network;
+  return {
+    Name: Spec?.Name ?? '',
+    Id: network.ID,
+    Created: network.CreatedAt,
+    Scope: 'swarm',
+    Driver: 'overlay',
+    EnableIPv4: true,
+    EnableIPv6: false,
+    IPAM: {
+      Driver: IPAMOptions?.Driver?.Name || 'default',
+      Options: orNull(IPAMOptions?.Driver?.Options),
+      Config: (IPAMOptions?.Configs ?? []).map(({ Subnet, Range, Gateway, AuxiliaryAddresses }) => ({
+        Subnet,
+        ...(Range !== '' && { IPRange: Range }),
+        Gateway,
+        ...(orNull(AuxiliaryAddresses) && { AuxiliaryAddresses }),
+      })),
+    },
+    Internal: Spec?.Internal ?? false,
+    Attachable: Spec?.Attachable ?? false,
+    Ingress: false,
+    ConfigFrom: { Network: '' },
+    ConfigOnly: false,
+    Containers: containers,
+    Options: orNull(Spec?.DriverConfiguration?.Options),
+    Labels: orNull(Spec?.Labels),
+  };
+}
+
+/** What `docker network inspect --verbose` adds: the nodes that carry the network, and its services with their tasks. */
+export function verboseParts(network: Network, view: View): Record<string, unknown> {
+  const peers = new Map<string, { Name: string; IP: string }>();
+  const services: Record<string, { VIP: string; Ports: string[]; LocalLBIndex: number; Tasks: unknown[] }> = {};
+  for (const task of view.list('Task')) {
+    const cidr = task.NetworksAttachments.find((one) => one.Network?.ID === network.ID)?.Addresses[0];
+    const node = view.get('Node', task.NodeID);
+    if (cidr === undefined || task.Status?.State !== 'running') continue;
+    const IP = node?.Status?.Addr ?? '';
+    peers.set(task.NodeID, { Name: node?.Description?.Hostname ?? task.NodeID, IP });
+    const service = view.get('Service', task.ServiceID);
+    const vip = service?.Endpoint?.VirtualIPs.find((one) => one.NetworkID === network.ID)?.Addr ?? '';
+    services[task.ServiceName] ??= { VIP: addressIn(vip), Ports: [], LocalLBIndex: 0, Tasks: [] };
+    services[task.ServiceName]!.Tasks.push({
+      Name: `${task.Name}.${task.ID}`,
+      EndpointID: task.ID,
+      EndpointIP: addressIn(cidr),
+      Info: { 'Host IP': IP },
+    });
+  }
+  return { Peers: [...peers.values()], Services: services };
+}
+
+function addressIn(cidr: string): string {
+  const address = parseCIDR(cidr)?.address;
+  return address === undefined ? '' : formatAddress(address);
+}
+
+function orNull(map: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> | null {
+  return map === undefined || Object.keys(map).length === 0 ? null : map;
+}

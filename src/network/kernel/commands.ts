@@ -1,0 +1,109 @@
+import type { DesiredKernel } from './desired.js';
+import { tunnelDevice, tunnelIdentifier } from './names.js';
+
+/** What the kernel has now on the tunnel device and on our bridges, as `ip -j` and `bridge -j` tell. */
+export interface ActualKernel {
+  /** Undefined: there is no tunnel device. */
+  tunnel: { mac: string; local: string; port: number; mtu: number; isUp: boolean; addresses: string[] } | undefined;
+  /** Hardware address by address; entries that the kernel learned itself are left out. */
+  neighbours: ReadonlyMap<string, string>;
+  /** Underlay address by hardware address. */
+  forwarding: ReadonlyMap<string, string>;
+  /** Gateway by destination, '' of a route without. */
+  routes: ReadonlyMap<string, string>;
+  /** Ports of our bridges that do not send a frame back where it came from. */
+  oneWayPorts: readonly string[];
+}
+
+/** Lines for `ip -batch -` and `bridge -batch -`, in the order in which they must be carried out. */
+export interface Commands {
+  ip: string[];
+  bridge: string[];
+}
+
+/** What makes `actual` be as desired; nothing when it is. Pure. */
+export function commandsFor(desired: DesiredKernel, actual: ActualKernel): Commands {
+  const { tunnel } = desired;
+  if (tunnel === undefined) {
+    return { ip: actual.tunnel === undefined ? [] : [`link del ${tunnelDevice}`], bridge: hairpins(actual) };
+  }
+  const ip: string[] = [];
+  let now = actual;
+  const found = actual.tunnel;
+  const isSame =
+    found !== undefined && found.mac === tunnel.mac && found.local === tunnel.local && found.port === tunnel.port;
+  if (!isSame) {
+    // What it has goes with it, and its addresses are fixed when it is made.
+    if (found !== undefined) ip.push(`link del ${tunnelDevice}`);
+    ip.push(
+      `link add ${tunnelDevice} address ${tunnel.mac} mtu ${tunnel.mtu} type vxlan id ${tunnelIdentifier} local ${tunnel.local} dstport ${tunnel.port} nolearning`,
+    );
+    now = { ...nothing, oneWayPorts: actual.oneWayPorts };
+  } else if (found.mtu !== tunnel.mtu) ip.push(`link set ${tunnelDevice} mtu ${tunnel.mtu}`);
+  for (const address of now.tunnel?.addresses ?? []) {
+    if (address !== `${tunnel.address}/32`) ip.push(`addr del ${address} dev ${tunnelDevice}`);
+  }
+  if (!now.tunnel?.addresses.includes(`${tunnel.address}/32`)) {
+    ip.push(`addr add ${tunnel.address}/32 dev ${tunnelDevice}`);
+  }
+  // A device that was down has lost its routes.
+  if (!now.tunnel?.isUp) {
+    ip.push(`link set ${tunnelDevice} up`);
+    now = { ...now, routes: new Map() };
+  }
+  ip.push(...neighbourCommands(desired, now), ...routeCommands(desired, now));
+  return { ip, bridge: [...forwardingCommands(desired, now), ...hairpins(now)] };
+}
+
+const nothing: ActualKernel = {
+  tunnel: undefined,
+  neighbours: new Map(),
+  forwarding: new Map(),
+  routes: new Map(),
+  oneWayPorts: [],
+};
+
+function neighbourCommands({ peers }: DesiredKernel, { neighbours }: ActualKernel): string[] {
+  const wanted = new Map(peers.map(({ address, mac }) => [address, mac]));
+  return [
+    ...[...neighbours.keys()]
+      .filter((address) => !wanted.has(address))
+      .map((address) => `neigh del ${address} dev ${tunnelDevice}`),
+    ...[...wanted]
+      .filter(([address, mac]) => neighbours.get(address) !== mac)
+      .map(([address, mac]) => `neigh replace ${address} lladdr ${mac} dev ${tunnelDevice} nud permanent`),
+  ];
+}
+
+function forwardingCommands({ peers }: DesiredKernel, { forwarding }: ActualKernel): string[] {
+  const wanted = new Map(peers.map(({ mac, underlay }) => [mac, underlay]));
+  return [
+    ...[...forwarding.keys()].filter((mac) => !wanted.has(mac)).map((mac) => `fdb del ${mac} dev ${tunnelDevice} self`),
+    ...[...wanted]
+      .filter(([mac, underlay]) => forwarding.get(mac) !== underlay)
+      .map(([mac, underlay]) => `fdb replace ${mac} dev ${tunnelDevice} dst ${underlay} self permanent`),
+  ];
+}
+
+function routeCommands({ peers, remote, virtual }: DesiredKernel, { routes }: ActualKernel): string[] {
+  const wanted = new Map<string, string>(peers.map(({ address }) => [address, '']));
+  for (const address of virtual) wanted.set(address, '');
+  for (const [address, gateway] of remote) wanted.set(address, gateway);
+  return [
+    ...[...routes.keys()]
+      .filter((address) => !wanted.has(address))
+      .map((address) => `route del ${address}/32 dev ${tunnelDevice}`),
+    ...[...wanted]
+      .filter(([address, gateway]) => routes.get(address) !== gateway)
+      .map(([address, gateway]) =>
+        gateway === ''
+          ? `route replace ${address}/32 dev ${tunnelDevice}`
+          : `route replace ${address}/32 via ${gateway} dev ${tunnelDevice} onlink`,
+      ),
+  ];
+}
+
+/** A service may call itself: what a task sends to its virtual IP comes back to the port that it came from. */
+function hairpins({ oneWayPorts }: ActualKernel): string[] {
+  return oneWayPorts.map((port) => `link set dev ${port} hairpin on`);
+}

@@ -1,0 +1,78 @@
+import type { ActualKernel } from './commands.js';
+import { tunnelDevice } from './names.js';
+import type { KernelTools } from './tools.js';
+
+/** What `ip -j -d addr show` says of a device, as much of it as is looked at. */
+interface Device {
+  ifname: string;
+  mtu: number;
+  flags: string[];
+  address: string;
+  master?: string;
+  linkinfo?: {
+    info_kind?: string;
+    info_data?: { local?: string; port?: number };
+    info_slave_kind?: string;
+    info_slave_data?: { hairpin?: boolean };
+  };
+  addr_info: { family: string; local: string; prefixlen: number }[];
+}
+
+/** What is there: of the tunnel, of our bridges, and of the machine's own network. */
+export interface Observed extends ActualKernel {
+  /** Bridges named as ours are. */
+  bridges: readonly string[];
+  /** MTU of the device that has the address; undefined when none has. */
+  mtuOf(address: string): number | undefined;
+}
+
+/** Looks at the kernel. Throws what the tools throw. */
+export async function observe(tools: KernelTools): Promise<Observed> {
+  const devices = parse<Device>(await tools.run('ip', ['-j', '-d', 'addr', 'show']));
+  const tunnel = devices.find(({ ifname }) => ifname === tunnelDevice);
+  const bridges = devices.filter(isOurBridge).map(({ ifname }) => ifname);
+  const [routes, neighbours, forwarding] =
+    tunnel === undefined
+      ? ['', '', '']
+      : await Promise.all([
+          tools.run('ip', ['-j', '-4', 'route', 'show', 'dev', tunnelDevice]),
+          tools.run('ip', ['-j', '-4', 'neigh', 'show', 'dev', tunnelDevice, 'nud', 'permanent']),
+          tools.run('bridge', ['-j', 'fdb', 'show', 'dev', tunnelDevice]),
+        ]);
+  return {
+    tunnel: tunnel && tunnelOf(tunnel),
+    bridges,
+    routes: new Map(parse<{ dst: string; gateway?: string }>(routes).map((one) => [one.dst, one.gateway ?? ''])),
+    neighbours: new Map(parse<{ dst: string; lladdr?: string }>(neighbours).map((one) => [one.dst, one.lladdr ?? ''])),
+    forwarding: new Map(
+      parse<{ mac: string; dst?: string }>(forwarding).flatMap(({ mac, dst }) =>
+        dst === undefined ? [] : [[mac, dst]],
+      ),
+    ),
+    oneWayPorts: devices
+      .filter(({ master = '', linkinfo }) => bridges.includes(master) && linkinfo?.info_slave_data?.hairpin === false)
+      .map(({ ifname }) => ifname),
+    mtuOf: (address) => devices.find(({ addr_info }) => addr_info.some(({ local }) => local === address))?.mtu,
+  };
+}
+
+function parse<T>(text: string): T[] {
+  return text.trim() === '' ? [] : (JSON.parse(text) as T[]);
+}
+
+function isOurBridge({ ifname, linkinfo }: Device): boolean {
+  return /^shl\d+$/.test(ifname) && linkinfo?.info_kind === 'bridge';
+}
+
+function tunnelOf({ address, mtu, flags, linkinfo, addr_info }: Device): ActualKernel['tunnel'] {
+  return {
+    mac: address,
+    local: linkinfo?.info_data?.local ?? '',
+    port: linkinfo?.info_data?.port ?? 0,
+    mtu,
+    isUp: flags.includes('UP'),
+    addresses: addr_info
+      .filter(({ family }) => family === 'inet')
+      .map(({ local, prefixlen }) => `${local}/${prefixlen}`),
+  };
+}

@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { messageOf, ShoalError } from '../../model/errors.js';
+
+/** The kernel's networking as this process sees it: the namespace it runs in, through the tools of the system. */
+export interface KernelTools {
+  /** What the command wrote to its standard output. Throws `unavailable` with what it wrote to standard error. */
+  run(command: 'ip' | 'bridge' | 'nft' | 'iptables', args: readonly string[], input?: string): Promise<string>;
+  /** Sets `net/…` below /proc/sys unless it has that value. Throws `unavailable`. */
+  setSysctl(path: string, value: string): Promise<void>;
+  hasDevice(name: string): boolean;
+}
+
+const answer_ms_max = 20_000;
+const output_bytes_max = 256 * 1024 * 1024;
+
+export const systemTools: KernelTools = {
+  run: (command, args, input) =>
+    new Promise((resolve, reject) => {
+      const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: answer_ms_max });
+      const out: Buffer[] = [];
+      let size = 0;
+      let complaint = '';
+      const fail = (reason: string) =>
+        reject(new ShoalError('unavailable', `${command} ${args.join(' ')}: ${reason.trim().slice(0, 1000)}`));
+      child.stdout.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size <= output_bytes_max) out.push(chunk);
+        else child.kill();
+      });
+      child.stderr.on('data', (chunk: Buffer) => {
+        if (complaint.length < 2000) complaint += chunk.toString('utf8');
+      });
+      child.on('error', (error) => fail(messageOf(error)));
+      child.on('close', (code, signal) => {
+        if (code === 0) resolve(Buffer.concat(out).toString('utf8'));
+        else fail(complaint || `it ended with ${signal ?? code}`);
+      });
+      child.stdin.on('error', () => {}); // it ended before it had read all; its complaint says why
+      child.stdin.end(input ?? '');
+    }),
+
+  async setSysctl(path, value) {
+    const file = `/proc/sys/${path}`;
+    try {
+      if ((await readFile(file, 'utf8')).trim() !== value) await writeFile(file, value);
+    } catch (error) {
+      throw new ShoalError('unavailable', messageOf(error));
+    }
+  },
+
+  hasDevice: (name) => existsSync(`/sys/class/net/${name}`),
+};

@@ -1,0 +1,173 @@
+import type { Logger } from 'winston';
+import type { Clock } from '../../model/clock.js';
+import { messageOf, ShoalError } from '../../model/errors.js';
+import { formatAddress, parseCIDR } from '../../model/ipv4.js';
+import { networkBlock } from '../../model/network-block.js';
+import type { Network, Task } from '../../model/types.js';
+import { KernelNetworks } from '../../network/kernel/kernel-networks.js';
+import type { KernelTools } from '../../network/kernel/tools.js';
+import type { NetworkItems } from '../../network/network-table.js';
+import type { Engine } from '../engine.js';
+import { bridgeConfig } from './bridge-config.js';
+import type { EngineNetwork } from './engine-networks.js';
+import { networkLabel } from './labels.js';
+
+/** A task's place on a network that is there on this node. */
+export interface Attached {
+  /** Id of the engine's network. */
+  network: string;
+  address: string;
+  gateway: string;
+}
+
+export interface NodeNetworksOptions {
+  nodeID: string;
+  engine: Engine;
+  /** Undefined: this process may not change the kernel's networking. */
+  tools: KernelTools | undefined;
+  clock: Clock;
+  log: Logger;
+}
+
+/** Networks are removed some time after their last task went, in one sweep. */
+const sweep_ms = 2_000;
+
+/** The networks of the cluster on this node: a bridge at the engine for each that a task here is on, and the kernel's ways between nodes. */
+export class NodeNetworks {
+  private items: NetworkItems = { peers: new Map(), networks: new Map(), services: new Map() };
+  private readonly kernel: KernelNetworks | undefined;
+  private readonly making = new Map<string, Promise<EngineNetwork>>();
+  private cancelSweep: (() => void) | undefined;
+  private isClosed = false;
+
+  constructor(private readonly options: NodeNetworksOptions) {
+    const { tools, nodeID, clock, log } = options;
+    this.kernel = tools && new KernelNetworks({ nodeID, tools, clock, log });
+  }
+
+  /** What the managers say of the cluster's networks; the maps may change later, and are then applied again. */
+  async apply(items: NetworkItems): Promise<void> {
+    this.items = items;
+    await this.kernel?.apply(items);
+    if ([...this.made].some((id) => !items.networks.has(id))) this.sweepLater();
+  }
+
+  /** Ids of networks of which this node has the bridge, as far as is known. */
+  private readonly made = new Set<string>();
+
+  /**
+   * Has every network of the task ready on this node. Throws `unavailable` while the managers have not said what a network is, else why
+   * the task cannot run here.
+   */
+  async attach(task: Task): Promise<Attached[]> {
+    const attached: Attached[] = [];
+    for (const { Network: named, Addresses } of task.NetworksAttachments) {
+      const network = this.items.networks.get(named?.ID ?? '');
+      if (network === undefined) throw new ShoalError('unavailable', `network ${named?.ID} is not known here yet`);
+      const { id } = await this.bring(network);
+      const gateway = formatAddress(networkBlock(network)?.gateway ?? 0);
+      if (this.kernel?.error) {
+        throw new ShoalError('not-supported', `network ${network.Spec?.Name}: ${this.kernel.error}`);
+      }
+      attached.push({ network: id, address: addressIn(Addresses[0] ?? ''), gateway });
+    }
+    return attached;
+  }
+
+  /** A container on one of the networks was started. */
+  async started(): Promise<void> {
+    await this.kernel?.refresh();
+  }
+
+  /** A task is gone: its networks may be of no use here any more. */
+  sweepLater(): void {
+    if (this.isClosed || this.made.size === 0) return;
+    this.cancelSweep ??= this.options.clock.after(sweep_ms, () => {
+      this.cancelSweep = undefined;
+      void this.sweep();
+    });
+  }
+
+  /** Removes our part from the kernel; bridges stay, for the containers run on. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.cancelSweep?.();
+    await Promise.allSettled(this.making.values());
+    await this.kernel?.close();
+  }
+
+  /** Removes the bridges, after `close`: the node leaves the cluster, and no container of a task is left. */
+  async removeBridges(): Promise<void> {
+    const { engine, log } = this.options;
+    for (const { id, name } of await engine.networks(networkLabel)) {
+      await engine
+        .removeNetwork(id)
+        .catch((error) => log.warn('a network was left behind', { network: name, reason: messageOf(error) }));
+    }
+  }
+
+  private bring(network: Network): Promise<EngineNetwork> {
+    let making = this.making.get(network.ID);
+    if (making === undefined) {
+      making = this.make(network).finally(() => this.making.delete(network.ID));
+      this.making.set(network.ID, making);
+    }
+    return making;
+  }
+
+  private async make(network: Network): Promise<EngineNetwork> {
+    const { engine, log } = this.options;
+    if (this.kernel === undefined) {
+      throw new ShoalError(
+        'not-supported',
+        `network ${network.Spec?.Name}: networks of the cluster need the agent of this node to run as root`,
+      );
+    }
+    const found = await engine.networks(`${networkLabel}=${network.ID}`);
+    this.made.add(network.ID);
+    if (found[0] !== undefined) return found[0];
+    const { version } = await engine.info();
+    const config = bridgeConfig(network, version, await this.kernel.mtu());
+    if (config === undefined) throw new ShoalError('not-supported', `network ${network.Spec?.Name}: it has no subnet`);
+    const id = await engine.createNetwork(config).catch((error) => {
+      // A network of the node's own has the name: ours is known by its label, too.
+      if (!(error instanceof ShoalError && error.code === 'name-conflict')) throw error;
+      return engine.createNetwork({ ...config, Name: `${config.Name}.${network.ID}` });
+    });
+    log.info('a network of the cluster is on this node', { network: network.Spec?.Name, id: network.ID });
+    await this.kernel.refresh();
+    return { id, name: config.Name, labels: config.Labels };
+  }
+
+  private async sweep(): Promise<void> {
+    const { engine, log, nodeID } = this.options;
+    try {
+      for (const { id, labels } of await engine.networks(networkLabel)) {
+        const networkID = labels[networkLabel] ?? '';
+        if (this.isClosed || this.isUsed(networkID, nodeID) || this.making.has(networkID)) continue;
+        await engine.removeNetwork(id);
+        this.made.delete(networkID);
+        log.info('a network of the cluster is no longer on this node', { id: networkID });
+      }
+      await this.kernel?.refresh();
+    } catch (error) {
+      log.debug('networks could not be removed', { reason: messageOf(error) });
+      this.sweepLater();
+    }
+  }
+
+  /** Whether a task that has not ended is on the network here. */
+  private isUsed(networkID: string, nodeID: string): boolean {
+    for (const { NetworkID, Endpoints } of this.items.services.values()) {
+      if (NetworkID === networkID && Endpoints.some((one) => one.NodeID === nodeID)) return true;
+    }
+    return false;
+  }
+}
+
+function addressIn(cidr: string): string {
+  const address = parseCIDR(cidr)?.address;
+  if (address === undefined)
+    throw new ShoalError('internal', `NetworksAttachments: ${JSON.stringify(cidr)} is no address`);
+  return formatAddress(address);
+}

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { ApiFixture, type FakeEngine, smallSpec } from '../../helpers/api-fixture.js';
+
+const filters = (value: unknown) => encodeURIComponent(JSON.stringify(value));
+
+describe('networks', () => {
+  let api: ApiFixture;
+  let engine: FakeEngine;
+  beforeEach(async () => {
+    api = await new ApiFixture().start();
+    engine = await api.addEngine();
+    engine.handle = (request, response) => {
+      const body = request.method === 'POST' ? { NetworksDeleted: ['old'] } : local;
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      response.end(`${JSON.stringify(request.url?.includes('/networks/bridge') ? local[0] : body)}\n`);
+    };
+    api.backend.found();
+  });
+  afterEach(() => api.stop());
+
+  const local = [
+    { Name: 'bridge', Id: 'b1', Driver: 'bridge', Scope: 'local', Labels: {} },
+    { Name: 'net', Id: 'b2', Driver: 'bridge', Scope: 'local', Labels: { 'shoal.network.id': 'x' } },
+  ];
+  const create = (Name: string, more: object = {}) =>
+    api.call('POST', '/networks/create', { Name, Driver: 'overlay', ...more });
+  const names = async (query = '') =>
+    (await api.call('GET', `/networks${query}`)).body.map((one: { Name: string }) => one.Name);
+  const refused = async (
+    answer: Promise<{ status: number; body: { message: string } }>,
+    status: number,
+    words: RegExp,
+  ) => {
+    const { status: got, body } = await answer;
+    assert.match(body.message, words);
+    assert.equal(got, status, body.message);
+  };
+
+  it('of the cluster are made with what was asked for, and the rest from its pools', async () => {
+    const { status, body } = await create('net', {
+      IPAM: { Config: [{ Subnet: '10.9.0.0/16', IPRange: '10.9.4.0/24', AuxiliaryAddresses: { router: '10.9.0.1' } }] },
+      Internal: true,
+      Attachable: true,
+      Labels: { a: 'b' },
+      Options: { 'com.docker.network.driver.mtu': '1400' },
+    });
+    assert.equal(status, 201, body.message);
+    const shown = (await api.call('GET', '/networks/net')).body;
+    assert.deepEqual([shown.Id, shown.Scope, shown.Driver, shown.Containers], [body.Id, 'swarm', 'overlay', null]);
+    assert.deepEqual([shown.Internal, shown.Attachable, shown.Labels], [true, true, { a: 'b' }]);
+    assert.deepEqual(shown.IPAM.Config, [
+      {
+        Subnet: '10.9.0.0/16',
+        IPRange: '10.9.4.0/24',
+        Gateway: '10.9.0.2',
+        AuxiliaryAddresses: { router: '10.9.0.1' },
+      },
+    ]);
+    await create('first');
+    await create('taken', { IPAM: { Config: [{ Subnet: '10.0.1.0/24' }] } });
+    await create('second');
+    const subnets = await Promise.all(
+      ['first', 'second'].map(async (name) => (await api.call('GET', `/networks/${name}`)).body.IPAM.Config),
+    );
+    assert.deepEqual(subnets, [
+      [{ Subnet: '10.0.0.0/24', Gateway: '10.0.0.1' }],
+      [{ Subnet: '10.0.2.0/24', Gateway: '10.0.2.1' }],
+    ]);
+  });
+
+  it('made at the same time do not overlap', async () => {
+    const all = await Promise.all(Array.from({ length: 5 }, (_, at) => create(`net${at}`)));
+    assert.deepEqual(
+      all.map(({ status }) => status),
+      Array(5).fill(201),
+    );
+    const subnets = (await api.call('GET', '/networks?filters={"driver":["overlay"]}')).body.flatMap(
+      (one: { IPAM?: { Config: { Subnet: string }[] } }) => one.IPAM?.Config.map(({ Subnet }) => Subnet) ?? [],
+    );
+    assert.equal(new Set(subnets).size, 5);
+  });
+
+  it('are refused in Docker’s words', async () => {
+    await create('net');
+    await refused(create('net'), 409, /^network with name net already exists$/);
+    await refused(create(''), 400, /^network name cannot be empty/);
+    await refused(create('a b'), 400, /only 64 \[a-zA-Z0-9_.-\] characters/);
+    await refused(create('bridge'), 403, /not permitted on predefined bridge network/);
+    await refused(create('x', { Options: { encrypted: '' } }), 501, /^Options.encrypted: .*WireGuard/);
+    await refused(create('x', { EnableIPv6: true }), 501, /EnableIPv6/);
+    await refused(create('x', { Ingress: true }), 501, /Ingress/);
+    await refused(create('x', { IPAM: 7 }), 400, /IPAM/);
+    const withConfig = (config: object) => create('x', { IPAM: { Config: [config] } });
+    await refused(withConfig({ Subnet: '10.0.0.0/24' }), 403, /Pool overlaps with other one on this address space/);
+    await refused(withConfig({ Subnet: '10.8.0.1/24' }), 400, /it should be 10.8.0.0\/24/);
+    await refused(withConfig({ Subnet: '10.8.0.0/31' }), 400, /IPAM.Config\[0\].Subnet: \/31 is not from/);
+    await refused(withConfig({ Subnet: '10.8.0.0/24', Gateway: '10.9.0.1' }), 400, /no matching subnet for gateway/);
+    await refused(withConfig({ Subnet: '10.8.0.0/24', IPRange: '10.8.0.0/16' }), 400, /must be a CIDR within/);
+    await refused(withConfig({ Gateway: '10.8.0.1' }), 400, /IPAM.Config\[0\].Subnet: must be given/);
+  });
+
+  it('are listed with the engine’s own, without the bridges that stand for them', async () => {
+    await create('net', { Labels: { zone: 'a' } });
+    assert.deepEqual(await names(), ['bridge', 'net']);
+    const ours = async (value: unknown) => (await names(`?filters=${filters(value)}`)).includes('net');
+    assert.equal(await ours({ driver: ['overlay'] }), true);
+    assert.equal(await ours({ scope: ['local'] }), false);
+    assert.equal(await ours({ name: ['ne'], label: ['zone=a'] }), true);
+    assert.equal(await ours({ label: ['zone=b'] }), false);
+    assert.equal(await ours({ dangling: ['false'] }), false);
+    assert.equal((await api.call('GET', '/networks/bridge')).body.Id, 'b1');
+  });
+
+  it('are removed unless a service is on them, and pruned', async () => {
+    await create('net');
+    await create('idle');
+    const service = await api.call('POST', '/services/create', {
+      ...smallSpec('web'),
+      TaskTemplate: { ContainerSpec: { Image: 'lab/bb' }, Networks: [{ Target: 'net' }] },
+    });
+    assert.equal(service.status, 201);
+    await refused(
+      api.call('DELETE', '/networks/net'),
+      400,
+      /FailedPrecondition desc = network \w+ is in use by service/,
+    );
+    const pruned = await api.call('POST', '/networks/prune');
+    assert.deepEqual(pruned.body, { NetworksDeleted: ['old', 'idle'] });
+    assert.match(decodeURIComponent(engine.asked.at(-1)!.url), /"label!":\["shoal.network.id"\]/);
+    await api.call('DELETE', '/services/web');
+    assert.equal((await api.call('DELETE', '/networks/net')).status, 204);
+    assert.deepEqual(await names(), ['bridge']);
+  });
+
+  it('of the cluster are a manager’s to make', async () => {
+    const other = await new ApiFixture().start();
+    await other.addEngine();
+    await refused(other.call('POST', '/networks/create', { Name: 'a', Driver: 'overlay' }), 503, /not a swarm manager/);
+    await other.stop();
+  });
+});

@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { complete } from '../../../src/model/codec.js';
+import type { NetworkService } from '../../../src/model/types.js';
+import { type ActualKernel, commandsFor } from '../../../src/network/kernel/commands.js';
+import { type DesiredKernel, desiredKernel } from '../../../src/network/kernel/desired.js';
+import { tunnelAddress, tunnelMAC } from '../../../src/network/kernel/names.js';
+import { rulesFor } from '../../../src/network/kernel/rules.js';
+import { type Ruleset, renderChange, renderWhole } from '../../../src/network/kernel/ruleset.js';
+import type { NetworkItems } from '../../../src/network/network-table.js';
+
+const network = (number: number, more: object = {}) =>
+  complete('Network', {
+    ID: `net${number}`,
+    Number: number,
+    Spec: { Name: `net${number}`, ...more },
+    IPAMOptions: { Configs: [{ Subnet: `10.0.${number}.0/24`, Gateway: `10.0.${number}.1` }] },
+  });
+const peer = (number: number) => ({
+  ID: `node${number}`,
+  Number: number,
+  Address: `192.168.0.${number}`,
+  DataPathPort: 4789,
+});
+const service = (id: string, on: number, tasks: [node: number, host: number, serving?: boolean][]): NetworkService => ({
+  ID: `net${on}/${id}`,
+  NetworkID: `net${on}`,
+  ServiceID: id,
+  ServiceName: id,
+  VirtualIP: `10.0.${on}.254`,
+  Sticky: false,
+  Endpoints: tasks.map(([node, host, Serving = true]) => ({
+    TaskID: `t${host}`,
+    NodeID: `node${node}`,
+    Address: `10.0.${on}.${host}`,
+    Serving,
+    Hostname: '',
+    Aliases: [],
+    Nameservers: [],
+  })),
+});
+const items = (services: NetworkService[], networks = [network(1), network(2)]): NetworkItems => ({
+  peers: new Map([1, 2, 3].map((number) => [`node${number}`, peer(number)])),
+  networks: new Map(networks.map((one) => [one.ID, one])),
+  services: new Map(services.map((one) => [one.ID, one])),
+});
+const empty: ActualKernel = {
+  tunnel: undefined,
+  neighbours: new Map(),
+  forwarding: new Map(),
+  routes: new Map(),
+  oneWayPorts: [],
+};
+
+/** What the kernel has once the lines were carried out. */
+function carriedOut(lines: string[], before: ActualKernel): ActualKernel {
+  let { tunnel } = before;
+  const [neighbours, forwarding, routes] = [before.neighbours, before.forwarding, before.routes].map(
+    (map) => new Map(map),
+  ) as [Map<string, string>, Map<string, string>, Map<string, string>];
+  const oneWay = new Set(before.oneWayPorts);
+  for (const line of lines) {
+    const word = line.split(' ');
+    const after = (name: string) => word[word.indexOf(name) + 1] ?? '';
+    const [kind, action] = word;
+    if (kind === 'link' && action === 'del') {
+      tunnel = undefined;
+      for (const map of [neighbours, forwarding, routes]) map.clear();
+    } else if (kind === 'link' && action === 'add') {
+      assert.equal(tunnel, undefined);
+      const [mac, local] = [after('address'), after('local')];
+      tunnel = { mac, local, port: Number(after('dstport')), mtu: Number(after('mtu')), isUp: false, addresses: [] };
+    } else if (line.endsWith(' up')) {
+      tunnel!.isUp = true;
+      routes.clear();
+    } else if (line.includes(' set shv0 mtu ')) tunnel!.mtu = Number(after('mtu'));
+    else if (line.endsWith('hairpin on')) oneWay.delete(after('dev'));
+    else if (kind === 'addr') {
+      const rest = tunnel!.addresses.filter((address) => address !== word[2]);
+      tunnel!.addresses = action === 'add' ? [...rest, word[2]!] : rest;
+    } else {
+      const map = kind === 'neigh' ? neighbours : kind === 'fdb' ? forwarding : routes;
+      const key = word[2]!.replace('/32', '');
+      if (action === 'del') assert.ok(map.delete(key), `${line}: there is none`);
+      else
+        map.set(
+          key,
+          kind === 'neigh' ? after('lladdr') : kind === 'fdb' ? after('dst') : line.includes('via') ? after('via') : '',
+        );
+    }
+  }
+  return { tunnel, neighbours, forwarding, routes, oneWayPorts: [...oneWay] };
+}
+
+describe('what the kernel shall have of the cluster’s networks', () => {
+  const web = service('web', 1, [
+    [1, 2],
+    [2, 3],
+    [3, 4, false],
+  ]);
+
+  it('is a tunnel to every other node, a route to every address there, and virtual IPs of what is carried here', () => {
+    const desired = desiredKernel(items([web, service('db', 2, [[2, 9]])]), 'node1', [network(1)], 1450);
+    assert.deepEqual(desired.tunnel, {
+      address: '100.96.0.1',
+      mac: '02:53:00:00:00:01',
+      local: '192.168.0.1',
+      port: 4789,
+      mtu: 1450,
+    });
+    assert.deepEqual(
+      desired.peers.map((one) => one.underlay),
+      ['192.168.0.2', '192.168.0.3'],
+    );
+    assert.deepEqual(Object.fromEntries(desired.remote), {
+      '10.0.1.3': '100.96.0.2',
+      '10.0.1.4': '100.96.0.3',
+      '10.0.2.9': '100.96.0.2',
+    });
+    assert.deepEqual([...desired.virtual], ['10.0.1.254']);
+  });
+
+  it('is nothing without networks, or before the node’s own address is known', () => {
+    assert.equal(desiredKernel(items([], []), 'node1', [], 1450).tunnel, undefined);
+    const strange = desiredKernel(items([web]), 'node9', [], 1450);
+    assert.deepEqual([strange.tunnel, strange.peers, strange.remote.size], [undefined, [], 0]);
+  });
+
+  it('gives each node names of its own, up to the last number', () => {
+    assert.deepEqual([tunnelAddress(65_000), tunnelMAC(65_000)], ['100.96.253.232', '02:53:00:00:fd:e8']);
+  });
+});
+
+describe('the commands that bring the kernel there', () => {
+  const number = fc.integer({ min: 1, max: 6 });
+  const map = <T>(value: fc.Arbitrary<T>) =>
+    fc.array(fc.tuple(number, value), { maxLength: 6 }).map((all) => new Map(all));
+  const byName = (from: Map<number, number>, key: (at: number) => string, value: (at: number) => string) =>
+    new Map([...from].map(([at, to]) => [key(at), value(to)]));
+  const desired: fc.Arbitrary<DesiredKernel> = fc
+    .record({ self: fc.option(number), peers: map(number), remote: map(number), virtual: fc.uniqueArray(number) })
+    .map(({ self, peers, remote, virtual }) => ({
+      tunnel:
+        self === null
+          ? undefined
+          : { address: tunnelAddress(self), mac: tunnelMAC(self), local: '192.168.0.1', port: 4789, mtu: 1400 + self },
+      peers: [...peers].map(([at, to]) => ({
+        address: tunnelAddress(at + 10),
+        mac: tunnelMAC(at + 10),
+        underlay: `192.168.0.${to}`,
+      })),
+      remote: byName(
+        remote,
+        (at) => `10.0.1.${at}`,
+        (to) => tunnelAddress(to + 10),
+      ),
+      virtual: new Set(virtual.map((at) => `10.0.2.${at}`)),
+      bridges: [],
+    }));
+  const actual: fc.Arbitrary<ActualKernel> = fc
+    .record({
+      self: fc.option(number),
+      isUp: fc.boolean(),
+      mtu: number,
+      fdb: map(number),
+      routes: map(number),
+      ports: fc.uniqueArray(number),
+    })
+    .map(({ self, isUp, mtu, fdb, routes, ports }) =>
+      self === null
+        ? empty
+        : {
+            tunnel: {
+              mac: tunnelMAC(self),
+              local: '192.168.0.1',
+              port: 4789,
+              mtu: 1400 + mtu,
+              isUp,
+              addresses: [`${tunnelAddress(self + 1)}/32`],
+            },
+            neighbours: byName(
+              fdb,
+              (at) => tunnelAddress(at + 10),
+              (to) => tunnelMAC(to + 10),
+            ),
+            forwarding: byName(
+              fdb,
+              (at) => tunnelMAC(at + 10),
+              (to) => `192.168.0.${to}`,
+            ),
+            routes: byName(
+              routes,
+              (at) => `10.0.${(at % 2) + 1}.${at}`,
+              (to) => (to % 2 ? '' : tunnelAddress(to + 10)),
+            ),
+            oneWayPorts: ports.map((at) => `veth${at}`),
+          },
+    );
+
+  it('lead from anything to what is desired, and are none once it is so', () => {
+    fc.assert(
+      fc.property(desired, actual, (wanted, found) => {
+        const { ip, bridge } = commandsFor(wanted, found);
+        const after = carriedOut([...ip, ...bridge], found);
+        assert.deepEqual(commandsFor(wanted, after), { ip: [], bridge: [] });
+        assert.equal(after.tunnel === undefined, wanted.tunnel === undefined);
+        if (wanted.tunnel === undefined) return;
+        assert.deepEqual(new Set(after.neighbours.keys()), new Set(wanted.peers.map(({ address }) => address)));
+        for (const [address, gateway] of wanted.remote) assert.equal(after.routes.get(address), gateway);
+        assert.deepEqual(after.oneWayPorts, []);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('the rules', () => {
+  const rules = (services: NetworkService[], carried = [network(1), network(2)]) =>
+    rulesFor(items(services), 'node1', carried);
+  const web = (...serving: boolean[]) =>
+    service(
+      'web',
+      1,
+      serving.map((one, at) => [1, at + 2, one]),
+    );
+
+  it('send a virtual IP to the tasks that serve, in turn, and refuse it when there is none', () => {
+    const chain = (service: NetworkService) => rules([service]).chains.get('vip_1_web')?.rules;
+    assert.deepEqual(chain(web(true, false, true)), ['dnat to numgen inc mod 2 map { 0 : 10.0.1.2, 1 : 10.0.1.4 }']);
+    assert.deepEqual(chain({ ...web(true, true), Sticky: true }), [
+      'dnat to jhash ip saddr mod 2 map { 0 : 10.0.1.2, 1 : 10.0.1.3 }',
+    ]);
+    assert.deepEqual(chain(web(false)), []);
+  });
+
+  it('are of the networks that the node carries alone', () => {
+    const { sets, chains } = rules([web(true)], [network(2)]);
+    assert.deepEqual([...sets.get('subnets')!.elements.keys()], ['10.0.2.0/24']);
+    assert.equal(sets.get('virtual')!.elements.size, 0);
+    assert.ok(![...chains.keys()].some((name) => name.startsWith('vip_')));
+  });
+
+  it('change in proportion to what changed, and not at all when nothing did', () => {
+    const many = Array.from({ length: 500 }, (_, at) => ({
+      ...web(true),
+      ID: `net1/s${at}`,
+      ServiceID: `s${at}`,
+      VirtualIP: `10.0.1.${at % 250}`,
+    }));
+    const before = rules(many);
+    assert.equal(renderChange(before, rules(many)), '');
+    const after = rules(many.map((one, at) => (at === 7 ? { ...one, Endpoints: web(true, true).Endpoints } : one)));
+    assert.deepEqual(renderChange(before, after).trim().split('\n'), [
+      'flush chain ip shoal vip_1_s7',
+      'add rule ip shoal vip_1_s7 dnat to numgen inc mod 2 map { 0 : 10.0.1.2, 1 : 10.0.1.3 }',
+      'add element ip shoal itself { 10.0.1.3 . 10.0.1.3 }',
+    ]);
+  });
+
+  it('take a chain away after the elements that lead to it', () => {
+    const lines = renderChange(rules([web(true)]), rules([]))
+      .trim()
+      .split('\n');
+    const element = lines.findIndex((line) => line.startsWith('delete element ip shoal virtual '));
+    assert.ok(element >= 0 && element < lines.indexOf('delete chain ip shoal vip_1_web'));
+    const whole = renderWhole(rules([]) as Ruleset);
+    assert.match(whole, /^table ip shoal\ndelete table ip shoal\ntable ip shoal \{\n/);
+    assert.ok(!whole.includes('vip_1_web'));
+  });
+});
