@@ -31,7 +31,7 @@ export interface ManagerStart {
 
 // Nothing comes back on a stream between managers: without pings one through a path that swallows packets would stay until TCP gives
 // up, minutes after the path is whole again, and drains would not wait for that manager's nodes.
-const lastingStream = { 'grpc.keepalive_time_ms': 2_000, 'grpc.keepalive_timeout_ms': 2_000 };
+const lastingStream = { 'grpc.keepalive_time_ms': 2_000, 'grpc.keepalive_timeout_ms': 5_000 };
 
 /** What this node is as a manager, while it is one; and why it cannot be at the moment. */
 export class ManagerSide {

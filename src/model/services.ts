@@ -77,6 +77,12 @@ const constructors = new Map<ServiceName, grpc.ServiceClientConstructor>();
 // What the listener takes as well: a Raft batch, or all that a node is assigned, secrets and configs included. The default is 4 MiB.
 const message_bytes_max = 64 * 1024 * 1024;
 
+/**
+ * Nodes reach each other without the proxy that `http_proxy` names: that is the machine's way to the web, and gRPC would ask it for
+ * connections to the cluster port.
+ */
+export const noProxy: grpc.ChannelOptions = { 'grpc.enable_http_proxy': 0 };
+
 /** A client of a service at `address` (host:port). The caller closes it. */
 export function serviceClient<N extends ServiceName>(
   name: N,
@@ -90,5 +96,9 @@ export function serviceClient<N extends ServiceName>(
     constructors.set(name, Constructor);
   }
   const limits = { 'grpc.max_receive_message_length': message_bytes_max };
-  return new Constructor(address, credentials, { ...limits, ...options }) as unknown as Services[N]['client'];
+  return new Constructor(address, credentials, {
+    ...noProxy,
+    ...limits,
+    ...options,
+  }) as unknown as Services[N]['client'];
 }

@@ -1,6 +1,6 @@
 import * as grpc from '@grpc/grpc-js';
 import { type ErrorCode, errorCodes, messageOf, ShoalError } from '../model/errors.js';
-import { type ServiceName, type Services, serviceDefinition } from '../model/services.js';
+import { noProxy, type ServiceName, type Services, serviceDefinition } from '../model/services.js';
 
 const statuses: Partial<Record<ErrorCode, grpc.status>> = {
   'invalid-argument': grpc.status.INVALID_ARGUMENT,
@@ -85,7 +85,7 @@ export function callOnce<N extends ServiceName, M extends Method<N>>(
   { credentials, timeout_ms, connect_ms_max = connect_ms_default }: CallOptions,
 ): Promise<ResponseOf<Definition<N>[M]>> {
   const { path, requestSerialize, responseDeserialize } = serviceDefinition(service)[method]!;
-  const client = new grpc.Client(address, credentials);
+  const client = new grpc.Client(address, credentials, noProxy);
   const options = { deadline: Date.now() + timeout_ms };
   let connecting: NodeJS.Timeout | undefined;
   return new Promise<ResponseOf<Definition<N>[M]>>((resolve, reject) => {

@@ -19,6 +19,8 @@ export class Reports {
   private readonly gathered = new GatheredReports();
   private running = false;
   private stopped = false;
+  /** Why the last attempt failed: told when it changes, not at each of ten attempts a second while a disk is full. */
+  private refusal: ErrorCode | undefined;
   /** Counts `clear`s: what was taken out before one is not tried again. */
   private generation = 0;
 
@@ -83,10 +85,18 @@ export class Reports {
   private async attempt(Operations: OperationInit[]): Promise<ErrorCode | undefined> {
     try {
       await this.proposer.propose({ Operations, Origin: 'dispatcher', Time: timestamp(this.clock) });
+      this.refusal = undefined;
       return undefined;
     } catch (error) {
       const code = error instanceof ShoalError ? error.code : 'internal';
-      this.log.warn('reports of nodes were not taken', { code, reason: messageOf(error), reports: Operations.length });
+      if (code !== this.refusal) {
+        this.log.warn('reports of nodes were not taken', {
+          code,
+          reason: messageOf(error),
+          reports: Operations.length,
+        });
+      }
+      this.refusal = code;
       return code;
     }
   }

@@ -78,6 +78,8 @@ export class NodeSession {
   private answer_ms = answer_ms.least;
   private look_ms = look_ms.least;
   private opened_ms: number | undefined;
+  /** Managers whose failure was told since a session held: an outage of hours says little more than one of seconds. */
+  private readonly told = new Set<string>();
   private stopped = false;
 
   constructor(private readonly options: SessionOptions) {
@@ -161,7 +163,9 @@ export class NodeSession {
     const held = this.opened_ms !== undefined && clock.monotonic() - this.opened_ms >= lasting_ms;
     this.opened_ms = undefined;
     const reason = error.message;
-    log.warn('no session', { manager: address, reason });
+    if (held) this.told.clear();
+    log[this.told.has(address) ? 'debug' : 'warn']('no session', { manager: address, reason });
+    this.told.add(address);
     handlers.onState({ connected: false, manager: '', reason });
     const isRemoval = error.code === 'node-removed';
     if (isRemoval || error.code === 'forbidden') handlers.onRefused(reason, { isRemoval });

@@ -62,6 +62,17 @@ describe('sessions of nodes with managers', () => {
     await cluster.until(() => !('a' in node.desired));
   });
 
+  it('go straight to the managers, whatever proxy the machine uses for the web', async () => {
+    const before = process.env.http_proxy;
+    process.env.http_proxy = 'http://127.0.0.1:1';
+    try {
+      await cluster.connected(one);
+    } finally {
+      if (before === undefined) delete process.env.http_proxy;
+      else process.env.http_proxy = before;
+    }
+  });
+
   it('gathers reports of one moment into one transaction, and merges them forward only', async () => {
     const node = await cluster.connected(one);
     const ids = Array.from({ length: 50 }, (_, at) => `t${at}`);
