@@ -24,6 +24,10 @@ const ofConnection: ReadonlySet<string> = new Set([
 ]);
 const answeredByUs: ReadonlySet<string> = new Set(['api-version', 'docker-experimental', 'ostype', 'server', 'date']);
 
+/** Clients ask a registry for a digest before they create a service, and do without when they get none: they are not kept waiting. */
+const registryAnswer_ms = 5_000;
+const noRegistry = `the registry did not answer within ${registryAnswer_ms} ms`;
+
 /** The request's target for an engine that speaks API versions up to 1.`minor`. */
 export async function engineTarget(exchange: Exchange, version: EngineVersion): Promise<string> {
   const query = exchange.request.url?.indexOf('?') ?? -1;
@@ -58,6 +62,10 @@ export async function passThrough(api: Api, exchange: Exchange, engine: Engine, 
     return;
   }
   const answered = responseOf(upstream);
+  const cancel = exchange.path.startsWith('/distribution/')
+    ? api.clock.after(registryAnswer_ms, () => upstream.destroy(new ShoalError('unavailable', noRegistry)))
+    : () => {};
+  answered.finally(cancel).catch(() => undefined);
   if (body !== undefined) upstream.end(body);
   else {
     // The engine may answer and hang up before it has read everything; its answer counts, not our broken write.

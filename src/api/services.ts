@@ -21,6 +21,7 @@ import { filtersOf } from './filters.js';
 import { find } from './lookup.js';
 import { generateName } from './name-generator.js';
 import { resolveReferences } from './references.js';
+import { authOfUpdate, registryAuth } from './registry-auth.js';
 import type { Route } from './router.js';
 import { statusOf } from './service-status.js';
 import { checkTemplates } from './task-templates.js';
@@ -78,7 +79,13 @@ async function create(api: Api, exchange: Exchange): Promise<void> {
     const spec = withStoredDefaults(isNamed ? given : { ...given, Name: generateName(api.random) });
     checkSpec(spec);
     const checks = resolveReferences(await manager.read(), spec);
-    const service: ServiceInit = { ID: id, Spec: spec, Endpoint: {}, JobStatus: jobStatus(api, spec) };
+    const service: ServiceInit = {
+      ID: id,
+      Spec: spec,
+      Endpoint: {},
+      JobStatus: jobStatus(api, spec),
+      RegistryAuth: registryAuth(exchange),
+    };
     const operation: OperationInit = { Action: 'create', ID: id, Service: service };
     if (isDryRun(exchange)) return answerDryRun(api, exchange, manager, [operation]);
     try {
@@ -114,7 +121,10 @@ async function update(api: Api, exchange: Exchange): Promise<void> {
     const view = await manager.read();
     const current = find(view, 'Service', exchange.params.id!);
     if (current.Version?.Index !== version) throw outOfSequence();
-    const service = rollback === '' ? updated(api, current, body) : rolledBack(api, current);
+    const service =
+      rollback === ''
+        ? { ...updated(api, current, body), ...authOfUpdate(exchange, current) }
+        : rolledBack(api, current);
     const checks = resolveReferences(view, service.Spec!);
     const operation: OperationInit = { Action: 'update', ID: current.ID, ExpectedVersion: version, Service: service };
     if (isDryRun(exchange)) {
@@ -172,6 +182,8 @@ function rolledBack(api: Api, current: Service): Service {
     ...current,
     Spec: current.PreviousSpec,
     PreviousSpec: current.Spec,
+    RegistryAuth: current.PreviousRegistryAuth,
+    PreviousRegistryAuth: current.RegistryAuth,
     UpdateStatus: {
       State: 'rollback_started',
       Message: 'manually requested rollback',

@@ -7,15 +7,19 @@ interface Pull {
   waiting: number;
 }
 
-/** Pulls of images: one an image, however many tasks wait for it; given up when none waits any more. */
+/** Pulls of images: one an image and login, however many tasks wait for it; given up when none waits any more. */
 export class ImagePulls {
   private readonly pulls = new Map<string, Pull>();
 
   constructor(private readonly engine: Engine) {}
 
-  /** Resolves once the image is there. Throws the engine's words, or `unavailable` when `signal` was aborted. */
-  async pull(image: string, signal: AbortSignal): Promise<void> {
-    const pull = this.pulls.get(image) ?? this.begin(image);
+  /**
+   * Resolves once the image is there; `auth` is what X-Registry-Auth carries, '' nothing. Throws the engine's words, or `unavailable`
+   * when `signal` was aborted.
+   */
+  async pull(image: string, auth: string, signal: AbortSignal): Promise<void> {
+    const key = `${image} ${auth}`;
+    const pull = this.pulls.get(key) ?? this.begin(key, image, auth);
     pull.waiting += 1;
     let giveUp: () => void = () => {};
     const left = new Promise<never>((_resolve, reject) => {
@@ -30,17 +34,17 @@ export class ImagePulls {
       pull.waiting -= 1;
       if (pull.waiting === 0) {
         pull.abort.abort();
-        if (this.pulls.get(image) === pull) this.pulls.delete(image);
+        if (this.pulls.get(key) === pull) this.pulls.delete(key);
       }
     }
   }
 
-  private begin(image: string): Pull {
+  private begin(key: string, image: string, auth: string): Pull {
     const abort = new AbortController();
-    const done = this.engine.pull(image, { signal: abort.signal });
+    const done = this.engine.pull(image, { ...(auth === '' ? {} : { auth }), signal: abort.signal });
     done.catch(() => {}); // those who still wait are told
     const pull = { done, abort, waiting: 0 };
-    this.pulls.set(image, pull);
+    this.pulls.set(key, pull);
     return pull;
   }
 }

@@ -93,7 +93,7 @@ export class TaskContainer {
   private async pull(image: string, missing: ShoalError, signal: AbortSignal): Promise<void> {
     this.place.log.info('pulling an image that is not on the node', { task: this.task.ID, image });
     try {
-      await this.place.images.pull(image, signal);
+      await this.place.images.pull(image, this.task.RegistryAuth, signal);
     } catch (error) {
       if (error instanceof ShoalError && error.code === 'unavailable') throw error;
       throw new ShoalError(missing.code, `${missing.message} (pulling it: ${messageOf(error)})`, { cause: error });

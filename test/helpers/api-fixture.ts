@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import winston from 'winston';
 import type { Limits } from '../../src/api/limits.js';
 import { type ApiServer, createApiServer } from '../../src/api/server.js';
+import { type Clock, systemClock } from '../../src/model/clock.js';
 import { MemoryBackend } from './memory-backend.js';
 
 export interface Answer {
@@ -68,8 +69,8 @@ export class ApiFixture {
   readonly server: ApiServer;
   private readonly engines: FakeEngine[] = [];
 
-  constructor(limits: Partial<Limits> = {}) {
-    this.server = createApiServer(this.backend, { log: winston.createLogger({ silent: true }), limits });
+  constructor(limits: Partial<Limits> = {}, clock: Clock = systemClock) {
+    this.server = createApiServer(this.backend, { log: winston.createLogger({ silent: true }), limits, clock });
   }
 
   async start(): Promise<this> {

@@ -52,14 +52,6 @@ export const refusals: readonly Refusal[] = [
     says: /secret drivers are not supported/,
   },
   {
-    what: 'external certificate authorities (`CAConfig.ExternalCAs`)',
-    why: 'the cluster signs its own certificates',
-    path: '/swarm/update?version=1',
-    body: { CAConfig: { ExternalCAs: [{ Protocol: 'cfssl', URL: 'https://ca.example' }] } },
-    status: 501,
-    says: /external certificate authorities are not supported/,
-  },
-  {
     what: 'more than 100,000 tasks a service',
     why: 'what the planner was measured with; Docker takes any number and stops working',
     path: '/services/create',

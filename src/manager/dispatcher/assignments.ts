@@ -60,7 +60,8 @@ export class AssignmentLedger {
       )
         continue;
       this.tasks.set(id, shown);
-      Tasks.push(shown);
+      const { RegistryAuth = '' } = view.get('Service', shown.ServiceID) ?? {};
+      Tasks.push(RegistryAuth === '' ? shown : { ...shown, RegistryAuth });
     }
     return { Full: false, Tasks, RemovedTaskIDs, ...this.dependencies(view) };
   }

@@ -146,6 +146,7 @@ export class ServicePass {
       StartAfter: options.startAfter === undefined ? '' : new Date(options.startAfter).toISOString(),
       ReplacesTaskID: options.replaces?.ID ?? '',
       BornIndex: pass.view.index + 1, // younger than all there are; the store sets the real one
+      RegistryAuth: '',
     };
     slot.live.push(task);
     this.#born.add(task);

@@ -174,6 +174,7 @@ function rollBack(pass: ServicePass, message: string): void {
     Spec: service.PreviousSpec,
     PreviousSpec: null,
     PreviousSpecVersion: 0,
+    RegistryAuth: service.PreviousRegistryAuth,
     UpdateStatus: {
       State: 'rollback_started',
       StartedAt: new Date(pass.pass.now).toISOString(),

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { ApiFixture, type FakeEngine } from '../../helpers/api-fixture.js';
+import { ManualClock } from '../../helpers/manual-clock.js';
 
 describe('what is not the cluster’s', () => {
   let api: ApiFixture;
@@ -87,6 +88,21 @@ describe('what is not the cluster’s', () => {
     const { status, body } = await api.call('GET', '/containers/json');
     assert.equal(status, 503);
     assert.match(body.message, /Cannot reach the Docker Engine/);
+  });
+
+  it('does not wait for a registry that does not answer', async () => {
+    const clock = new ManualClock();
+    const slow = await new ApiFixture({}, clock).start();
+    const silent = await slow.addEngine();
+    const asked = new Promise<void>((resolve) => {
+      silent.handle = () => resolve();
+    });
+    const answer = slow.call('GET', '/v1.41/distribution/registry.example/shop:1/json');
+    await asked;
+    await clock.advance(5_000);
+    const { status, body } = await answer;
+    assert.deepEqual([status, body.message], [503, 'the registry did not answer within 5000 ms']);
+    await slow.stop();
   });
 
   it('streams as it comes, and tells the engine when the client goes', async () => {

@@ -296,6 +296,38 @@ describe('the services endpoint', () => {
     });
   }
 
+  it('keeps the login that nodes pull with, of each spec, and never shows it', async () => {
+    const login = (password: string) => Buffer.from(JSON.stringify({ username: 'u', password })).toString('base64url');
+    const kept = () => {
+      const { RegistryAuth, PreviousRegistryAuth } = api.backend.view.byName('Service', 'web')!;
+      return [RegistryAuth, PreviousRegistryAuth];
+    };
+    const update = async (query: string, headers = {}) => {
+      const version = (await api.call('GET', '/services/web')).body.Version.Index;
+      const path = `/services/web/update?version=${version}${query}`;
+      return api.call('POST', path, smallSpec('web'), headers);
+    };
+    const [one, two] = [login('one'), login('two')];
+    await api.call('POST', '/services/create', smallSpec('web'), { 'X-Registry-Auth': one });
+    assert.deepEqual(kept(), [one, '']);
+    await update('');
+    assert.deepEqual(kept(), [one, one]);
+    await update('', { 'X-Registry-Auth': two });
+    assert.deepEqual(kept(), [two, one]);
+    await update('&registryAuthFrom=previous-spec');
+    assert.deepEqual(kept(), [one, two]);
+    await update('&rollback=previous');
+    assert.deepEqual(kept(), [two, one]);
+    for (const nonsense of ['bnVsbA==', 'e30=', '{}', 'x', 'W10=']) {
+      await update('&registryAuthFrom=spec', { 'X-Registry-Auth': nonsense });
+      assert.equal(kept()[0], two, nonsense);
+    }
+    const refused = await update('&registryAuthFrom=nowhere');
+    assert.deepEqual([refused.status, refused.body.message], [400, 'unsupported registryAuthFrom value (nowhere)']);
+    const shown = (await api.call('GET', '/services/web')).text + (await api.call('GET', '/services')).text;
+    assert.ok(!shown.includes(one) && !shown.includes(two) && !shown.includes('RegistryAuth'));
+  });
+
   it('refuses a network that there is not, and leaves predefined ones as they are', async () => {
     const spec = (Target: string) =>
       smallSpec('web', { TaskTemplate: { ContainerSpec: { Image: 'x' }, Networks: [{ Target }] } });

@@ -85,15 +85,15 @@ describe('pulls of images', () => {
     engine.latency_ms = () => 1_000;
     const pulls = new ImagePulls(engine);
     const [one, two] = [signal(), signal()];
-    const first = assert.rejects(pulls.pull('db:2', one.signal), /nobody waits/);
-    const second = pulls.pull('db:2', two.signal);
+    const first = assert.rejects(pulls.pull('db:2', '', one.signal), /nobody waits/);
+    const second = pulls.pull('db:2', '', two.signal);
     await settled();
     one.abort();
     await first;
     await clock.advance(1_000);
     await second;
     assert.equal(engine.counts.get('pull'), 1);
-    await assert.rejects(pulls.pull('db:2', one.signal), /nobody waits/);
+    await assert.rejects(pulls.pull('db:2', '', one.signal), /nobody waits/);
   });
 
   it('that were given up can be tried again', async () => {
@@ -107,12 +107,12 @@ describe('pulls of images', () => {
     };
     const pulls = new ImagePulls(engine);
     const one = signal();
-    const first = assert.rejects(pulls.pull('db:2', one.signal));
+    const first = assert.rejects(pulls.pull('db:2', '', one.signal));
     one.abort();
     await first;
     assert.equal(told[0]?.aborted, true, 'the engine goes on pulling for nobody');
     engine.registry = new Set(['db:2']);
-    await pulls.pull('db:2', signal().signal);
+    await pulls.pull('db:2', '', signal().signal);
     assert.ok(engine.images.has('db:2'));
   });
 });

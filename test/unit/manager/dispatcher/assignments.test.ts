@@ -37,6 +37,29 @@ describe('what a node is told of its tasks', () => {
     fc.record({ full: fc.constant(true) }),
   );
 
+  it('has the login that its service’s image is pulled with, and only its own', () => {
+    const local = new LocalProposer();
+    local.commit({
+      Operations: [
+        { Action: 'create', Service: { ID: 'web', Spec: { Name: 'web' }, RegistryAuth: 'canary' } },
+        { Action: 'create', Service: { ID: 'db', Spec: { Name: 'db' } } },
+        { Action: 'create', Task: { ID: 'a', ServiceID: 'web', NodeID: 'here' } },
+        { Action: 'create', Task: { ID: 'b', ServiceID: 'db', NodeID: 'here' } },
+        { Action: 'create', Task: { ID: 'c', ServiceID: 'db', NodeID: 'there' } },
+      ],
+    });
+    const told = (node: string) => new AssignmentLedger(node, () => false).full(local.store).Tasks as Task[];
+    assert.deepEqual(
+      told('here').map((task) => [task.ID, task.RegistryAuth]),
+      [
+        ['a', 'canary'],
+        ['b', ''],
+      ],
+    );
+    assert.ok(!JSON.stringify(told('there')).includes('canary'));
+    assert.equal(local.store.get('Task', 'a')?.RegistryAuth, '', 'it is not kept with the task');
+  });
+
   it('adds up to exactly the tasks of the store and the secrets that they need, whatever happens in whatever order', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
