@@ -39,14 +39,19 @@ async function list(api: Api, exchange: Exchange): Promise<void> {
     if (!filters.matches('desired-state', task.DesiredState)) continue;
     if (!filters.matches('runtime', task.Spec?.Runtime || 'container')) continue;
     if (upToDate !== undefined && isUpToDate(view, task) !== upToDate) continue;
-    found.push(toJSON('Task', task));
+    found.push(shown(task));
   }
   answerJSON(exchange, 200, found);
 }
 
 async function inspect(api: Api, exchange: Exchange): Promise<void> {
   const manager = managerOf(api);
-  answerJSON(exchange, 200, toJSON('Task', find(await manager.read(), 'Task', exchange.params.id!)));
+  answerJSON(exchange, 200, shown(find(await manager.read(), 'Task', exchange.params.id!)));
+}
+
+/** A task of a global service that waits for room shows the node it is for, as in Docker. */
+function shown(task: Task): Record<string, unknown> {
+  return toJSON('Task', { ...task, NodeID: task.NodeID || task.OnlyNodeID });
 }
 
 /** What a filter by service or node names, as ids; one that there is not is an error, as in Docker. */
@@ -68,7 +73,7 @@ function* candidates(
 /** The name that `docker ps` shows of the task's container: `<service>.<slot or node id>.<task id>`. */
 function fullName(view: View, task: Task): string {
   const service = task.ServiceName || view.get('Service', task.ServiceID)?.Spec?.Name || task.ServiceID;
-  return `${service}.${task.Slot > 0 ? task.Slot : task.NodeID}.${task.ID}`;
+  return `${service}.${task.Slot > 0 ? task.Slot : task.NodeID || task.OnlyNodeID}.${task.ID}`;
 }
 
 function upToDateOf(filters: Filters): boolean | undefined {

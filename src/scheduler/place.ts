@@ -89,15 +89,20 @@ class GroupPlacement implements GroupState {
 
   /** Says why for what is left, as things are at the end of the wave; tasks that ask the same share one answer. */
   explainRest(placement: Placement, explained: Map<string, string>): void {
+    const filters = filtersOf(this.#group.spec);
+    const present = (candidate: Candidate) => this.#presentOn(candidate);
     const alone = this.#running.size + this.#leaving.size > 0 ? this.#group.serviceID : '';
     const limit = this.#group.spec.Placement?.MaxReplicas ?? 0;
     const key = JSON.stringify([steadyDemands(this.#group.spec), this.#demand, limit, alone]);
     let reason = explained.get(key);
     if (reason === undefined) {
-      reason = explain(this.#fleet.candidates, filtersOf(this.#group.spec), (candidate) => this.#presentOn(candidate));
+      reason = explain(this.#fleet.candidates, filters, present);
       explained.set(key, reason);
     }
-    for (const wanted of this.#rest) placement.unplaced.set(wanted.id, reason);
+    for (const { id, onlyNodeID } of this.#rest) {
+      const only = onlyNodeID === undefined ? undefined : this.#fleet.get(onlyNodeID);
+      placement.unplaced.set(id, only === undefined ? reason : explain([only], filters, present));
+    }
   }
 
   fits(candidate: Candidate): boolean {

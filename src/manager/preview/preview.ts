@@ -75,7 +75,7 @@ function rowsOf(
 ): PreviewTask[] {
   const slots = new Map<string, { number: number; gone: Task[]; fresh: Task[]; stays: Task[] }>();
   const slotOf = (task: Task) => {
-    const key = task.Slot === 0 ? task.NodeID : String(task.Slot);
+    const key = task.Slot === 0 ? task.NodeID || task.OnlyNodeID : String(task.Slot);
     const slot = slots.get(key) ?? { number: task.Slot, gone: [], fresh: [], stays: [] };
     slots.set(key, slot);
     return slot;

@@ -81,10 +81,6 @@ export class Draft {
     this.#births.set(birth.task.ID, birth);
   }
 
-  dropBirth(task: Task): void {
-    this.#births.delete(task.ID);
-  }
-
   get births(): Iterable<Birth> {
     return this.#births.values();
   }

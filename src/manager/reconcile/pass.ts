@@ -145,6 +145,7 @@ export class ServicePass {
       SpecVersion: service.SpecVersion,
       StartAfter: options.startAfter === undefined ? '' : new Date(options.startAfter).toISOString(),
       ReplacesTaskID: options.replaces?.ID ?? '',
+      OnlyNodeID: slot.nodeID,
       BornIndex: pass.view.index + 1, // younger than all there are; the store sets the real one
       RegistryAuth: '',
     };

@@ -117,7 +117,7 @@ function settleWaiting(task: Task, place: Placed, attachments: NetworkAttachment
   pass.draft.observe(task, assigned(pass));
 }
 
-/** A task without a node says why, and waits; one of a global service comes into being only once its node can take it. */
+/** A task without a node says why, and waits. */
 function leaveWaiting(
   pass: Pass,
   birth: { task: Task; wanted: Wanted } | undefined,
@@ -132,10 +132,8 @@ function leaveWaiting(
     Message: 'pending task scheduling',
     Err: reason,
   };
-  if (birth !== undefined) {
-    if (birth.wanted.onlyNodeID === undefined) birth.task.Status = status;
-    else pass.draft.dropBirth(birth.task);
-  } else if (waiting !== undefined && waiting.Status?.Err !== reason) pass.draft.observe(waiting, status);
+  if (birth !== undefined) birth.task.Status = status;
+  else if (waiting !== undefined && waiting.Status?.Err !== reason) pass.draft.observe(waiting, status);
 }
 
 function assigned(pass: Pass): TaskStatus {

@@ -68,10 +68,11 @@ export function slotsOf(
       removing.push(task);
       continue;
     }
-    const key = global ? task.NodeID : String(task.Slot);
+    const nodeID = task.NodeID || task.OnlyNodeID;
+    const key = global ? nodeID : String(task.Slot);
     let slot = slots.get(key);
     if (slot === undefined) {
-      slot = new Slot(key, task.Slot, global ? task.NodeID : '');
+      slot = new Slot(key, task.Slot, global ? nodeID : '');
       slots.set(key, slot);
     }
     if (isWanted(task) || isFailedRun(task)) slot.live.push(task);

@@ -13,7 +13,7 @@ describe('a preview', () => {
     world.addNodes(3);
   });
 
-  const ask = (...operations: OperationInit[]) => preview(world.store, operations, world.now, seededRandom(7));
+  const ask = (...operations: OperationInit[]) => preview(world.store, operations, world.now, seededRandom(1_000_007));
   const updated = (name: string, change: (spec: ServiceSpecInit) => void): OperationInit => {
     const service = world.service(name);
     const Spec = complete('ServiceSpec', service.Spec!);

@@ -208,11 +208,40 @@ describe('a global service', () => {
     assert.deepEqual(nodes(), ['node1', 'node2', 'node3']);
   });
 
-  it('does not come to a node that has no room for it', () => {
+  it('waits for a node that has no room for it, says why, and comes the moment there is', () => {
     world.addNode('small', { Description: { Resources: { NanoCPUs: 1e8, MemoryBytes: 1 } } });
+    world.addNode('paused', { Spec: { Availability: 'pause' } });
     world.create('big', 0, { Mode: { Global: {} }, TaskTemplate: { Resources: { Reservations: { NanoCPUs: 1e9 } } } });
     world.settle();
     assert.equal(world.running('big').length, 3);
     assert.equal(world.look().transaction, undefined);
+    const waiting = () => world.wanted('big').filter(({ NodeID }) => NodeID === '');
+    const [task] = waiting();
+    assert.deepEqual([task?.OnlyNodeID, task?.Name, task?.Status?.State], ['small', 'big.small', 'pending']);
+    assert.equal(task?.Status?.Err, 'no suitable node (insufficient resources on 1 node)');
+    world.setImage('big', 'web:2'); // it is made anew, and does not hold up the update of the others
+    world.settle();
+    assert.equal(world.images(world.running('big')).join(), 'web:2,web:2,web:2');
+    assert.deepEqual(world.images(waiting()), ['web:2']);
+    world.setNode('small', { Availability: 'drain' });
+    world.settle();
+    assert.deepEqual(waiting(), []);
+    world.setNode('small', { Availability: 'active' });
+    world.settle();
+    assert.equal(waiting().length, 1);
+    const Description = { ...world.node('small').Description, Resources: { NanoCPUs: 4e9 } };
+    world.commit([{ Action: 'observe', Node: { ID: 'small', Description, Status: world.node('small').Status } }]);
+    world.settle();
+    assert.deepEqual([waiting().length, world.running('big').length], [0, 4]);
+  });
+
+  it('gives no node up to an update that has no room there', () => {
+    world.settle();
+    world.update('agent', (spec) => {
+      spec.TaskTemplate!.Resources = { Reservations: { NanoCPUs: 64e9 } };
+    });
+    world.settle();
+    assert.equal(world.running('agent').length, 2); // one at a time, and the first waits
+    assert.equal(world.service('agent').UpdateStatus?.State, 'updating');
   });
 });
