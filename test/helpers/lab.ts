@@ -94,18 +94,33 @@ export async function get(lab: Lab, address: string, port: number): Promise<stri
   return output.code === 0 ? output.stdout.trim() : undefined;
 }
 
-/** Waits until `look` is content: it returns undefined then, else what is still wrong, which the error carries when time runs out. */
+/**
+ * Waits until `look` is content: it returns undefined then, else what is still wrong, which the error carries when time runs out. The
+ * limit is below mocha's, which would not say what is wrong.
+ */
 export async function eventually(
   look: () => Promise<string | undefined>,
-  limit_ms = 60_000,
+  limit_ms = 50_000,
   pause_ms = 50,
 ): Promise<void> {
   const end = performance.now() + limit_ms;
   for (;;) {
-    const wrong = await look().catch((error: Error) => error.message);
+    const wrong = await answered(look, end - performance.now());
     if (wrong === undefined) return;
     if (performance.now() > end) throw new Error(`still after ${limit_ms} ms: ${wrong}`);
     await new Promise((resolve) => setTimeout(resolve, pause_ms));
+  }
+}
+
+async function answered(look: () => Promise<string | undefined>, limit_ms: number): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve('a look gets no answer'), Math.max(0, limit_ms));
+  });
+  try {
+    return await Promise.race([look().catch((error: Error) => error.message), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -98,15 +98,37 @@ describe('the history in Redis', () => {
     await Promise.all([...managers, late].map((one) => one.close()));
   });
 
+  /** Until Redis has so many events of a cluster: a history answers for itself until it is connected. */
+  const stored = async (cluster: string, count: number) => {
+    const redis = new Redis(socket);
+    await eventually(async () => {
+      const found = await redis.xlen(`shoal:${cluster}:events`);
+      return found === count ? undefined : `Redis has ${found} events`;
+    });
+    redis.disconnect();
+  };
+
   it('answers from memory while Redis is away, and brings it what it missed', async () => {
     const history = new RedisHistory(socket, 'away', log);
     history.append(1, [event('a', 100)]);
-    await holds(history, ['a']);
+    await stored('away', 1);
     await stop();
     history.append(2, [event('b', 200)]);
     await holds(history, ['a', 'b']);
     await start(); // empty, as nothing was saved
     await holds(history, ['b']);
+    await history.close();
+  });
+
+  it('answers from memory while Redis hangs, and brings it what it missed', async () => {
+    const history = new RedisHistory(socket, 'hung', log);
+    history.append(1, [event('a', 100)]);
+    await stored('hung', 1);
+    server.kill('SIGSTOP');
+    history.append(2, [event('b', 200)]);
+    await holds(history, ['a', 'b']);
+    server.kill('SIGCONT');
+    await stored('hung', 2);
     await history.close();
   });
 

@@ -5,6 +5,7 @@ import type { ClusterEvent } from './events.js';
 import { eventsKept, type History, MemoryHistory } from './history.js';
 
 const unsentMax = 10_000;
+const answer_ms_max = 2_000;
 
 /**
  * A history that all managers share and that outlives them: one Redis stream a cluster. An entry's id is `<raft index>-<number>`, and Redis
@@ -29,7 +30,8 @@ export class RedisHistory implements History {
     this.redis = new Redis(url, {
       maxRetriesPerRequest: 0, // an answer or an error now: our own queue is what waits
       enableOfflineQueue: false,
-      connectTimeout: 2000,
+      connectTimeout: answer_ms_max,
+      socketTimeout: answer_ms_max, // of a Redis that hangs the connection is given up, and made anew
       retryStrategy: (attempt) => Math.min(200 * attempt, 5000),
     });
     this.redis.on('error', (error) => this.noteReach(false, messageOf(error)));

@@ -284,7 +284,19 @@ describe('the agenda', () => {
           assert.equal(agenda.nextWake(), rest.wakeAt);
         }
       }),
-      { numRuns: 300 },
+      {
+        numRuns: 300,
+        examples: [
+          // A global service's reasons out of date: the plan that would mend them checks the service too.
+          [
+            [4, 3, 0, 0, 4, 0].map((number, at) => ({
+              kind: 'create' as const,
+              at: at < 1 ? 1 : at === 4 ? 5 : 0,
+              number,
+            })),
+          ],
+        ],
+      },
     );
   });
 });
