@@ -6,6 +6,7 @@ import type { Host, HostOptions } from './host.js';
 import { loadImage, makeImageFile } from './image.js';
 import { hostsMax, Layout } from './layout.js';
 import { NamespaceHost } from './namespace-host.js';
+import { answersPing } from './probe.js';
 import { SharedHost } from './shared-host.js';
 import { switchDown, switchUp } from './switch.js';
 
@@ -29,6 +30,14 @@ export const labImages = new Map([
   ['shoal/web:2', 'v2'],
 ]);
 
+async function checkEngine(sharedEngine: string | undefined): Promise<void> {
+  if (sharedEngine === undefined || (await answersPing(sharedEngine))) return;
+  throw new ShoalError(
+    'failed-precondition',
+    `no Docker Engine answers at ${sharedEngine}. Start it, get the right to use it (being in the group docker, often), or name the socket of another: --shared-engine /path/to/docker.sock`,
+  );
+}
+
 /** Several hosts on one Linux machine. */
 export class Lab {
   private constructor(
@@ -40,6 +49,7 @@ export class Lab {
   /** Builds the hosts and boots them; takes everything down again when one does not come up. */
   static async up(options: LabOptions): Promise<Lab> {
     check(options);
+    await checkEngine(options.sharedEngine);
     const layout = new Layout(options.name, options.directory);
     if (existsSync(layout.stateFile)) {
       throw new ShoalError(

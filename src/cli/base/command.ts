@@ -23,6 +23,8 @@ export interface CommandSpec {
   readonly flags: readonly Flag<unknown>[];
   /** Everything from the first operand on is an operand (a command to run, with options of its own). */
   readonly optionsFirst?: boolean;
+  /** Without any flag there is nothing to do: the command shows its help. */
+  readonly needsFlag?: boolean;
   run(context: Context, values: Values, operands: readonly string[]): Promise<void>;
 }
 
@@ -89,6 +91,7 @@ export function commandOf(title: CommandTitle, spec: CommandSpec, context: () =>
   command.optionsFirst = spec.optionsFirst ?? false;
   command.action(async () => {
     checkCount(command, spec);
+    if (spec.needsFlag && command.values.names().length === 0) command.help();
     await spec.run(context(), command.values, command.args);
   });
   return command;
@@ -119,7 +122,7 @@ function checkCount(command: DockerCommand, spec: CommandSpec): void {
   const count = command.args.length;
   if (count >= min && count <= max) return;
   const plural = (n: number) => `${n} argument${n === 1 ? '' : 's'}`;
-  let needs = `requires at least ${plural(min)} and at most ${plural(max)}`;
+  let needs = `requires at least ${min} and at most ${plural(max)}`;
   if (max === 0) needs = 'accepts no arguments';
   else if (min === max) needs = `requires ${plural(min)}`;
   else if (max === Number.POSITIVE_INFINITY) needs = `requires at least ${plural(min)}`;

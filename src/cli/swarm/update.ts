@@ -8,6 +8,7 @@ export const swarmUpdate: CommandSpec = {
   usage: '[OPTIONS]',
   operands: { min: 0, max: 0 },
   flags: specFlags,
+  needsFlag: true,
   async run(context, values) {
     const { Spec = {}, Version } = await context.client.get<Swarm>('/swarm');
     await context.client.post('/swarm/update', { query: { version: Version?.Index }, body: mergeSpec(Spec, values) });
