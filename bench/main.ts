@@ -4,6 +4,7 @@ const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void>
   lb: () => import('./lb.js'),
   place: () => import('./place.js'),
   raft: () => import('./raft.js'),
+  'raft-snapshot': () => import('./raft-snapshot.js'),
 };
 
 const [name = '', ...args] = process.argv.slice(2);
