@@ -36,6 +36,8 @@ export interface RaftOptions {
   snapshotEveryEntries?: number;
   /** ... or after this many bytes of them. 64 MiB when absent. */
   snapshotEveryBytes?: number;
+  /** A snapshot travels in chunks of this many bytes. 1 MiB when absent. */
+  snapshotChunkBytes?: number;
   /** Entries kept behind a snapshot for slow followers. 500 when absent (Docker's LogEntriesForSlowFollowers). */
   trailingEntries?: number;
   /** The longest that a proposal or a read waits to learn its fate. 5,000 when absent. */

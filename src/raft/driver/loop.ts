@@ -57,7 +57,7 @@ export class Loop {
     this.applier = new Applier(core, storage, stateMachine, clock, policyOf(options), (entry, result) =>
       this.applied(entry, result),
     );
-    this.sender = new SnapshotSender(core, storage, send, log);
+    this.sender = new SnapshotSender(core, storage, send, log, options.snapshotChunkBytes ?? 1024 * 1024);
     this.receiver = new SnapshotReceiver(core, storage, send, log);
     this.persister = new Persister(
       storage,

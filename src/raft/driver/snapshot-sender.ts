@@ -5,7 +5,6 @@ import type { Message, MessageOf, SnapshotMeta } from '../core/types.js';
 import type { DiskFile } from '../log/disk.js';
 import type { RaftStorage } from '../log/storage.js';
 
-const chunkBytes = 1024 * 1024;
 /** Ticks until an unanswered chunk is sent again, and until the transfer is given up. */
 const retryTicks = 5;
 const giveUpTicks = 50;
@@ -30,6 +29,7 @@ export class SnapshotSender {
     private readonly storage: RaftStorage,
     private readonly send: (message: Message) => void,
     private readonly log: Logger,
+    private readonly chunkBytes: number,
   ) {}
 
   async start(id: number): Promise<void> {
@@ -56,7 +56,7 @@ export class SnapshotSender {
   private async sendChunk(id: number, transfer: Transfer): Promise<void> {
     const { meta, total, offset } = transfer;
     try {
-      const data = await transfer.file.read(offset, Math.min(chunkBytes, total - offset));
+      const data = await transfer.file.read(offset, Math.min(this.chunkBytes, total - offset));
       if (this.transfers.get(id) !== transfer || transfer.offset !== offset) return;
       const envelope = { from: this.core.id, to: id, term: transfer.term };
       this.send({ type: 'snapshot-chunk', ...envelope, index: meta.index, logTerm: meta.term, offset, total, data });

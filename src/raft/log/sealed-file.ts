@@ -56,6 +56,13 @@ export class SealedFile implements DiskFile {
     this.tail = Buffer.from(all.subarray(from));
   }
 
+  /** Goes on writing to a file that was not finished, behind its last whole block; gives the position. */
+  async goOn(): Promise<number> {
+    this.blocks = Math.floor((await this.file.size()) / this.storedBlockBytes);
+    this.tail = Buffer.alloc(0);
+    return this.blocks * blockBytes;
+  }
+
   truncate(): Promise<void> {
     return Promise.reject(new Error('a sealed file is not truncated'));
   }

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import type { SnapshotMeta } from '../core/types.js';
 import { ByteWriter, WireError } from '../wire/bytes.js';
 import { decodeSnapshotMeta, encodeSnapshotMeta } from '../wire/membership.js';
@@ -25,8 +26,35 @@ export function parseSnapshotName(name: string): { index: number; term: number }
   return { index: Number.parseInt(match[1] as string, 16), term: Number.parseInt(match[2] as string, 16) };
 }
 
-function encodeEnd(chunks: number, bytes: number): Buffer {
-  return new ByteWriter(32).uint(1, chunks).uint(2, bytes).finish();
+/** What the last record says of those before it: two halves of different snapshots of one index are not one. */
+class Sum {
+  private chunks = 0;
+  private bytes = 0;
+  private crc = 0;
+
+  add(payload: Uint8Array): void {
+    this.chunks++;
+    this.bytes += payload.length;
+    this.crc = crc32(payload, this.crc);
+  }
+
+  encode(): Buffer {
+    return new ByteWriter(32).uint(1, this.chunks).uint(2, this.bytes).uint(3, this.crc).finish();
+  }
+}
+
+const receivingPattern = /^snapshot-receiving-([0-9a-f]{14})-([0-9a-f]{14})-([0-9a-f]{14})\.tmp$/;
+
+/** Name of the snapshot of this index, term and length in bytes while it comes in: what is there of it stays good over a restart. */
+export function receivingName(index: number, term: number, total: number): string {
+  const [first, second, third] = [index, term, total].map((number) => number.toString(16).padStart(14, '0'));
+  return `snapshot-receiving-${first}-${second}-${third}.tmp`;
+}
+
+/** The index by the name of a snapshot that comes in; undefined of any other file. */
+export function receivingIndex(name: string): number | undefined {
+  const match = receivingPattern.exec(name);
+  return match === null ? undefined : Number.parseInt(match[1] as string, 16);
 }
 
 /** Writes all of it to `file` and syncs it. Gives the size in bytes. */
@@ -50,15 +78,13 @@ export async function writeSnapshot(
     gatheredBytes += headerBytes + payload.length;
   };
   add(recordTypes.meta, encodeSnapshotMeta(meta));
-  let count = 0;
-  let bytes = 0;
+  const sum = new Sum();
   for await (const chunk of chunks) {
     add(recordTypes.chunk, chunk);
-    count++;
-    bytes += chunk.length;
+    sum.add(chunk);
     if (gatheredBytes >= blockBytes) await flush();
   }
-  add(recordTypes.end, encodeEnd(count, bytes));
+  add(recordTypes.end, sum.encode());
   await flush();
   await file.sync();
   return position;
@@ -90,20 +116,19 @@ async function* records(file: DiskFile, name: string, fileNumber: number): Async
 
 /** The meta record, then each chunk; ends only when the `end` record was found to agree. Throws ShoalError when anything is broken. */
 async function* parts(file: DiskFile, name: string, fileNumber: number): AsyncIterable<SnapshotMeta | Uint8Array> {
-  let count = 0;
-  let bytes = 0;
+  const sum = new Sum();
   let state: 'meta' | 'chunks' | 'done' = 'meta';
   for await (const record of records(file, name, fileNumber)) {
     if (state === 'meta' && record.type === recordTypes.meta) {
       yield readMeta(record, name);
       state = 'chunks';
     } else if (state === 'chunks' && record.type === recordTypes.chunk) {
-      count++;
-      bytes += record.payload.length;
+      sum.add(record.payload);
       yield record.payload;
     } else if (state === 'chunks' && record.type === recordTypes.end) {
-      if (!encodeEnd(count, bytes).equals(record.payload))
-        throw damagedSnapshot(name, record.offset, 'chunks are missing');
+      if (!sum.encode().equals(record.payload)) {
+        throw damagedSnapshot(name, record.offset, 'chunks are missing, or belong to another snapshot');
+      }
       state = 'done';
     } else {
       throw damagedSnapshot(name, record.offset, `a record of type ${record.type} has no place here`);

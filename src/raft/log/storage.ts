@@ -4,11 +4,18 @@ import type { SnapshotMeta } from '../core/types.js';
 import type { Disk, DiskFile } from './disk.js';
 import { SealedFile } from './sealed-file.js';
 import type { Sealer } from './sealer.js';
-import { checkSnapshot, parseSnapshotName, snapshotChunks, snapshotName, writeSnapshot } from './snapshot-file.js';
+import {
+  checkSnapshot,
+  parseSnapshotName,
+  receivingIndex,
+  receivingName,
+  snapshotChunks,
+  snapshotName,
+  writeSnapshot,
+} from './snapshot-file.js';
 import { type LogOptions, type LogWrite, WriteAheadLog } from './wal.js';
 
 const writingName = 'snapshot-writing.tmp';
-const receivingName = 'snapshot-receiving.tmp';
 
 /** A snapshot file that comes in from the leader, piece by piece. */
 export interface IncomingSnapshot {
@@ -18,6 +25,13 @@ export interface IncomingSnapshot {
   /** How much of it is here. */
   received: number;
   file: DiskFile;
+}
+
+const nameOf = ({ index, term, total }: IncomingSnapshot) => receivingName(index, term, total);
+
+/** How much of a file that was not finished can be built upon. */
+function whereToGoOn(file: DiskFile): Promise<number> {
+  return file instanceof SealedFile ? file.goOn() : file.size();
 }
 
 /** The file of a snapshot as its content is read and written. */
@@ -43,7 +57,7 @@ export class RaftStorage {
   ): Promise<{ storage: RaftStorage; recovered: Recovered; isNew: boolean }> {
     const { sealer } = options;
     const names = await disk.list();
-    for (const name of names) if (name.endsWith('.tmp')) await disk.remove(name);
+    for (const name of names) if (name.endsWith('.tmp') && receivingIndex(name) === undefined) await disk.remove(name);
     const snapshots = names
       .map(parseSnapshotName)
       .filter((parsed) => parsed !== undefined)
@@ -90,10 +104,16 @@ export class RaftStorage {
     if ((await this.disk.list()).includes(name)) await this.disk.remove(name);
   }
 
+  /** Goes on with what is there of this very snapshot, from before a restart; drops what is there of any other. */
   async receiveSnapshot(index: number, term: number, total: number): Promise<IncomingSnapshot> {
-    await this.discard(receivingName);
-    const file = asSnapshot(await this.disk.open(receivingName, { create: true }), this.sealer);
-    return { index, term, total, received: 0, file };
+    const name = receivingName(index, term, total);
+    const names = await this.disk.list();
+    for (const other of names) if (receivingIndex(other) !== undefined && other !== name) await this.disk.remove(other);
+    const file = asSnapshot(await this.disk.open(name, { create: !names.includes(name) }), this.sealer);
+    const incoming = { index, term, total, received: await whereToGoOn(file), file };
+    if (incoming.received <= total) return incoming;
+    await this.dropIncoming(incoming);
+    return this.receiveSnapshot(index, term, total);
   }
 
   async writeIncoming(incoming: IncomingSnapshot, data: Uint8Array): Promise<void> {
@@ -104,7 +124,7 @@ export class RaftStorage {
   /** Checks what was received and makes it durable. Throws ShoalError when it is not a whole snapshot. */
   async finishIncoming(incoming: IncomingSnapshot): Promise<SnapshotMeta> {
     await incoming.file.sync();
-    const meta = await checkSnapshot(incoming.file, receivingName, incoming.index);
+    const meta = await checkSnapshot(incoming.file, nameOf(incoming), incoming.index);
     if (meta.term !== incoming.term) {
       throw new ShoalError('internal', `a snapshot of term ${incoming.term} came with term ${meta.term} in it`);
     }
@@ -113,7 +133,7 @@ export class RaftStorage {
 
   async dropIncoming(incoming: IncomingSnapshot): Promise<void> {
     await incoming.file.close();
-    await this.discard(receivingName);
+    await this.discard(nameOf(incoming));
   }
 
   /**
@@ -121,7 +141,7 @@ export class RaftStorage {
    * finds the old state or the new one.
    */
   async placeIncoming(incoming: IncomingSnapshot): Promise<void> {
-    await this.disk.rename(receivingName, snapshotName(incoming.index, incoming.term));
+    await this.disk.rename(nameOf(incoming), snapshotName(incoming.index, incoming.term));
     await this.disk.syncDirectory();
     await incoming.file.close();
   }
@@ -145,7 +165,8 @@ export class RaftStorage {
   private async dropOldSnapshots(newest: number): Promise<void> {
     for (const name of await this.disk.list()) {
       const parsed = parseSnapshotName(name);
-      if (parsed !== undefined && parsed.index < newest) await this.disk.remove(name);
+      const isOld = parsed === undefined ? (receivingIndex(name) ?? newest + 1) <= newest : parsed.index < newest;
+      if (isOld) await this.disk.remove(name);
     }
   }
 

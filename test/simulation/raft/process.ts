@@ -85,6 +85,7 @@ export class Process {
   spoilt = false;
   damaged = false;
   maxAppendBytes = 1024 * 1024;
+  snapshotChunkBytes = 1024 * 1024;
   /** In ticks: how far election timeouts differ. */
   timeoutSpread = 10;
 
@@ -121,6 +122,7 @@ export class Process {
       ...(bootstrap === undefined ? {} : { bootstrap }),
       snapshotEveryEntries: 25,
       trailingEntries: 8,
+      snapshotChunkBytes: this.snapshotChunkBytes,
       segmentBytes: 2048,
       limits: { maxAppendBytes: this.maxAppendBytes },
     }).then(

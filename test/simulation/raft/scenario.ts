@@ -32,6 +32,8 @@ interface Profile {
   stragglerRate: number;
   /** The largest append, in bytes: a small one splits what belongs together. */
   maxAppendBytes: number;
+  /** A snapshot may take many messages, or one. */
+  snapshotChunkBytes: number;
   /** The largest text that is written. */
   textBytes: number;
   /** In 100: leaders that die just after they were elected, when little is decided and much is under way. */
@@ -43,12 +45,16 @@ interface Profile {
 }
 
 function drawProfile(world: World): Profile {
+  const textBytes = world.pick([0, 0, 2000, 8000]) as number;
+  // Many messages, and yet not so many that they alone take longer than a recovery may.
+  const snapshotChunkBytes = world.oneIn(3) ? 1024 * 1024 : textBytes === 0 ? 100 : 4000;
   return {
     calm_ms: world.pick([300, 1000, 3000]) as number,
     churn: world.pick([1, 1, 6]) as number,
     stragglerRate: world.pick([0, 0, 20, 100]) as number,
     maxAppendBytes: world.pick([1, 100, 1024 * 1024]) as number,
-    textBytes: world.pick([0, 0, 2000, 8000]) as number,
+    snapshotChunkBytes,
+    textBytes,
     stillbirths: world.pick([0, 0, 50, 90]) as number,
     downtime_ms: world.pick([20, 1000, 3000]) as number,
     duels: world.oneIn(4),
@@ -157,6 +163,7 @@ class Scenario {
     };
     const process = new Process(id, this.world, this.network, this.invariants, fail);
     process.maxAppendBytes = this.profile.maxAppendBytes;
+    process.snapshotChunkBytes = this.profile.snapshotChunkBytes;
     process.timeoutSpread = this.profile.duels ? 2 : 10;
     process.rate = this.world.between(90, 110) / 100;
     this.processes.push(process);

@@ -232,6 +232,14 @@ describe('the log on disk', () => {
   });
 });
 
+/** The file of a snapshot at entry 50 with these chunks. */
+async function snapshotFile(parts: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const device = await written(async (storage) => {
+    await storage.saveSnapshot(meta(50, 3), parts);
+  });
+  return device.content(device.fileNames().find((name) => name.startsWith('snapshot-')) as string);
+}
+
 describe('snapshots on disk', () => {
   it('take the place of the log behind them', async () => {
     const device = await written(async (storage) => {
@@ -278,6 +286,35 @@ describe('snapshots on disk', () => {
       const cut = copyOf(device, (file, content) => (file === name ? content.subarray(0, at) : content));
       await assert.rejects(open(cut), /the raft snapshot is damaged/);
     }
+  });
+
+  it('that come from the leader go on after a restart where they were, unless it is another one', async () => {
+    const file = await snapshotFile(chunks('one', 'two', 'three'));
+    const device = new SimulatedDisk();
+    const { storage } = await open(device);
+    const first = await storage.receiveSnapshot(50, 3, file.length);
+    await storage.writeIncoming(first, file.subarray(0, 40));
+    device.abandon();
+    const { storage: again } = await open(device);
+    const second = await again.receiveSnapshot(50, 3, file.length);
+    assert.equal(second.received, 40);
+    await again.writeIncoming(second, file.subarray(40));
+    assert.deepEqual(await again.finishIncoming(second), meta(50, 3));
+    device.abandon();
+    const { storage: third } = await open(device);
+    assert.equal((await third.receiveSnapshot(50, 3, file.length)).received, file.length, 'whole, and not placed yet');
+    assert.equal((await third.receiveSnapshot(51, 3, file.length)).received, 0);
+    assert.deepEqual(device.fileNames().filter((name) => name.includes('receiving')).length, 1);
+  });
+
+  it('are refused when one half is of another leader, who cut the same state differently', async () => {
+    const [one, two] = [await snapshotFile(chunks('aaa', 'bbb')), await snapshotFile(chunks('bbb', 'aaa'))];
+    assert.equal(one.length, two.length);
+    const { storage } = await open(new SimulatedDisk());
+    const half = one.indexOf('bbb') - 20;
+    const incoming = await storage.receiveSnapshot(50, 3, one.length);
+    await storage.writeIncoming(incoming, Buffer.concat([one.subarray(0, half), two.subarray(half)]));
+    await assert.rejects(storage.finishIncoming(incoming), /belong to another snapshot/);
   });
 
   it('that come from the leader are installed whole or not at all, wherever the power goes', async () => {

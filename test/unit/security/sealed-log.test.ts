@@ -70,6 +70,18 @@ describe('an encrypted raft log', () => {
     assert.deepEqual(await receiver.finishIncoming(incoming), meta(1));
     await receiver.placeIncoming(incoming);
     assert.deepEqual(await read(receiver, meta(1)), state);
+
+    // One that was half here when the member was restarted goes on behind its last whole block.
+    const third = new SimulatedDisk();
+    const keys = new KeyRing([newDataKey([])]);
+    const { storage: interrupted } = await open(third, keys);
+    await interrupted.writeIncoming(await interrupted.receiveSnapshot(1, 1, total), await file.read(0, 150_000));
+    third.abandon();
+    const { storage: restarted } = await open(third, keys);
+    const rest = await restarted.receiveSnapshot(1, 1, total);
+    assert.equal(rest.received, 131_072);
+    await restarted.writeIncoming(rest, await file.read(rest.received, total));
+    assert.deepEqual(await restarted.finishIncoming(rest), meta(1));
   });
 
   it('does not open under another key, nor when a byte or the place of a record was changed', async () => {
