@@ -52,6 +52,7 @@ export function serveInbound(owner: InboundOwner, call: InboundCall, callback: g
 
   const take = (piece: Uint8Array, more: boolean) => {
     if (from === undefined) throw new WireError('a batch before the hello');
+    if (more && piece.length === 0) throw new WireError('a piece with nothing in it');
     pieces.push(piece);
     bytes += piece.length;
     if (bytes > maxBatchBytes) throw new WireError(`a batch above the limit of ${maxBatchBytes} bytes`);

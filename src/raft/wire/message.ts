@@ -106,7 +106,7 @@ interface Fields {
   reason: string;
 }
 
-function readFields(reader: ByteReader): Fields {
+function readFields(reader: ByteReader, maxEntries: number): Fields {
   const fields: Fields = {
     type: 0,
     to: 0,
@@ -138,7 +138,7 @@ function readFields(reader: ByteReader): Fields {
     else if (field === 8) fields.reject = reader.bool();
     else if (field === 9) fields.hintIndex = reader.uint();
     else if (field === 10) fields.hintTerm = reader.uint();
-    else if (field === 11) fields.entries.push(readEntry(reader.message()));
+    else if (field === 11 && fields.entries.length <= maxEntries) fields.entries.push(readEntry(reader.message()));
     else if (field === 12) fields.session = reader.uint();
     else if (field === 13) fields.sequence = reader.uint();
     else if (field === 14) fields.lowest = reader.uint();
@@ -217,6 +217,9 @@ function toMessage(fields: Fields): Message | undefined {
   }
 }
 
+/** Far above what fits in the batches that we send. A small message takes much more memory than bytes: without a limit 32 MiB become gigabytes. */
+const maxParts = 100_000;
+
 /** A RaftBatch. */
 export function encodeBatch(messages: readonly Message[]): Buffer {
   const writer = new ByteWriter(1024);
@@ -228,12 +231,16 @@ export function encodeBatch(messages: readonly Message[]): Buffer {
 export function decodeBatch(bytes: Uint8Array): Message[] {
   const reader = new ByteReader(bytes);
   const messages: Message[] = [];
+  let parts = 0;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field !== 1) {
       reader.skip();
       continue;
     }
-    const message = toMessage(readFields(reader.message()));
+    const fields = readFields(reader.message(), maxParts - parts);
+    parts += 1 + fields.entries.length;
+    if (parts > maxParts) throw new WireError(`a batch of more than ${maxParts} messages and entries`);
+    const message = toMessage(fields);
     if (message !== undefined) messages.push(message);
   }
   return messages;

@@ -152,6 +152,7 @@ describe('raft over gRPC', () => {
       'noise after the hello': [hello, ...encodePieces(Buffer.from('this is no batch at all'))],
       'two hellos': [hello, hello],
       'a hello for another': [encodeHello(one.member, 3)],
+      'nothing, for ever': [hello, Buffer.from([0x18, 1])], // More, and no Piece
       'words of another': [hello, ...encodePieces(encodeBatch([heartbeat(3, 2)]))],
     };
     for (const [what, frames] of Object.entries(garbage)) {

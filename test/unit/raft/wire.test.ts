@@ -178,6 +178,17 @@ describe('garbage from outside', () => {
     );
   });
 
+  it('cannot take much more memory than it has bytes', () => {
+    const one = encodeBatch([{ type: 'timeout-now', from: 1, to: 2, term: 1 }]);
+    const many = Buffer.alloc(one.length * 200_000, one);
+    assert.throws(() => decodeBatch(many), /a batch of more than 100000 messages and entries/);
+    assert.equal(decodeBatch(many.subarray(0, one.length * 99_000)).length, 99_000);
+    const entry: Entry = { index: 1, term: 1, type: 'normal', data: Buffer.alloc(0), session: 0, sequence: 0 };
+    const entries = Array.from({ length: 120_000 }, (_, place) => ({ ...entry, index: place + 1 }));
+    const append: Message = { type: 'append', from: 1, to: 2, term: 1, prevIndex: 0, prevTerm: 0, commit: 0, entries };
+    assert.throws(() => decodeBatch(encodeBatch([append])), /a batch of more than 100000/);
+  });
+
   it('cannot make numbers that are not exact', () => {
     const bytes = Buffer.from([0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
     const reader = new ByteReader(bytes);
