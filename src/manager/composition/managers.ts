@@ -12,13 +12,14 @@ export interface ManagerState {
 }
 
 /**
- * The managers, by node id. Only a leader hears from all of them; another manager goes by what the store says of their nodes, as long
- * as it has a leader at all.
+ * The managers, by node id. One whose node was found silent is not reachable; besides, only a leader hears from all of them, and
+ * another manager knows of none as long as it has no leader.
  */
 export function managersOf(status: RaftStatus, view: View): ReadonlyMap<string, ManagerState> {
   const isUp = (id: number, nodeID: string) => {
-    if (status.role === 'leader' || id === status.id) return isReachable(status, id);
-    return status.leader === id || (status.leader !== 0 && view.get('Node', nodeID)?.Status?.Message !== silentMessage);
+    if (id === status.id || id === status.leader) return true;
+    const isSilent = view.get('Node', nodeID)?.Status?.Message === silentMessage;
+    return !isSilent && (status.role === 'leader' ? isReachable(status, id) : status.leader !== 0);
   };
   return new Map(
     status.members.map(({ id, nodeID, address }) => [
