@@ -203,6 +203,10 @@ export class ClusterListener implements ServiceHost {
       this.#checkRoom();
       return { socket, isBrief: true, expires_ms: Number.POSITIVE_INFINITY, managerCalls: new Set() };
     }
+    const fault: unknown = socket.authorizationError; // a code of OpenSSL's, whatever its type says
+    if (fault === 'CERT_NOT_YET_VALID') {
+      throw new ShoalError('unauthorized', "its certificate is not valid yet: the two nodes' clocks are hours apart");
+    }
     if (!socket.authorized) {
       throw new ShoalError('unauthorized', `its certificate is not of this cluster: ${socket.authorizationError}`);
     }
