@@ -19,7 +19,7 @@ export const raftDump: CommandSpec = {
   operands: { min: 0, max: 0 },
   flags: [stateDirFlag, fromFlag, toFlag],
   async run(context, values) {
-    const state = await raftStateOf(values);
+    const state = await raftStateOf(context, values);
     const from = values.get(fromFlag) ?? 0;
     const to = values.get(toFlag) ?? Number.POSITIVE_INFINITY;
     const isRange = values.has(fromFlag) || values.has(toFlag);

@@ -12,7 +12,7 @@ export const raftVerify: CommandSpec = {
   operands: { min: 0, max: 0 },
   flags: [stateDirFlag, quietFlag],
   async run(context, values) {
-    const state = await raftStateOf(values);
+    const state = await raftStateOf(context, values);
     const { files, hardState, base, last, membership, damage } = await state.inspect();
     if (!values.get(quietFlag)) {
       const rows = files.map(({ name, bytes, records, firstIndex, lastIndex, state: found }) => {

@@ -56,7 +56,8 @@ export function printUnlockKey(context: Context, key: string): void {
   );
 }
 
-async function readKey(context: Context): Promise<string> {
+/** Asks for the unlock key, and reads a line. */
+export async function readKey(context: Context): Promise<string> {
   const lines = createInterface({ input: context.input });
   context.out.write('Enter unlock key: ');
   try {

@@ -1,15 +1,16 @@
 import { messageOf } from '../../model/errors.js';
 import type { LogPosition } from '../core/log.js';
 import type { HardState, Membership, SnapshotMeta } from '../core/types.js';
+import { WireError } from '../wire/bytes.js';
 import { decodeEntry } from '../wire/entry.js';
 import { decodeMembership } from '../wire/membership.js';
 import { DamageError, missingLog } from './damage.js';
 import type { Disk } from './disk.js';
 import { readSegments } from './reading.js';
-import { recordTypes } from './record.js';
+import { readRecord, recordTypes } from './record.js';
 import { LogReplay, type SeenRecord } from './recovery.js';
 import type { Sealer } from './sealer.js';
-import { segmentName, segmentNumber } from './segment.js';
+import { decodeHead, segmentName, segmentNumber } from './segment.js';
 import { checkSnapshot, parseSnapshotName, snapshotName } from './snapshot-file.js';
 import { asSnapshot } from './storage.js';
 
@@ -63,6 +64,23 @@ export async function inspectLog(
     snapshot,
     damage: findings.damage,
   };
+}
+
+/** Whether the first record that can be read is not what an unencrypted log begins with. */
+export async function isSealed(disk: Disk): Promise<boolean> {
+  const name = (await disk.list()).filter((each) => segmentNumber(each) !== undefined).sort()[0];
+  if (name === undefined) return false;
+  const number = segmentNumber(name) as number;
+  const file = await disk.open(name);
+  try {
+    const first = readRecord(await file.read(0, 1024), 0, number);
+    return first !== undefined && decodeHead(first.payload).number !== number;
+  } catch (error) {
+    if (error instanceof WireError) return true;
+    throw error;
+  } finally {
+    await file.close();
+  }
 }
 
 class Findings {

@@ -60,5 +60,10 @@ async function withoutLeftovers(
 ): Promise<Buffer> {
   const first = await reading(disk, segmentName(next), async (file) => readRecord(await file.read(0, 1024), 0, next));
   if (first === undefined) return content;
-  return content.subarray(0, decodeHead(openedRecord(first, next, sealer)).previousBytes);
+  try {
+    return content.subarray(0, decodeHead(openedRecord(first, next, sealer)).previousBytes);
+  } catch {
+    // What is the matter with that segment is told when its turn comes.
+    return content;
+  }
 }

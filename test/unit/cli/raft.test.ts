@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encode } from '../../../src/model/codec.js';
@@ -7,6 +7,11 @@ import type { Entry } from '../../../src/raft/core/types.js';
 import { nodeDisk } from '../../../src/raft/log/node-disk.js';
 import { RaftStorage } from '../../../src/raft/log/storage.js';
 import { encodeMembership } from '../../../src/raft/wire/membership.js';
+import { createAuthority } from '../../../src/security/authority.js';
+import { KeyRing, newDataKey } from '../../../src/security/key-ring.js';
+import { saveNodeFile } from '../../../src/security/node-file.js';
+import { newUnlockKey } from '../../../src/security/unlock-key.js';
+import { materialFor, nodeID } from '../../helpers/certificates.js';
 import { cli } from '../../helpers/cli.js';
 import { type FakeDaemon, startFakeDaemon } from '../../helpers/fake-daemon.js';
 
@@ -92,6 +97,30 @@ describe("shoal raft, on a manager's state directory", () => {
     const some = await raft('dump', '--from', '2', '--to', '3');
     assert.equal(some.out.trim().split('\n').length, 3);
     assert.equal((await raft('dump', '--from', 'x')).code, 125);
+  });
+
+  it("opens an encrypted log with the manager's keys, and asks for the key that they are locked with", async () => {
+    const dataKeys = [newDataKey([])];
+    await rm(join(directory, 'raft'), { recursive: true });
+    const disk = await nodeDisk(join(directory, 'raft'));
+    const { storage } = await RaftStorage.open(disk, { segmentBytes: 100_000, sealer: new KeyRing(dataKeys) });
+    await storage.append({
+      entries: [{ index: 1, term: 1, type: 'noop', data: Buffer.alloc(0), session: 0, sequence: 0 }],
+    });
+    await storage.close();
+    assert.match((await raft('verify')).err, /the log is encrypted, and its keys are not in .*certificates/);
+
+    await mkdir(join(directory, 'certificates'));
+    const material = await materialFor(await createAuthority(Date.now()), nodeID(1), 'manager');
+    const content = { material, dataKeys, lockedAsOf: 0 };
+    await saveNodeFile(join(directory, 'certificates'), content);
+    assert.match((await raft('verify')).out, /wal-000000000001 +\d+ +2 +1-1 +ok/);
+    const key = newUnlockKey();
+    await saveNodeFile(join(directory, 'certificates'), content, key);
+    const locked = (input: string) =>
+      cli(daemon, ['raft', 'verify', '--state-dir', directory], { input: `${input}\n` });
+    assert.match((await locked(key)).out, /wal-000000000001 +\d+ +2 +1-1 +ok/);
+    assert.match((await locked(newUnlockKey())).err, /invalid key/);
   });
 
   it('takes a copy of the raft directory too, and says what it expects of anything else', async () => {

@@ -152,6 +152,7 @@ describe('files in the place of a log', () => {
             'wal-000000000001',
             forged(1, [{ type: 1, payload: Uint8Array.of(8, 1), synced: 0, batch: 0 }, ...one]),
           );
+          copy.put('wal-000000000002', forged(2, two));
           copy.put('snapshot-00000000000003-00000000000001', forged(3, two));
           await inspectedAsStarted(copy);
         },
