@@ -116,6 +116,7 @@ export class TestNode {
   /** Routes are in force as soon as they arrive. */
   acknowledges = true;
   engineError = '';
+  log = quiet;
   beatsSent = 0;
   beatsAnswered = 0;
   session!: NodeSession;
@@ -150,7 +151,7 @@ export class TestNode {
       },
       clock: this.cluster.attended,
       random: seededRandom(7),
-      log: quiet,
+      log: this.log,
     });
     return this;
   }

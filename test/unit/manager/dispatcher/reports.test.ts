@@ -8,6 +8,7 @@ import { complete } from '../../../../src/model/codec.js';
 import { type ErrorCode, ShoalError } from '../../../../src/model/errors.js';
 import { rankOf, taskStates } from '../../../../src/model/states.js';
 import type { OperationInit, TransactionInit } from '../../../../src/model/types.js';
+import { logLines } from '../../../helpers/log-lines.js';
 import { ManualClock, settled } from '../../../helpers/manual-clock.js';
 import { quiet } from '../../../helpers/node-under-test.js';
 
@@ -39,7 +40,7 @@ describe('reports of nodes', () => {
     );
   });
 
-  const failing = (failures: (ErrorCode | undefined)[], poison?: string) => {
+  const failing = (failures: (ErrorCode | undefined)[], poison?: string, log = quiet) => {
     const taken: string[] = [];
     const proposer = {
       propose: async ({ Operations = [] }: TransactionInit) => {
@@ -52,8 +53,21 @@ describe('reports of nodes', () => {
       },
     };
     const clock = new ManualClock();
-    return { taken, clock, reports: new Reports(proposer, clock, quiet) };
+    return { taken, clock, reports: new Reports(proposer, clock, log) };
   };
+
+  it('that a full disk holds up for a minute are told of once, and again when there is another reason', async () => {
+    const { log, lines } = logLines();
+    const full = Array.from({ length: 600 }, () => 'overloaded' as const);
+    const { taken, clock, reports } = failing([...full, 'unavailable'], undefined, log);
+    reports.addTask('a', seen('running'), 10);
+    await clock.advance(61_000);
+    assert.deepEqual(taken, ['a']);
+    assert.deepEqual(
+      lines.map(({ code }) => code),
+      ['overloaded', 'unavailable'],
+    );
+  });
 
   it('are tried again until they are in, while more gather', async () => {
     const { taken, clock, reports } = failing(['unavailable', 'no-leader', 'overloaded']);

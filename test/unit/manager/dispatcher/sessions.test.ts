@@ -5,6 +5,7 @@ import { ShoalError } from '../../../../src/model/errors.js';
 import { serviceClient } from '../../../../src/model/services.js';
 import type { FromNodeInit, TaskInit } from '../../../../src/model/types.js';
 import { TestCluster, type TestManager, type TestNode } from '../../../helpers/dispatch-cluster.js';
+import { logLines } from '../../../helpers/log-lines.js';
 
 const task = (id: string, NodeID: string, over: TaskInit = {}): TaskInit => ({
   ID: id,
@@ -309,6 +310,26 @@ describe('sessions of nodes with managers', () => {
       one.dispatcher.leadershipChanged();
     }
     await cluster.until(() => node.manager === two.nodeID);
+  });
+
+  it('says of an outage once what each manager answers, however often it is asked', async () => {
+    one.setLeader(false);
+    two.setLeader(false);
+    const { log, lines } = logLines();
+    const node = await cluster.addNode('seeker');
+    node.log = log;
+    node.start([one, two]);
+    for (let tries = 1; tries < 20; tries++) {
+      await cluster.until(() => node.states.length >= tries);
+      await cluster.pass(1_500);
+    }
+    assert.deepEqual(
+      lines.map(({ level, message }) => `${level} ${message}`),
+      ['warn no session', 'warn no session'],
+    );
+    one.setLeader(true);
+    await cluster.pass(3_000);
+    await cluster.until(() => node.manager === one.nodeID);
   });
 
   it('leaves a manager whose host is gone within a second for one that answers', async () => {
