@@ -9,6 +9,10 @@ export interface Limits {
   /** How long a connection is kept that asks for nothing. */
   idle_ms: number;
   connections: number;
+  /** Of them, those that have not asked for anything yet. */
+  silent: number;
+  /** Requests under way at once, streams included. */
+  requests: number;
 }
 
 export const defaultLimits: Limits = {
@@ -18,4 +22,6 @@ export const defaultLimits: Limits = {
   body_bytes: 4 * 1024 * 1024, // the largest config is 1000 KB, a third more in base64
   idle_ms: 75_000,
   connections: 4096,
+  silent: 1024,
+  requests: 1024,
 };

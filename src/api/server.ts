@@ -1,5 +1,6 @@
-import { chmodSync, existsSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, unlinkSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
@@ -7,6 +8,7 @@ import type { History } from '../manager/history/history.js';
 import { type Clock, systemClock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { type Random, systemRandom } from '../model/random.js';
+import { Admission, SilentConnections } from './admission.js';
 import type { Backend } from './backend.js';
 import { Engines } from './engines.js';
 import { EventLog } from './event-log.js';
@@ -26,8 +28,15 @@ export interface ApiServerOptions {
   limits?: Partial<Limits>;
 }
 
-/** Where the API listens: a unix socket, or TCP (port 0: any free one). */
-export type ApiAddress = { path: string; mode?: number } | { host: string; port: number };
+/** PEM. With `ca` only clients are served that show a certificate from it. */
+export interface ApiTLS {
+  ca?: string;
+  cert: string;
+  key: string;
+}
+
+/** Where the API listens: a unix socket (of this group), or TCP (port 0: any free one). */
+export type ApiAddress = { path: string; mode?: number; group?: number } | { host: string; port: number; tls?: ApiTLS };
 
 export interface ApiServer {
   /** Listens at one more address; resolves with what it became. A unix socket that nobody answers on any more is replaced. */
@@ -59,12 +68,26 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
 
   return {
     async listen(address) {
-      const server = newServer(api.limits, (request, response) => void serve(api, router, request, response));
+      const tls = 'path' in address ? undefined : address.tls;
+      const admission = new Admission(api.limits.requests);
+      const silent = new SilentConnections(api.limits.silent);
+      const server = newServer(api.limits, tls, (request, response) => {
+        silent.asked(request.socket);
+        if (admission.admits(response)) void serve(api, router, request, response);
+        else answerError(api, newExchange(api, request, response), tooMany());
+      });
+      server.on('connection', (socket) => silent.opened(socket));
+      server.on('tlsClientError', (error, socket) => {
+        options.log.warn('no TLS connection to the API', { from: socket.remoteAddress, reason: messageOf(error) });
+        socket.destroy();
+      });
       server.on('upgrade', (request: http.IncomingMessage, socket: Duplex, head: Buffer) => {
+        silent.asked(request.socket);
         upgraded.add(socket);
         socket.once('close', () => upgraded.delete(socket));
         socket.on('error', () => socket.destroy());
-        void serveUpgrade(api, router, request, socket, head);
+        if (admission.admits(socket)) void serveUpgrade(api, router, request, socket, head);
+        else socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       });
       servers.push(server);
       return 'path' in address ? listenUnix(server, address) : listenTCP(server, address);
@@ -84,19 +107,34 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
   };
 }
 
-function newServer(limits: Limits, listener: http.RequestListener): http.Server {
-  const server = http.createServer(
-    {
-      maxHeaderSize: limits.headers_bytes,
-      headersTimeout: limits.headers_ms,
-      requestTimeout: 0, // an image may be uploaded for hours; readBody bounds what we read ourselves
-      keepAliveTimeout: limits.idle_ms,
-      connectionsCheckingInterval: Math.min(2_000, limits.headers_ms),
-    },
-    listener,
-  );
+function newServer(limits: Limits, tls: ApiTLS | undefined, listener: http.RequestListener): http.Server {
+  const bounds = {
+    maxHeaderSize: limits.headers_bytes,
+    headersTimeout: limits.headers_ms,
+    requestTimeout: 0, // an image may be uploaded for hours; readBody bounds what we read ourselves
+    keepAliveTimeout: limits.idle_ms,
+    connectionsCheckingInterval: Math.min(2_000, limits.headers_ms),
+  };
+  const server =
+    tls === undefined
+      ? http.createServer(bounds, listener)
+      : https.createServer(
+          {
+            ...bounds,
+            ...tls,
+            minVersion: 'TLSv1.2', // dockerd's
+            handshakeTimeout: limits.headers_ms,
+            requestCert: tls.ca !== undefined,
+            rejectUnauthorized: tls.ca !== undefined,
+          },
+          listener,
+        );
   server.maxConnections = limits.connections;
   return server;
+}
+
+function tooMany(): ShoalError {
+  return new ShoalError('overloaded', 'too many requests are under way on this daemon. Try again later.');
 }
 
 async function serve(
@@ -208,8 +246,11 @@ async function listenTCP(server: http.Server, address: { host: string; port: num
   return { host, port };
 }
 
-async function listenUnix(server: http.Server, address: { path: string; mode?: number }): Promise<ApiAddress> {
-  const { path, mode = 0o660 } = address;
+async function listenUnix(
+  server: http.Server,
+  address: { path: string; mode?: number; group?: number },
+): Promise<ApiAddress> {
+  const { path, mode = 0o660, group } = address;
   if (existsSync(path)) {
     if (await answers(path)) {
       throw new ShoalError('failed-precondition', `${path}: another daemon is listening on this socket`);
@@ -224,6 +265,7 @@ async function listenUnix(server: http.Server, address: { path: string; mode?: n
   } finally {
     process.umask(before);
   }
+  if (group !== undefined) chownSync(path, process.getuid?.() ?? 0, group);
   chmodSync(path, mode);
   return address;
 }

@@ -1,7 +1,7 @@
 import { type DaemonOptions, defaultDaemonOptions as defaults } from '../daemon/options.js';
 import { parseGenericResources } from '../model/generic-resources.js';
 import type { CommandSpec } from './base/command.js';
-import { flag, list, text } from './base/flag.js';
+import { flag, list, onOff, text } from './base/flag.js';
 import { parseLabel } from './base/labels.js';
 
 const quoted = (value: string) => JSON.stringify(value);
@@ -13,10 +13,19 @@ const stateDirFlag = text('state-dir', 'Directory of everything that outlives th
 });
 const hostFlag = list(
   'host',
-  'Where to serve the API: unix:///path or tcp://host:port (unprotected). May be repeated',
+  'Where to serve the API: unix:///path or tcp://host:port (with --tlsverify). May be repeated',
   (word) => word,
   { short: 'H', shown: quoted(defaults.apiHosts.join(',')) },
 );
+const groupFlag = text('group', 'Group that may use the unix socket', { short: 'G', shown: quoted(defaults.group) });
+const tlsFlag = onOff(
+  'tls',
+  'Use TLS on TCP; implied by --tlsverify. --tls=false serves the API to whoever reaches it',
+);
+const tlsVerifyFlag = onOff('tlsverify', 'Use TLS on TCP and serve only clients with a certificate of --tlscacert');
+const caCertFlag = text('tlscacert', 'Trust certs signed only by this CA');
+const certFlag = text('tlscert', 'Path to TLS certificate file');
+const keyFlag = text('tlskey', 'Path to TLS key file');
 const engineFlag = text('engine-socket', 'Socket of the Docker Engine of this machine', {
   shown: quoted(defaults.engineSocket),
 });
@@ -66,6 +75,12 @@ export const daemon: CommandSpec = {
   flags: [
     stateDirFlag,
     hostFlag,
+    groupFlag,
+    tlsFlag,
+    tlsVerifyFlag,
+    caCertFlag,
+    certFlag,
+    keyFlag,
     engineFlag,
     listenFlag,
     advertiseFlag,
@@ -82,6 +97,12 @@ export const daemon: CommandSpec = {
     await runDaemon({
       stateDirectory: values.get(stateDirFlag) ?? defaults.stateDirectory,
       apiHosts: values.get(hostFlag) ?? defaults.apiHosts,
+      group: values.get(groupFlag) ?? defaults.group,
+      tls: values.get(tlsFlag),
+      tlsVerify: values.get(tlsVerifyFlag) ?? defaults.tlsVerify,
+      tlsCACert: values.get(caCertFlag) ?? defaults.tlsCACert,
+      tlsCert: values.get(certFlag) ?? defaults.tlsCert,
+      tlsKey: values.get(keyFlag) ?? defaults.tlsKey,
       engineSocket: values.get(engineFlag) ?? defaults.engineSocket,
       listenAddress: values.get(listenFlag) ?? defaults.listenAddress,
       advertiseAddress: values.get(advertiseFlag) ?? defaults.advertiseAddress,

@@ -1,15 +1,75 @@
-import type { ApiAddress } from '../api/server.js';
-import { ShoalError } from '../model/errors.js';
+import { readFileSync } from 'node:fs';
+import type { Logger } from 'winston';
+import type { ApiAddress, ApiTLS } from '../api/server.js';
+import { messageOf, ShoalError } from '../model/errors.js';
 import { splitHostPort } from './addresses.js';
+import type { DaemonOptions } from './options.js';
 
-const defaultTCPPort = 2375; // Docker's, for an API without TLS
+const defaultPort = { plain: 2375, tls: 2376 }; // Docker's
 
-/** Where `-H` says that the API is served: `unix:///path`, a plain path, or `tcp://host:port`. Throws `invalid-argument`. */
-export function apiAddress(host: string): ApiAddress {
-  const [, scheme = '', rest = host] = /^([a-z]+):\/\/(.*)$/.exec(host) ?? [];
-  if (scheme === 'tcp') {
-    return splitHostPort(rest, defaultTCPPort, `--host ${host}: must be tcp://HOST:PORT`);
+export type ApiOptions = Pick<
+  DaemonOptions,
+  'apiHosts' | 'group' | 'tls' | 'tlsVerify' | 'tlsCACert' | 'tlsCert' | 'tlsKey'
+>;
+
+function read(flag: string, path: string): string {
+  if (path === '') throw new ShoalError('invalid-argument', `--${flag}: is needed to serve the API over TCP with TLS`);
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ShoalError('invalid-argument', `--${flag} ${path}: cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
-  if ((scheme === 'unix' || scheme === '') && rest.startsWith('/')) return { path: rest };
-  throw new ShoalError('invalid-argument', `--host ${host}: must be unix:///PATH or tcp://HOST:PORT`);
+}
+
+/** How the API is protected on TCP; undefined: not at all, which was asked for with --tls=false. */
+function protection(options: ApiOptions): ApiTLS | undefined {
+  if (options.tlsVerify) {
+    return {
+      ca: read('tlscacert', options.tlsCACert),
+      cert: read('tlscert', options.tlsCert),
+      key: read('tlskey', options.tlsKey),
+    };
+  }
+  if (options.tls === true) return { cert: read('tlscert', options.tlsCert), key: read('tlskey', options.tlsKey) };
+  if (options.tls === false) return undefined;
+  throw new ShoalError(
+    'invalid-argument',
+    '--host tcp://…: whoever reaches the API is root on this machine. Use --tlsverify with --tlscacert, --tlscert and --tlskey; ' +
+      '--tls alone serves every client, --tls=false serves it without any protection',
+  );
+}
+
+/** The group that owns the unix sockets (dockerd's --group); undefined when this machine has none of that name. */
+function groupID(name: string, log: Logger): number | undefined {
+  const line = readFileSync('/etc/group', 'utf8').split('\n');
+  const found = line.map((entry) => entry.split(':')).find(([group, , id]) => group === name || id === name);
+  if (found !== undefined) return Number(found[2]);
+  log.warn('the group that is to own the API socket does not exist; only root may use it', { group: name });
+  return undefined;
+}
+
+/**
+ * Where the API is served and for whom, from dockerd's options: `unix:///path`, a plain path, or `tcp://host:port`. Throws
+ * `invalid-argument` on what makes no sense, and on TCP that is neither protected nor asked for as it is.
+ */
+export function apiAddresses(options: ApiOptions, log: Logger): ApiAddress[] {
+  return options.apiHosts.map((host): ApiAddress => {
+    const [, scheme = '', rest = host] = /^([a-z]+):\/\/(.*)$/.exec(host) ?? [];
+    const complaint = `--host ${host}: must be unix:///PATH or tcp://HOST:PORT`;
+    if (scheme === 'tcp') {
+      const tls = protection(options);
+      const where = splitHostPort(rest, tls === undefined ? defaultPort.plain : defaultPort.tls, complaint);
+      if (tls?.ca === undefined) {
+        const is = tls === undefined ? 'without any protection' : 'to clients without a certificate';
+        log.warn(`the API is served over TCP ${is}: WHOEVER REACHES IT IS ROOT ON THIS MACHINE`, where);
+      }
+      return { ...where, ...(tls !== undefined && { tls }) };
+    }
+    if ((scheme !== 'unix' && scheme !== '') || !rest.startsWith('/'))
+      throw new ShoalError('invalid-argument', complaint);
+    const group = groupID(options.group, log);
+    return { path: rest, ...(group !== undefined && { group }) };
+  });
 }

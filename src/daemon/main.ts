@@ -12,7 +12,7 @@ import { systemRandom as random } from '../model/random.js';
 import { systemTools } from '../network/kernel/tools.js';
 import { DockerEngine } from '../worker/docker-engine.js';
 import { listenAddress } from './addresses.js';
-import { apiAddress } from './api-hosts.js';
+import { apiAddresses } from './api-hosts.js';
 import { Daemon } from './daemon.js';
 import { connectEngineSocket } from './engine-socket.js';
 import { lockStateDirectory } from './lock.js';
@@ -63,11 +63,11 @@ function stopSignal(): Promise<string> {
  */
 export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
   const options: DaemonOptions = { ...defaultDaemonOptions, ...given };
-  const hosts = options.apiHosts.map(apiAddress);
-  if (hosts.length === 0) throw new ShoalError('invalid-argument', '--host: at least one is needed');
+  if (options.apiHosts.length === 0) throw new ShoalError('invalid-argument', '--host: at least one is needed');
   listenAddress('', options.listenAddress, {});
   checkHistoryURL(options.historyURL);
   const log = createLog(options.logLevel);
+  const hosts = apiAddresses(options, log);
   comeFirst(log);
   const lock = await lockStateDirectory(resolve(options.stateDirectory));
   const stopping = stopSignal();
@@ -111,7 +111,6 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
     // The API first: a node that takes long to come back can be asked why.
     for (const host of hosts) {
       if ('path' in host) mkdirSync(dirname(host.path), { recursive: true });
-      else log.warn('the API is served over TCP without protection: whoever reaches it is root here', host);
       await api.listen(host);
     }
     log.info('daemon started', {

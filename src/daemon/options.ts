@@ -4,8 +4,18 @@ import type { GenericResource } from '../model/types.js';
 export interface DaemonOptions {
   /** Everything that outlives the process: node.json, certificates/, raft/. */
   stateDirectory: string;
-  /** Where the API is served: `unix:///path`, a plain path, or `tcp://host:port` (only when asked for: it is not protected). */
+  /** Where the API is served: `unix:///path`, a plain path, or `tcp://host:port` (with TLS, or --tls=false). */
   apiHosts: readonly string[];
+  /** Group that may use the API's unix sockets. */
+  group: string;
+  /** TLS on TCP; undefined: not said. */
+  tls: boolean | undefined;
+  /** Clients on TCP must show a certificate of --tlscacert. */
+  tlsVerify: boolean;
+  /** Paths of PEM files. */
+  tlsCACert: string;
+  tlsCert: string;
+  tlsKey: string;
   /** The local Docker Engine's socket. */
   engineSocket: string;
   /** Cluster port for `swarm init` and `swarm join` calls that name none, `host:port`. */
@@ -28,6 +38,12 @@ export interface DaemonOptions {
 export const defaultDaemonOptions: DaemonOptions = {
   stateDirectory: '/var/lib/shoal',
   apiHosts: ['unix:///var/run/shoal.sock'],
+  group: 'docker',
+  tls: undefined,
+  tlsVerify: false,
+  tlsCACert: '',
+  tlsCert: '',
+  tlsKey: '',
   engineSocket: '/var/run/docker.sock',
   listenAddress: '0.0.0.0:2377',
   advertiseAddress: '',

@@ -24,6 +24,8 @@ export interface ListenerOptions {
   handshake_ms?: number;
   /** Open connections of nodes; more wait for the system's queue. */
   connectionsMax?: number;
+  /** Connections that have not shown who they are yet; above it the one that is silent longest goes. */
+  handshakesMax?: number;
   /** Open connections without a certificate, and how long each may last. */
   strangersMax?: number;
   stranger_ms?: number;
@@ -56,13 +58,21 @@ export class ClusterListener implements ServiceHost {
   readonly #connections = new Map<string, Connection>();
   /** Everything that is open, from before its handshake on. */
   readonly #sockets = new Set<Socket>();
+  readonly #handshaking = new Map<string, Socket>();
   readonly #callers = new WeakMap<grpc.Metadata, Identity>();
   readonly #stopWatching: () => void;
   #briefOpen = 0;
   #warnings = { since_ms: 0, count: 0 };
 
   constructor(options: ListenerOptions) {
-    this.#options = { handshake_ms: 5_000, connectionsMax: 4_096, strangersMax: 128, stranger_ms: 30_000, ...options };
+    this.#options = {
+      handshake_ms: 5_000,
+      handshakesMax: 512,
+      connectionsMax: 4_096,
+      strangersMax: 128,
+      stranger_ms: 30_000,
+      ...options,
+    };
     const { credentials, log } = options;
     this.#nodes = new grpc.Server({
       interceptors: [(method, call) => this.#checked(method.path, call)],
@@ -88,9 +98,20 @@ export class ClusterListener implements ServiceHost {
     this.#tls.maxConnections = this.#options.connectionsMax;
     this.#tls.on('connection', (socket) => {
       this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+      const key = keyOf(socket);
+      this.#handshaking.set(key, socket);
+      socket.once('close', () => {
+        this.#sockets.delete(socket);
+        if (this.#handshaking.get(key) === socket) this.#handshaking.delete(key);
+      });
+      if (this.#handshaking.size <= this.#options.handshakesMax) return;
+      const [oldest] = this.#handshaking.values(); // a node's handshake takes milliseconds: it is not among them
+      oldest?.destroy();
     });
-    this.#tls.on('secureConnection', (socket) => this.#welcome(socket));
+    this.#tls.on('secureConnection', (socket) => {
+      this.#handshaking.delete(keyOf(socket));
+      this.#welcome(socket);
+    });
     this.#tls.on('tlsClientError', (error, socket) => {
       const details = { from: socket.remoteAddress, reason: messageOf(error) };
       // Who hangs up without a word only looked whether the port is there, as a joining node does.

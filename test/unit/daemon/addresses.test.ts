@@ -7,7 +7,6 @@ import {
   listenAddress,
   remoteAddresses,
 } from '../../../src/daemon/addresses.js';
-import { apiAddress } from '../../../src/daemon/api-hosts.js';
 
 const at = (address: string, internal = false): NetworkInterfaceInfo =>
   ({ address, internal, family: address.includes(':') ? 'IPv6' : 'IPv4' }) as NetworkInterfaceInfo;
@@ -84,14 +83,5 @@ describe("this node's addresses", () => {
     assert.equal(dataPathAddress('', one), '');
     assert.equal(dataPathAddress('eth0', one), '10.0.0.5');
     assert.throws(() => dataPathAddress('eth9', one), /must specify a valid IP address or interface name/);
-  });
-
-  it('of the API are unix sockets, or TCP when it is said', () => {
-    assert.deepEqual(apiAddress('unix:///run/x.sock'), { path: '/run/x.sock' });
-    assert.deepEqual(apiAddress('/run/x.sock'), { path: '/run/x.sock' });
-    assert.deepEqual(apiAddress('tcp://127.0.0.1:99'), { host: '127.0.0.1', port: 99 });
-    for (const bad of ['', 'x', 'http://a', 'unix://x', 'tcp://a:b']) {
-      assert.throws(() => apiAddress(bad), /--host/, bad);
-    }
   });
 });

@@ -32,7 +32,14 @@ describe('the cluster port', function () {
   beforeEach(async () => {
     lastCaller = '';
     const credentials = new Credentials(await materialFor(authority, nodeID(0), 'manager'));
-    listener = new ClusterListener({ credentials, clock: systemClock, log, handshake_ms: 300, strangersMax: 3 });
+    listener = new ClusterListener({
+      credentials,
+      clock: systemClock,
+      log,
+      handshake_ms: 300,
+      handshakesMax: 50,
+      strangersMax: 3,
+    });
     listener.addService(serviceDefinition('CertificateAuthority'), {
       GetRoot: unary(async () => ({ RootCertificatePEM: authority.certificatePEM })),
       Join: unary(async () => {
@@ -170,6 +177,18 @@ describe('the cluster port', function () {
     late.on('error', () => {});
     await isServing();
     await listener.close(); // the test fails by its time limit when one of them keeps it open
+  });
+
+  it('serves nodes however many connections are opened and say nothing', async () => {
+    const sockets = [];
+    for (let count = 0; count < 1_500; count++) {
+      const socket = connectTCP({ host, port });
+      socket.on('error', () => {});
+      sockets.push(socket);
+      if (count % 100 === 0) await isServing();
+    }
+    await isServing();
+    for (const socket of sockets) socket.destroy();
   });
 
   it('serves nodes however many strangers hold connections', async () => {
