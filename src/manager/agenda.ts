@@ -114,7 +114,9 @@ export class Agenda {
       return;
     for (const task of view.tasksOfNode(id)) this.#due.add(task.ServiceID);
     this.add(this.#waiting);
-    for (const service of view.list('Service')) if (service.Spec?.Mode?.Global != null) this.#due.add(service.ID);
+    for (const { ID, Spec } of view.list('Service')) {
+      if (Spec?.Mode?.Global != null || Spec?.Mode?.GlobalJob != null) this.#due.add(ID);
+    }
   }
 }
 

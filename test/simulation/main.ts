@@ -2,12 +2,16 @@ import { parseArgs } from 'node:util';
 import { simulate as simulateCluster } from './cluster/scenario.js';
 import { simulate as simulateRaft } from './raft/scenario.js';
 
-// npm run simulate -- [raft|cluster] [--seeds N] [--seed FIRST] [--until-failure]: runs N scenarios from seed FIRST on (one, if only
+// npm run simulate -- [raft|cluster|services] [--seeds N] [--seed FIRST] [--until-failure]: runs N scenarios from seed FIRST on (one, if only
 // --seed is given).
 
-const scenarios = { raft: simulateRaft, cluster: simulateCluster };
+const scenarios = {
+  raft: simulateRaft,
+  cluster: (seed: number) => simulateCluster(seed),
+  services: (seed: number) => simulateCluster(seed, true),
+};
 const usage =
-  'usage: npm run simulate -- [raft|cluster] [--seeds N] [--seed FIRST] [--until-failure], N and FIRST integers';
+  'usage: npm run simulate -- [raft|cluster|services] [--seeds N] [--seed FIRST] [--until-failure], N and FIRST integers';
 
 const { values, positionals } = parseArgs({
   options: { seeds: { type: 'string' }, seed: { type: 'string' }, 'until-failure': { type: 'boolean' } },

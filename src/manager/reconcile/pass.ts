@@ -1,6 +1,7 @@
 import { newID } from '../../model/ids.js';
 import type { Random } from '../../model/random.js';
-import type { Service, Task, TaskSpec } from '../../model/types.js';
+import type { Node, Service, Task, TaskSpec } from '../../model/types.js';
+import { nodeMatcher } from '../../scheduler/filters.js';
 import type { View } from '../../store/view.js';
 import type { Addresses } from './addresses.js';
 import { attachmentsOf } from './attachments.js';
@@ -41,6 +42,8 @@ export class ServicePass {
   readonly outdated: readonly Task[];
   readonly restart: RestartPolicy;
   readonly freshness: Freshness;
+  /** Whether a node satisfies the constraints of new tasks. */
+  readonly suits: (node: Node) => boolean;
   /** Tasks kept for each slot. */
   readonly historyLimit: number;
   readonly #born = new Set<Task>();
@@ -65,6 +68,7 @@ export class ServicePass {
     this.removing = removing;
     this.restart = restartPolicyOf(this.template);
     this.freshness = new Freshness(service, this.template, pass.nodes);
+    this.suits = nodeMatcher(this.template.Placement?.Constraints ?? []);
     this.historyLimit = historyLimitOf(cluster?.Orchestration?.TaskHistoryRetentionLimit, this.restart);
   }
 

@@ -102,10 +102,10 @@ function isDirty(pass: ServicePass, slot: Slot): boolean {
   return newest !== undefined && isOccupied(pass, slot) && !pass.freshness.isFresh(newest);
 }
 
-/** A task of a global service has only its own node to go to: on one that is paused the old stays. */
+/** A task of a global service has only its own node to go to: on one that takes none now the old stays. */
 function canTakeNew(pass: ServicePass, slot: Slot): boolean {
   const node = pass.pass.nodes.get(slot.nodeID);
-  return node?.Status?.State === 'ready' && (node.Spec?.Availability || 'active') === 'active';
+  return node?.Status?.State === 'ready' && (node.Spec?.Availability || 'active') === 'active' && pass.suits(node);
 }
 
 /** Slots that serve nobody come first, as replacing them costs nothing; then the lowest number. */

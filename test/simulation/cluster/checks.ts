@@ -7,6 +7,7 @@ import type { World } from '../world.js';
 import { type EngineWitness, taskOf } from './engine.js';
 import type { Host } from './host.js';
 import type { Links } from './links.js';
+import { checkPlacement } from './placement.js';
 
 /** A manager of which nothing is heard no longer counts at the gate after 3 s, and sessions end after that: with room to spare. */
 const calmForDrain_ms = 10_000;
@@ -85,11 +86,13 @@ export class Checks {
   }
 
   /** To be told every commit of every manager. */
-  committed({ index, changes }: Commit): void {
+  committed(commit: Commit, view: View): void {
+    const { index, changes } = commit;
+    checkPlacement(view, commit);
     for (const { kind, id, before, after } of changes) {
       if (kind !== 'Task') continue;
       const [was, is] = [before as Task | undefined, after as Task | undefined];
-      if (isAfter(is?.DesiredState ?? 'remove', 'running') && !this.endingSince.has(id)) {
+      if (isAfter(is?.DesiredState ?? 'remove', 'complete') && !this.endingSince.has(id)) {
         this.endingSince.set(id, this.world.now_ms);
       }
       const [from, to] = [was?.Status?.State ?? '', is?.Status?.State ?? ''];
@@ -117,7 +120,7 @@ export class Checks {
       for (const container of host.engine.running()) {
         const key = `${host.name} ${container.id}`;
         const task = view.get('Task', taskOf(container));
-        const isWanted = task?.NodeID === host.nodeID && !isAfter(task.DesiredState, 'running');
+        const isWanted = task?.NodeID === host.nodeID && !isAfter(task.DesiredState, 'complete');
         if (isWanted || !isCalm) {
           this.unwantedSince.delete(key);
           continue;

@@ -27,3 +27,16 @@ describe('a cluster under crashes, cuts, and engines that fail', function () {
     assert.deepEqual(await simulate(3), await simulate(3));
   });
 });
+
+describe('a cluster that is asked for jobs, constraints, reservations and specs that fail', function () {
+  this.timeout(300_000);
+  // `npm run simulate -- services --seeds N` runs more of them.
+  const asked = Number(process.env.SERVICES_SEEDS ?? 40);
+
+  for (let from = 1; from <= asked; from += perTest) {
+    const to = Math.min(from + perTest - 1, asked);
+    it(`holds them for every task, completes exactly what was asked, and comes to rest, seeds ${from} to ${to}`, async () => {
+      for (let seed = from; seed <= to; seed++) await simulate(seed, true);
+    });
+  }
+});

@@ -51,7 +51,7 @@ export class Cluster {
       failed: (error: unknown) => this.failed(error),
       watched: (host: Host, store: StateMachine) => this.watched(host, store),
       opened: (_host: Host, manager: NonNullable<Host['manager']>) =>
-        manager.watch((commit) => this.guarded(() => this.checks.committed(commit))),
+        manager.watch((commit) => this.guarded(() => this.checks.committed(commit, manager.view))),
       log: (host: Host, alive: () => boolean) => this.log(host, alive),
     };
     for (const [at, name] of names.entries()) {

@@ -5,6 +5,7 @@ import { Cluster } from './cluster.js';
 import { Faults } from './faults.js';
 import { notSettled, unevenness } from './settled.js';
 import { User } from './user.js';
+import { Wishes } from './wishes.js';
 
 export interface ScenarioResult {
   seed: number;
@@ -38,12 +39,16 @@ class Scenario {
   /** Users whose last change has no answer yet. */
   private acting = 0;
 
-  constructor(private readonly seed: number) {
+  constructor(
+    private readonly seed: number,
+    private readonly asksForAll: boolean,
+  ) {
     this.world = new World(seededRandom(seed));
     this.cluster = new Cluster(this.world, this.world.between(1, 4));
     const { trace, managers } = this.cluster;
+    const wishes = asksForAll ? new Wishes(this.world) : undefined;
     this.users = [0, 1].map(
-      (at) => new User(this.world, trace, managers, [`a${at}`, `b${at}`], 8000 + 100 * at, at === 0),
+      (at) => new User(this.world, trace, managers, [`a${at}`, `b${at}`], 8000 + 100 * at, at === 0, wishes),
     );
     this.faults = new Faults(this.cluster);
   }
@@ -113,11 +118,22 @@ class Scenario {
       const { leader } = cluster;
       return this.acting === 0 && leader !== undefined && (await (users[0] as User).openNodes(leader));
     });
+    if (this.asksForAll) await this.repair();
     await this.looksLikeDeclared(settle_ms_max);
     const view = cluster.leader?.view;
     assert.ok(view !== undefined, 'nobody leads');
     for (const user of users) user.check(view);
     cluster.trace.add(`settled at ${world.now_ms}`);
+  }
+
+  /** What fails by itself would never come to rest. */
+  private async repair(): Promise<void> {
+    await this.within(60_000, 'a service could not be repaired', async () => {
+      const { leader } = this.cluster;
+      if (leader === undefined) return false;
+      const repaired = await Promise.all(this.users.map((user) => user.repair(leader)));
+      return repaired.every((each) => each);
+    });
   }
 
   private async looksLikeDeclared(limit_ms: number): Promise<void> {
@@ -166,12 +182,18 @@ class Scenario {
   }
 }
 
-/** Runs the scenario of a seed. What goes wrong is thrown, with the seed in the message. */
-export async function simulate(seed: number): Promise<ScenarioResult> {
+/**
+ * Runs the scenario of a seed. What goes wrong is thrown, with the seed in the message. `asksForAll`: users ask for everything that
+ * a service can be, jobs and constraints included, where else they keep to the parts that traffic needs.
+ */
+export async function simulate(seed: number, asksForAll = false): Promise<ScenarioResult> {
   try {
-    return await new Scenario(seed).run();
+    return await new Scenario(seed, asksForAll).run();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`seed ${seed}: ${reason}\nreplay it: npm run simulate -- cluster --seed ${seed}`, { cause: error });
+    throw new Error(
+      `seed ${seed}: ${reason}\nreplay it: npm run simulate -- ${asksForAll ? 'services' : 'cluster'} --seed ${seed}`,
+      { cause: error },
+    );
   }
 }

@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isAfter } from '../../../src/model/states.js';
-import type { Node, Service, Task } from '../../../src/model/types.js';
+import type { Service, Task } from '../../../src/model/types.js';
 import { routesOf } from '../../../src/network/endpoints.js';
 import { kinds, type View } from '../../../src/store/view.js';
 import type { Cluster } from './cluster.js';
 import { taskOf } from './engine.js';
+import { jobLacks, needlesslyWaiting, nodesFor } from './placement.js';
+import { isJob } from './wishes.js';
 
 /** What of the cluster is not yet as it is declared; undefined once everything is. */
 export function notSettled(cluster: Cluster): string | undefined {
@@ -33,20 +35,27 @@ function servicesLack(view: View): string | undefined {
   const services = new Set<string>();
   for (const service of view.list('Service')) {
     services.add(service.ID);
-    const lack = serviceLacks(view, service, nodes);
+    const lack = serviceLacks(view, service);
     if (lack !== undefined) return `${service.Spec?.Name}: ${lack}`;
   }
   const orphan = [...view.list('Task')].find(({ ServiceID }) => !services.has(ServiceID));
   return orphan && `task ${orphan.Name} belongs to no service`;
 }
 
-function serviceLacks(view: View, service: Service, nodes: readonly Node[]): string | undefined {
-  const open = nodes.filter(({ Spec }) => Spec?.Availability === 'active');
-  const count = service.Spec?.Mode?.Global ? open.length : (service.Spec?.Mode?.Replicated?.Replicas ?? 1);
+function serviceLacks(view: View, service: Service): string | undefined {
+  if (isJob(service.Spec)) return jobLacks(view, service);
+  const isGlobal = service.Spec?.Mode?.Global != null;
+  const count = isGlobal ? nodesFor(view, service).length : (service.Spec?.Mode?.Replicated?.Replicas ?? 1);
   const tasks = [...view.tasksOfService(service.ID)];
   const wanted = tasks.filter(({ DesiredState }) => !isAfter(DesiredState, 'running'));
   const running = wanted.filter((task) => task.DesiredState === 'running' && task.Status?.State === 'running');
   const states = () => wanted.map((task) => `${task.Slot} ${task.DesiredState}/${task.Status?.State}`).join(', ');
+  const waiting = wanted.filter(({ NodeID }) => NodeID === '');
+  for (const task of waiting) {
+    const reason = needlesslyWaiting(view, task);
+    if (reason !== undefined) return reason;
+  }
+  if (waiting.length > 0) return undefined; // an update and a successor that starts first wait with it
   if (wanted.length !== count || running.length !== count) return `${count} are to run: ${states()}`;
   const leaving = tasks.find((task) => isAfter(task.DesiredState, 'running') && !isEnded(task));
   if (leaving !== undefined) return `${leaving.Name} is ${leaving.Status?.State}, and shall be ${leaving.DesiredState}`;

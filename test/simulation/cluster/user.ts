@@ -3,13 +3,21 @@ import { type Clock, timestamp } from '../../../src/model/clock.js';
 import { complete } from '../../../src/model/codec.js';
 import { ShoalError } from '../../../src/model/errors.js';
 import { newID } from '../../../src/model/ids.js';
-import type { Node, OperationInit, Service, ServiceSpec, ServiceSpecInit } from '../../../src/model/types.js';
+import type {
+  Node,
+  OperationInit,
+  Service,
+  ServiceModeInit,
+  ServiceSpec,
+  ServiceSpecInit,
+} from '../../../src/model/types.js';
 import { withStoredDefaults } from '../../../src/model/validate/defaults.js';
 import { validateServiceSpec } from '../../../src/model/validate/service.js';
 import type { View } from '../../../src/store/view.js';
 import { processClock, type World } from '../world.js';
 import type { Host } from './host.js';
 import type { Trace } from './trace.js';
+import { failsByItself, isJob, type Wishes } from './wishes.js';
 
 /** A client gives up on a daemon that does not answer after this long. */
 const answer_ms_max = 12_000;
@@ -45,6 +53,8 @@ export class User {
     private readonly firstPort: number,
     /** Whether it drains and pauses nodes; one user only does. */
     private readonly movesNodes: boolean,
+    /** What it asks for besides; undefined: what it always did, so that the seeds that found something find it again. */
+    private readonly wishes?: Wishes,
   ) {
     this.clock = processClock(world, 1, () => true);
     for (const name of names)
@@ -85,6 +95,17 @@ export class User {
     return closed.length === 0;
   }
 
+  /** Gives services that fail by themselves something sound to run. True once none does. */
+  async repair(host: Host): Promise<boolean> {
+    const view = await this.read(host);
+    if (view === undefined) return false;
+    const broken = this.names
+      .map((name) => view.byName('Service', name))
+      .filter((one) => failsByItself(one?.Spec ?? null));
+    for (const service of broken) await this.update(host, service as Service, true);
+    return broken.length === 0;
+  }
+
   /** A new service, to be looked at when it has come to rest. */
   async declare(host: Host, name: string, replicas: number): Promise<boolean> {
     this.said++;
@@ -109,8 +130,10 @@ export class User {
     const fate = this.fates.get(name) as Fate;
     const change = ++this.said;
     const isGlobal = this.world.oneIn(6);
-    const Mode = isGlobal ? { Global: {} } : { Replicated: { Replicas: this.world.random.below(7) } };
-    const Service = { ID: newID(this.world.random), Spec: this.specOf(name, { Mode }), Endpoint: {} };
+    const plain = isGlobal ? { Global: {} } : { Replicated: { Replicas: this.world.random.below(7) } };
+    const Spec = this.specOf(name, { Mode: this.wishes?.mode() ?? plain });
+    const JobStatus = isJob(Spec) ? { JobIteration: { Index: 0 } } : null;
+    const Service = { ID: newID(this.world.random), Spec, Endpoint: {}, JobStatus };
     fate.possible.set(change, 'create');
     const outcome = await this.propose(host, { Action: 'create', Service });
     this.learn(fate, outcome, change, Service.ID);
@@ -125,15 +148,17 @@ export class User {
     for (const [other, kind] of fate.possible) if (kind === 'update') fate.possible.delete(other);
   }
 
-  private async update(host: Host, service: Service): Promise<void> {
+  private async update(host: Host, service: Service, isRepair = false): Promise<void> {
     const fate = this.fates.get(service.Spec?.Name ?? '') as Fate;
     const change = ++this.said;
-    const Spec = this.changed(service.Spec as ServiceSpec);
+    const Spec = this.changed(service.Spec as ServiceSpec, isRepair);
+    const iteration = service.JobStatus?.JobIteration;
+    const JobStatus = iteration ? { JobIteration: { Index: iteration.Index + 1 } } : null;
     fate.possible.set(change, 'update');
     const outcome = await this.propose(host, {
       Action: 'update',
       ExpectedVersion: service.Version?.Index ?? 0,
-      Service: { ...service, Spec, PreviousSpec: service.Spec, UpdateStatus: null },
+      Service: { ...service, Spec, PreviousSpec: service.Spec, UpdateStatus: null, JobStatus },
     });
     this.learn(fate, outcome, change, service.ID);
   }
@@ -148,7 +173,16 @@ export class User {
 
   private async moveNode(host: Host, view: View): Promise<void> {
     const node = this.world.pick([...view.list('Node')]) as Node;
+    if (this.wishes !== undefined && this.world.oneIn(2)) return this.setLabels(host, node, this.wishes.labels());
     await this.setAvailability(host, node, this.world.pick(['active', 'active', 'pause', 'drain']) as string);
+  }
+
+  private async setLabels(host: Host, node: Node, Labels: Record<string, string>): Promise<void> {
+    await this.propose(host, {
+      Action: 'update',
+      ExpectedVersion: node.Version?.Index ?? 0,
+      Node: { ...node, Spec: { ...node.Spec, Labels } },
+    });
   }
 
   private async setAvailability(host: Host, node: Node, Availability: string): Promise<void> {
@@ -176,11 +210,17 @@ export class User {
         Labels: { change: String(this.said) },
         EndpointSpec: { Ports },
         ...over,
-        ...this.work(),
+        ...this.workOf(over.Mode ?? {}, name === 'last'),
+        ...(over.Mode?.ReplicatedJob || over.Mode?.GlobalJob ? { EndpointSpec: null } : {}),
       }),
     );
     validateServiceSpec(spec);
     return spec;
+  }
+
+  private workOf(mode: ServiceModeInit, isSound: boolean): ServiceSpecInit {
+    const work = this.work();
+    return isSound && this.wishes !== undefined ? work : (this.wishes?.work(work, mode, isSound) ?? work);
   }
 
   private work(): ServiceSpecInit {
@@ -205,9 +245,15 @@ export class User {
     };
   }
 
-  private changed(before: ServiceSpec): ServiceSpec {
-    const { world } = this;
+  private changed(before: ServiceSpec, isRepair: boolean): ServiceSpec {
+    const { world, wishes } = this;
     const Labels = { change: String(this.said) };
+    if (wishes !== undefined) {
+      const Mode = world.oneIn(2) ? wishes.changed(before.Mode) : (before.Mode as ServiceModeInit);
+      const isScaled = !isRepair && !isJob(before) && world.oneIn(3);
+      const work = isScaled ? {} : wishes.work(this.work(), Mode, isRepair);
+      return withStoredDefaults(complete('ServiceSpec', { ...before, ...work, Labels, Mode }));
+    }
     const replicated = before.Mode?.Replicated != null;
     if (replicated && world.oneIn(2)) {
       return complete('ServiceSpec', { ...before, Labels, Mode: { Replicated: { Replicas: world.random.below(9) } } });

@@ -257,9 +257,10 @@ describe('the agenda', () => {
           const exists = world.service(name) !== undefined;
           const room = { Resources: { Reservations: { NanoCPUs: number * 4e8 } } };
           const Placement = { Constraints: at % 3 === 0 ? ['node.labels.zone==a'] : [] };
-          const Mode = at === 5 ? { Global: {} } : { Replicated: { Replicas: number } };
+          const wide = [{ Global: {} }, { GlobalJob: {} }][at - 5];
+          const Mode = wide ?? { Replicated: { Replicas: number } };
           if (kind === 'create' && !exists) world.create(name, 0, { Mode, TaskTemplate: { ...room, Placement } });
-          if (kind === 'scale' && exists && at !== 5) world.scale(name, number);
+          if (kind === 'scale' && exists && at < 5) world.scale(name, number);
           if (kind === 'image' && exists) world.setImage(name, `web:${number}`);
           if (kind === 'remove' && exists) world.removeService(name);
           if (kind === 'fail' && world.tasks()[number]?.NodeID) world.report(world.tasks()[number]!, 'failed');

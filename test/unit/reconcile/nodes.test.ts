@@ -235,6 +235,27 @@ describe('a global service', () => {
     assert.deepEqual([waiting().length, world.running('big').length], [0, 4]);
   });
 
+  it('leaves the nodes that new constraints rule out, whatever the order of its update, and comes to rest', () => {
+    world.setNode('node1', { Labels: { zone: 'a' } });
+    for (const Order of ['start-first', 'stop-first']) {
+      for (const Condition of ['any', 'none']) {
+        world.update('agent', (spec) => {
+          spec.UpdateConfig = { Parallelism: 1, Order };
+          spec.TaskTemplate!.Placement = { Constraints: [] };
+          spec.TaskTemplate!.RestartPolicy = { Condition };
+        });
+        world.settle();
+        world.update('agent', (spec) => {
+          spec.TaskTemplate!.Placement = { Constraints: ['node.labels.zone==a'] };
+        });
+        world.settle();
+        assert.deepEqual(nodes(), ['node1']);
+        assert.equal(world.look().transaction, undefined);
+        assert.notEqual(world.service('agent').UpdateStatus?.State, 'updating');
+      }
+    }
+  });
+
   it('gives no node up to an update that has no room there', () => {
     world.settle();
     world.update('agent', (spec) => {
