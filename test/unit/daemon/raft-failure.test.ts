@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RaftState } from '../../../src/daemon/raft-state.js';
 import { Daemons, initRequest, joinRequest, until } from '../../helpers/daemons.js';
 import { RaftGroup } from '../../helpers/raft-group.js';
 
@@ -41,6 +42,9 @@ describe('a manager whose Raft cannot go on', function () {
       const joined = await daemons.start(options);
       await joined.join(joinRequest(token, founding.listenAddress));
       await joined.stop();
+      const { damage, membership, last } = await (await RaftState.at(options.stateDirectory)).inspect();
+      assert.deepEqual([damage, membership.voters.length + membership.learners.length], [undefined, 2]);
+      assert.ok(last.index > 2);
       await rm(join(options.stateDirectory, 'raft'), { recursive: true });
       for (let start = 0; start < 2; start++) {
         const daemon = await daemons.start(options);
