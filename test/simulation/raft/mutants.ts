@@ -169,6 +169,32 @@ const mutants: readonly Mutant[] = [
     find: 'if (crc32(bytes.subarray(at + 4, next), seed(fileNumber, offset)) !== bytes.readUInt32LE(at))\n        return undefined;',
     replace: '',
   },
+  {
+    name: 'a commit of what the member has not acknowledged',
+    file: 'core/replication.js',
+    find: 'this.sendCommit(id, progress, Math.min(progress.match, committed));',
+    replace: 'this.sendCommit(id, progress, committed);',
+  },
+  {
+    name: 'an acknowledgement of more than was said',
+    file: 'core/state.js',
+    find: 'index: Math.max(last.index, index) };',
+    replace: 'index: Math.max(last.index, index) + 1 };',
+  },
+  {
+    name: 'a log that is gone and taken for a new one',
+    file: 'log/wal.js',
+    find: 'if (options.mustExist === true && ',
+    replace: 'if (false && ',
+    unitTest: 'member.test.js',
+  },
+  {
+    name: 'a snapshot of two halves',
+    file: 'log/snapshot-file.js',
+    find: '.uint(3, this.crc)',
+    replace: '',
+    unitTest: 'log-recovery.test.js',
+  },
 ];
 
 const root = packageRoot();
