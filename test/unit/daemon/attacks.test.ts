@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectHTTP2 } from 'node:http2';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { connect as connectTLS } from 'node:tls';
+import { type StatusObject, status } from '@grpc/grpc-js';
+import type { Daemon } from '../../../src/daemon/daemon.js';
+import { serviceClient } from '../../../src/model/services.js';
+import { createSigningRequest } from '../../../src/security/authority.js';
+import { certificatesIn } from '../../../src/security/chain.js';
+import { Credentials, type Material, subjectOf } from '../../../src/security/credentials.js';
+import { identityFrom } from '../../../src/security/identity.js';
+import { loadNodeFile } from '../../../src/security/node-file.js';
+import { callOnce } from '../../../src/security/rpc.js';
+import { Daemons, freePort, initRequest, joinRequest, until } from '../../helpers/daemons.js';
+import { RaftGroup } from '../../helpers/raft-group.js';
+
+/** Carries TCP to `target`, remembers what clients sent, and cuts after `limit` bytes of it. */
+class Wiretap {
+  readonly heard: Buffer[] = [];
+  limit = Number.POSITIVE_INFINITY;
+  private constructor(
+    private readonly server: Server,
+    readonly address: string,
+  ) {}
+
+  static async on(target: { host: string; port: number }): Promise<Wiretap> {
+    const port = await freePort();
+    const server = createServer((client) => {
+      const onward = connect(target);
+      let sent = 0;
+      for (const socket of [client, onward]) socket.on('error', () => {});
+      client.on('data', (chunk) => {
+        tap.heard.push(chunk);
+        onward.write(chunk.subarray(0, Math.max(tap.limit - sent, 0)));
+        sent += chunk.length;
+        if (sent >= tap.limit) for (const socket of [client, onward]) socket.destroy();
+      });
+      onward.pipe(client);
+      client.on('close', () => onward.destroy());
+    });
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    const tap = new Wiretap(server, `127.0.0.1:${port}`);
+    return tap;
+  }
+
+  close(): void {
+    this.server.close();
+  }
+}
+
+describe('attacks on a cluster', function () {
+  this.timeout(60_000);
+  let daemons: Daemons;
+  let founder: Daemon;
+  let worker: Daemon;
+  let address: string;
+  let target: { host: string; port: number };
+  const taps: Wiretap[] = [];
+
+  before(async () => {
+    daemons = new Daemons(new RaftGroup());
+    const options = await daemons.options();
+    address = options.listenAddress;
+    target = { host: '127.0.0.1', port: Number(address.split(':')[1]) };
+    founder = await daemons.start(options);
+    await founder.init(initRequest());
+    worker = await joined();
+  });
+  after(async () => {
+    for (const tap of taps) tap.close();
+    await daemons.close();
+  });
+  afterEach('the daemon goes on', async () => {
+    assert.equal((await joined()).local().state, 'active');
+  });
+
+  const clusterOf = async () => (await founder.manager()!.read()).cluster()!;
+  const nodes = async () => (await founder.manager()!.read()).count('Node');
+  async function joined(through = address): Promise<Daemon> {
+    const daemon = await daemons.start(await daemons.options());
+    await daemon.join(joinRequest((await clusterOf()).JoinTokens!.Worker, through));
+    return daemon;
+  }
+  const materialOf = async (daemon: Daemon): Promise<Material> =>
+    (await loadNodeFile(join(daemons.directoryOf(daemon), 'certificates'))).material;
+  const tapped = async () => {
+    const tap = await Wiretap.on(target);
+    taps.push(tap);
+    return tap;
+  };
+  const closed = async (socket: Socket) => {
+    socket.on('error', () => {});
+    socket.resume();
+    if (!socket.closed) await once(socket, 'close');
+  };
+
+  it('a recorded join does nothing when it is played again', async () => {
+    const tap = await tapped();
+    await joined(tap.address);
+    const before = await nodes();
+    const socket = connect(target);
+    for (const chunk of tap.heard) socket.write(chunk);
+    await closed(socket);
+    assert.equal(await nodes(), before);
+  });
+
+  it('a join that is cut off anywhere leaves no node behind that was certified, and can be tried again', async () => {
+    const tap = await tapped();
+    for (const limit of [1, 100, 600]) {
+      tap.limit = limit;
+      const daemon = await daemons.start(await daemons.options());
+      const token = (await clusterOf()).JoinTokens!.Worker;
+      await assert.rejects(daemon.join(joinRequest(token, tap.address)));
+      assert.equal(daemon.local().state, 'inactive');
+      tap.limit = Number.POSITIVE_INFINITY;
+      await daemon.join(joinRequest(token, tap.address));
+      assert.equal(daemon.local().state, 'active');
+    }
+  });
+
+  it('a certificate is for the caller alone, whatever its request names', async () => {
+    const credentials = new Credentials(await materialOf(worker));
+    const { requestPEM } = await createSigningRequest();
+    const request = { SigningRequestPEM: requestPEM, NodeID: founder.local().nodeID, Role: 'manager' };
+    const call = { credentials: credentials.credentials({ role: 'manager' }), timeout_ms: 5_000 };
+    const issued = await callOnce('CertificateAuthority', 'Renew', address, request, call);
+    const leaf = certificatesIn(issued.CertificatePEM)[0]!;
+    const { nodeID, role } = identityFrom(subjectOf(leaf));
+    assert.deepEqual([nodeID, role], [worker.local().nodeID, 'worker']);
+  });
+
+  it('a worker reaches neither tunnels, nor Raft, nor what managers tell one another', async () => {
+    const credentials = new Credentials(await materialOf(worker));
+    const clients = {
+      Tunnel: serviceClient('Tunnel', address, credentials.credentials()),
+      Raft: serviceClient('Raft', address, credentials.credentials()),
+      ManagerPeers: serviceClient('ManagerPeers', address, credentials.credentials()),
+    };
+    const calls = [clients.Tunnel.Connect(), clients.Raft.Stream(() => {}), clients.ManagerPeers.Drained()];
+    const statuses = calls.map(
+      (call) => new Promise<StatusObject>((resolve) => call.on('error', () => {}).once('status', resolve)),
+    );
+    for (const { details, code } of await Promise.all(statuses)) {
+      assert.ok(/is not for a worker/.test(details) || code === status.UNIMPLEMENTED, details);
+    }
+    for (const client of Object.values(clients)) client.close();
+  });
+
+  it('frames that are too large, garbled or endless end their connection and nothing else', async () => {
+    const { keyPEM: key, certificatePEM: cert, rootPEM: ca } = await materialOf(worker);
+    const open = () =>
+      connectTLS({ ...target, key, cert, ca, ALPNProtocols: ['h2'], checkServerIdentity: () => undefined });
+    const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+    for (const bytes of [
+      `${preface}\xff\xff\xff\x00\x00\x00\x00\x00\x01`,
+      `${preface}\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x04\xff\xff\xff\xff`,
+      `${preface}${'\x00\x00\x00\x09\x04\x00\x00\x00\x01'.repeat(1_000)}`,
+      'x'.repeat(70_000),
+    ]) {
+      const socket = open();
+      await once(socket, 'secureConnect');
+      socket.write(Buffer.from(bytes, 'latin1'));
+      await closed(socket);
+    }
+    const session = connectHTTP2(`https://${address}`, { createConnection: open });
+    session.on('error', () => {});
+    for (const body of [
+      Buffer.from([0, 0xff, 0xff, 0xff, 0xff]),
+      Buffer.from([1, 0, 0, 0, 2, 0x78, 0x9c]),
+      Buffer.alloc(300, 0xee),
+    ]) {
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': '/shoal.CertificateAuthority/Renew',
+        'content-type': 'application/grpc',
+        te: 'trailers',
+      });
+      stream.on('error', () => {});
+      stream.end(body);
+      const ended = await new Promise((resolve) => {
+        stream.once('response', (headers) => headers['grpc-status'] !== undefined && resolve(headers['grpc-status']));
+        stream.once('trailers', (trailers) => resolve(trailers['grpc-status']));
+        stream.once('close', () => resolve('closed'));
+      });
+      assert.notEqual(ended, '0');
+    }
+    session.destroy();
+    await until(async () => (await founder.manager()!.read()).count('Node') > 0, 'the manager answers');
+  });
+});
