@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdir, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '../../src/lab/run.js';
 import { RealCluster, until } from '../helpers/raft-cluster.js';
 
 describe('raft on real disks and gRPC', () => {
@@ -108,6 +111,47 @@ describe('raft on real disks and gRPC', () => {
     await survivor.node.propose(Buffer.from('new'));
     assert.deepEqual(survivor.machine.items, ['kept', 'new']);
     assert.equal(survivor.node.status().members.length, 1);
+  });
+
+  it('refuses writes with the reason while its disk is full, over a restart too, and goes on by itself', async () => {
+    const folder = cluster.folderOf(1);
+    await mkdir(folder, { recursive: true });
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder]);
+    try {
+      const options = { requestTimeout_ms: 300 };
+      const bootstrap = [{ id: 1, nodeID: 'node-1', address: '127.0.0.1:1' }];
+      const first = await cluster.start(1, { ...options, bootstrap });
+      await writeFile(join(folder, 'filler'), Buffer.alloc(160 * 1024));
+      const said: string[] = [];
+      const fill = async () => {
+        for (;;) {
+          const text = `${said.length} ${'x'.repeat(4000)}`;
+          await propose(1, text);
+          said.push(text);
+        }
+      };
+      // The first that finds no room may still be written later; those after it are refused.
+      await assert.rejects(fill(), { code: 'unavailable' });
+      const full = { code: 'overloaded', message: /the disk of this manager is full: ENOSPC/ };
+      await assert.rejects(propose(1, 'refused'), full);
+      await first.node.readBarrier();
+      assert.deepEqual(first.machine.items, said);
+      await first.stop();
+
+      const again = await cluster.start(1, options);
+      assert.ok(
+        again.node.status().role === 'leader' ||
+          (await propose(1, 'refused').catch((error) => error.code === 'overloaded')),
+      );
+      await unlink(join(folder, 'filler'));
+      await until('room', () => again.node.status().role === 'leader');
+      const { result } = await propose(1, 'after');
+      assert.ok(result === said.length + 1 || result === said.length + 2);
+      assert.deepEqual(again.machine.items.slice(0, said.length), said);
+    } finally {
+      await cluster.nodes.get(1)?.stop();
+      await run('umount', [folder]);
+    }
   });
 
   it('answers at once that there is no leader, and says so of what is lost on the way', async () => {
