@@ -1,17 +1,14 @@
 // One of our managers' Raft as a process of its own, measured by raft.ts: `ID DIRECTORY KVPORT RAFTPORT,RAFTPORT,RAFTPORT`.
 import { createServer, type ServerHttp2Stream } from 'node:http2';
-import * as grpc from '@grpc/grpc-js';
-import { createLogger, transports } from 'winston';
 import { systemClock } from '../src/model/clock.js';
 import { systemRandom } from '../src/model/random.js';
 import { startRaft } from '../src/raft/driver.js';
 import { nodeDisk } from '../src/raft/log/node-disk.js';
 import type { StateMachine } from '../src/raft/node.js';
-import { GrpcTransport } from '../src/raft/transport/grpc-transport.js';
+import { listenForRaft, quietLog } from '../test/helpers/raft-cluster.js';
 import { framed, putPath, readRequest } from './raft-client.js';
 
 const [id = '', directory = '', kvPort = '', raftPorts = ''] = process.argv.slice(2);
-const log = createLogger({ level: 'warn', transports: [new transports.Console()] });
 const members = raftPorts
   .split(',')
   .map((port, place) => ({ id: place + 1, nodeID: `node-${place + 1}`, address: `127.0.0.1:${port}` }));
@@ -35,20 +32,7 @@ const stateMachine: StateMachine = {
   },
 };
 
-const transport = new GrpcTransport({
-  clock: systemClock,
-  random: systemRandom,
-  log,
-  dial: () => ({ credentials: grpc.credentials.createInsecure() }),
-  authorise: () => undefined,
-});
-const raftServer = new grpc.Server();
-raftServer.addService(transport.definition, transport.handlers);
-await new Promise<void>((resolve, reject) => {
-  raftServer.bindAsync(self.address, grpc.ServerCredentials.createInsecure(), (error) =>
-    error === null ? resolve() : reject(error),
-  );
-});
+const { transport } = await listenForRaft(self.address);
 const raft = await startRaft({
   self,
   disk: await nodeDisk(directory),
@@ -56,7 +40,7 @@ const raft = await startRaft({
   stateMachine,
   clock: systemClock,
   random: systemRandom,
-  log,
+  log: quietLog,
   bootstrap: members,
   defer: setImmediate,
 });

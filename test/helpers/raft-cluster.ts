@@ -44,6 +44,25 @@ export interface RealNode {
   stop(): Promise<void>;
 }
 
+/** A transport on a gRPC server of its own at `address`, without protection: whoever calls is taken for whom it says it is. */
+export async function listenForRaft(address: string) {
+  const transport = new GrpcTransport({
+    clock: systemClock,
+    random: systemRandom,
+    log: quietLog,
+    dial: () => ({ credentials: grpc.credentials.createInsecure() }),
+    authorise: () => undefined,
+  });
+  const server = new grpc.Server();
+  server.addService(transport.definition, transport.handlers);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
+  });
+  return { transport, server, port };
+}
+
 /** Managers in this process: real disks in a temporary directory, real gRPC on loopback. */
 export class RealCluster {
   readonly nodes = new Map<number, RealNode>();
@@ -61,22 +80,7 @@ export class RealCluster {
 
   /** Starts a member on the directory that it had before, if any. */
   async start(id: number, options: Partial<RaftOptions> = {}): Promise<RealNode> {
-    const server = new grpc.Server();
-    const nodeIDs = new Map<string, string>();
-    const transport = new GrpcTransport({
-      clock: systemClock,
-      random: systemRandom,
-      log: quietLog,
-      dial: () => ({ credentials: grpc.credentials.createInsecure() }),
-      authorise: (call) => nodeIDs.get(call.getPeer()),
-    });
-    server.addService(transport.definition, transport.handlers);
-    const address = this.addresses.get(id) ?? '127.0.0.1:0';
-    const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      );
-    });
+    const { transport, server, port } = await listenForRaft(this.addresses.get(id) ?? '127.0.0.1:0');
     this.addresses.set(id, `127.0.0.1:${port}`);
     const member = { id, nodeID: `node-${id}`, address: `127.0.0.1:${port}` };
     const machine = new ListMachine();

@@ -1,12 +1,10 @@
 // One member of a Raft group as a process of its own, told what to do over its IPC channel: `ID DIRECTORY ADDRESS,ADDRESS…`.
-import * as grpc from '@grpc/grpc-js';
 import { systemClock } from '../../src/model/clock.js';
 import { ShoalError } from '../../src/model/errors.js';
 import { systemRandom } from '../../src/model/random.js';
 import { startRaft } from '../../src/raft/driver.js';
 import { nodeDisk } from '../../src/raft/log/node-disk.js';
-import { GrpcTransport } from '../../src/raft/transport/grpc-transport.js';
-import { ListMachine, quietLog } from './raft-cluster.js';
+import { ListMachine, listenForRaft, quietLog } from './raft-cluster.js';
 
 /** `append` a text, or read: all items, or only how many there are. */
 export interface Order {
@@ -26,20 +24,7 @@ export interface Outcome {
 const [id = '', directory = '', addresses = ''] = process.argv.slice(2);
 const members = addresses.split(',').map((address, place) => ({ id: place + 1, nodeID: `node-${place + 1}`, address }));
 const self = members[Number(id) - 1] as (typeof members)[number];
-const transport = new GrpcTransport({
-  clock: systemClock,
-  random: systemRandom,
-  log: quietLog,
-  dial: () => ({ credentials: grpc.credentials.createInsecure() }),
-  authorise: () => undefined,
-});
-const server = new grpc.Server();
-server.addService(transport.definition, transport.handlers);
-await new Promise<void>((resolve, reject) => {
-  server.bindAsync(self.address, grpc.ServerCredentials.createInsecure(), (error) =>
-    error === null ? resolve() : reject(error),
-  );
-});
+const { transport } = await listenForRaft(self.address);
 const machine = new ListMachine();
 const node = await startRaft({
   self,

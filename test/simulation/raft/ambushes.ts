@@ -1,29 +1,19 @@
+import { Actor } from './actor.js';
 import type { Faults } from './faults.js';
 import type { Group } from './group.js';
 import type { Process } from './process.js';
 
 /** What goes wrong at the very moment when most depends on it. */
-export class Ambushes {
+export class Ambushes extends Actor {
   private newestTerm = 0;
   private doomed: { process: Process; messages: number } | undefined;
   private duelTerm = 0;
 
   constructor(
-    private readonly group: Group,
+    group: Group,
     private readonly faults: Faults,
-  ) {}
-
-  private get world() {
-    return this.group.world;
-  }
-  private get profile() {
-    return this.group.profile;
-  }
-  private get network() {
-    return this.group.network;
-  }
-  private get processes() {
-    return this.group.processes;
+  ) {
+    super(group);
   }
 
   /** To be called after every step. */

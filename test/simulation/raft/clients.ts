@@ -1,26 +1,19 @@
 import assert from 'node:assert/strict';
 import { ShoalError } from '../../../src/model/errors.js';
+import { Actor } from './actor.js';
 import type { Group } from './group.js';
 import type { History } from './history.js';
 import type { Process } from './process.js';
 
 /** Those who write and read through any member, and note what they see. */
-export class Clients {
+export class Clients extends Actor {
   private said = 0;
 
   constructor(
-    private readonly group: Group,
+    group: Group,
     private readonly history: History,
-  ) {}
-
-  private get world() {
-    return this.group.world;
-  }
-  private get profile() {
-    return this.group.profile;
-  }
-  private get processes() {
-    return this.group.processes;
+  ) {
+    super(group);
   }
 
   /** Appends and reads through any member, one operation after the other. */

@@ -1,23 +1,8 @@
-import type { Group } from './group.js';
+import { Actor } from './actor.js';
 import { memberOf, type Process } from './process.js';
 
 /** What goes wrong on its own, at any time. */
-export class Faults {
-  constructor(private readonly group: Group) {}
-
-  private get world() {
-    return this.group.world;
-  }
-  private get profile() {
-    return this.group.profile;
-  }
-  private get network() {
-    return this.group.network;
-  }
-  private get processes() {
-    return this.group.processes;
-  }
-
+export class Faults extends Actor {
   /** Something goes wrong, every now and then. */
   trouble(): void {
     if (this.group.quiet) return;
