@@ -3,6 +3,7 @@ import { isFinal } from '../model/states.js';
 import type { Task } from '../model/types.js';
 import type { Change, View } from '../store/view.js';
 import { Limiter } from '../worker/limiter.js';
+import { drained } from './answer-list.js';
 import type { ManagerBackend } from './backend.js';
 import { type Api, type Exchange, flag, managerOf } from './exchange.js';
 import { errorStream, frame, type LogMessage } from './log-frames.js';
@@ -124,16 +125,6 @@ async function send(
   } finally {
     stop();
   }
-}
-
-function drained(response: Exchange['response']): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off('drain', done).off('close', done);
-      resolve();
-    };
-    response.once('drain', done).once('close', done);
-  });
 }
 
 function incomplete(failures: ReadonlyMap<string, string>): string {

@@ -6,6 +6,7 @@ import { fromJSON, toJSON } from '../model/json.js';
 import type { JobStatus, OperationInit, Service, ServiceInit, ServiceMode, ServiceSpec } from '../model/types.js';
 import { withShownDefaults, withStoredDefaults } from '../model/validate/defaults.js';
 import { validateServiceSpec } from '../model/validate/service.js';
+import { answerList } from './answer-list.js';
 import { answerDryRun, isDryRun, specChanges } from './dry-run.js';
 import {
   type Api,
@@ -43,17 +44,18 @@ async function list(api: Api, exchange: Exchange): Promise<void> {
   const filters = filtersOf(exchange, ['name', 'id', 'label', 'mode', 'runtime']);
   const withStatus = flag(exchange, 'status') && exchange.minor >= 41;
   const view = await manager.read();
-  const found: Record<string, unknown>[] = [];
+  const found: Service[] = [];
   for (const service of view.list('Service')) {
     const name = service.Spec?.Name ?? '';
     if (!filters.matchesPrefix('name', name) || !filters.matchesPrefix('id', service.ID)) continue;
     if (!filters.matchesLabels('label', service.Spec?.Labels ?? {})) continue;
     if (!filters.matches('mode', modeName(service.Spec?.Mode))) continue;
     if (!filters.matches('runtime', service.Spec?.TaskTemplate?.Runtime || 'container')) continue;
-    const ServiceStatus = withStatus ? statusOf(view, service) : null;
-    found.push(toJSON('Service', { ...service, ServiceStatus }));
+    found.push(service);
   }
-  answerJSON(exchange, 200, found);
+  await answerList(exchange, found, (service) =>
+    toJSON('Service', { ...service, ServiceStatus: withStatus ? statusOf(view, service) : null }),
+  );
 }
 
 function modeName(mode: ServiceMode | null | undefined): string {

@@ -1,8 +1,9 @@
 import { ShoalError } from '../model/errors.js';
 import { toJSON } from '../model/json.js';
 import { taskStates } from '../model/states.js';
-import type { Task } from '../model/types.js';
+import type { Task, TaskSpec } from '../model/types.js';
 import type { View } from '../store/view.js';
+import { answerList } from './answer-list.js';
 import { type Api, answerJSON, type Exchange, managerOf } from './exchange.js';
 import { type Filters, filtersOf } from './filters.js';
 import { find } from './lookup.js';
@@ -30,7 +31,7 @@ async function list(api: Api, exchange: Exchange): Promise<void> {
   const services = idsOf(filters, 'service', (reference) => find(view, 'Service', reference).ID);
   const nodes = idsOf(filters, 'node', (reference) => find(view, 'Node', reference).ID);
   const upToDate = upToDateOf(filters);
-  const found: Record<string, unknown>[] = [];
+  const found: Task[] = [];
   for (const task of candidates(view, services, nodes)) {
     if (services !== undefined && !services.has(task.ServiceID)) continue;
     if (nodes !== undefined && !nodes.has(task.NodeID)) continue;
@@ -39,19 +40,29 @@ async function list(api: Api, exchange: Exchange): Promise<void> {
     if (!filters.matches('desired-state', task.DesiredState)) continue;
     if (!filters.matches('runtime', task.Spec?.Runtime || 'container')) continue;
     if (upToDate !== undefined && isUpToDate(view, task) !== upToDate) continue;
-    found.push(shown(task));
+    found.push(task);
   }
-  answerJSON(exchange, 200, found);
+  await answerList(exchange, found, shown);
+}
+
+/** Specs as they are shown: tasks of one service share theirs, which is most of what is to be written of each. */
+const shownSpecs = new WeakMap<TaskSpec, Record<string, unknown>>();
+
+/** A task of a global service that waits for room shows the node it is for, as in Docker. */
+function shown(given: Task): Record<string, unknown> {
+  const task = { ...given, NodeID: given.NodeID || given.OnlyNodeID };
+  if (task.Spec === null) return toJSON('Task', task);
+  let spec = shownSpecs.get(task.Spec);
+  if (spec === undefined) {
+    spec = toJSON('TaskSpec', task.Spec);
+    shownSpecs.set(task.Spec, spec);
+  }
+  return { ...toJSON('Task', { ...task, Spec: null }), Spec: spec };
 }
 
 async function inspect(api: Api, exchange: Exchange): Promise<void> {
   const manager = managerOf(api);
   answerJSON(exchange, 200, shown(find(await manager.read(), 'Task', exchange.params.id!)));
-}
-
-/** A task of a global service that waits for room shows the node it is for, as in Docker. */
-function shown(task: Task): Record<string, unknown> {
-  return toJSON('Task', { ...task, NodeID: task.NodeID || task.OnlyNodeID });
 }
 
 /** What a filter by service or node names, as ids; one that there is not is an error, as in Docker. */
