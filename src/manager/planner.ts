@@ -85,9 +85,11 @@ export class Planner {
       this.#changed = false;
       try {
         // Once an entry of ours is applied, so is every one before it, plans of former leaders and lost answers included.
-        if (!settled) await this.#parts.proposer.propose({ Operations: [], Origin: 'reconcile', Time: this.#time() });
+        if (!settled) {
+          await this.#parts.proposer.propose({ Operations: [], Origin: 'reconcile', Time: this.#time() }, term);
+        }
         settled = true;
-        if (this.#term === term && !(await this.#step())) await this.#sleep(this.#untilNextWake());
+        if (this.#term === term && !(await this.#step(term))) await this.#sleep(this.#untilNextWake());
       } catch (error) {
         settled &&= error instanceof ShoalError && refusals.has(error.code); // of any other failure the outcome is open
         const overtaken = settled && this.#changed;
@@ -100,8 +102,11 @@ export class Planner {
     log.info('planning ends', { term });
   }
 
-  /** Makes a plan of what is due and has it committed. False when nothing is due. */
-  async #step(): Promise<boolean> {
+  /**
+   * Makes a plan of what is due and has it committed, in this term or never: the next leader plans from what it finds, and a plan of ours
+   * that came after its own would do things twice. False when nothing is due.
+   */
+  async #step(term: number): Promise<boolean> {
     const { store, clock, random, proposer, log } = this.#parts;
     const alone = this.#alone > 0;
     if (alone) this.#alone--;
@@ -112,7 +117,7 @@ export class Planner {
       this.#agenda.keep(due, plan);
       if (plan.transaction === undefined) return true;
       const started = clock.monotonic();
-      const { index } = await proposer.propose(plan.transaction);
+      const { index } = await proposer.propose(plan.transaction, term);
       const operations = plan.transaction.Operations?.length;
       log.debug('plan applied', { index, operations, took_ms: clock.monotonic() - started });
       return true;

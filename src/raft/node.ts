@@ -4,8 +4,9 @@ export interface RaftNode {
    * Replicates `data` and resolves with what the state machine's `apply` returned for it here, once it was applied here.
    * Any member may propose: a follower's proposal is forwarded to the leader. Throws ShoalError `no-leader`, `overloaded`,
    * or `unavailable` when the fate of the proposal is not known.
+   * `term`: it counts in this term only. Throws `out-of-sequence` once it can no longer be in an entry of it.
    */
-  propose(data: Uint8Array): Promise<{ index: number; result: unknown }>;
+  propose(data: Uint8Array, term?: number): Promise<{ index: number; result: unknown }>;
 
   /** Resolves once everything acknowledged before the call is applied here (ReadIndex, dissertation 6.4). */
   readBarrier(): Promise<void>;

@@ -72,8 +72,9 @@ export interface Proposer {
   /**
    * Resolves once the transaction was applied here. Throws ShoalError: the verdict's code when it was refused,
    * `no-leader`, `overloaded`, or `unavailable` when its fate is not known (it may still be applied).
+   * `term`: of Raft; what was not made in it is not made, and throws `out-of-sequence`.
    */
-  propose(transaction: TransactionInit): Promise<{ index: number }>;
+  propose(transaction: TransactionInit, term?: number): Promise<{ index: number }>;
 }
 
 export type { Operation };

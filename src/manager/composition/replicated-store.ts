@@ -15,14 +15,14 @@ export class ReplicatedStore implements Replicated {
     this.#view = view;
   }
 
-  async propose(transaction: TransactionInit): Promise<{ index: number }> {
+  async propose(transaction: TransactionInit, term?: number): Promise<{ index: number }> {
     let data: Uint8Array;
     try {
       data = encode('Transaction', transaction);
     } catch (error) {
       throw new ShoalError('internal', 'the transaction cannot be encoded', { cause: error });
     }
-    const { index, result } = await this.#raft.propose(data);
+    const { index, result } = await this.#raft.propose(data, term);
     const verdict = result as Verdict; // what the store's `apply` returned for it
     if (!verdict.ok) throw new ShoalError(verdict.code, verdict.message);
     return { index };

@@ -41,7 +41,7 @@ export class RaftMember implements RaftNode {
     return this.options.clock.monotonic() + this.timing.requestTimeout_ms;
   }
 
-  async propose(data: Uint8Array): Promise<{ index: number; result: unknown }> {
+  async propose(data: Uint8Array, term?: number): Promise<{ index: number; result: unknown }> {
     this.checkRunning();
     if (data.length > maxProposalBytes) {
       throw new ShoalError(
@@ -52,7 +52,7 @@ export class RaftMember implements RaftNode {
     if (this.loop.problem !== undefined && this.core.role === 'leader') {
       throw new ShoalError('overloaded', this.loop.problem);
     }
-    const outcome = this.loop.proposals.add(data, this.deadline_ms);
+    const outcome = this.loop.proposals.add(data, this.deadline_ms, term);
     this.loop.wake();
     return outcome;
   }

@@ -6,6 +6,8 @@ import type { Entry } from '../core/types.js';
 interface Pending {
   data: Uint8Array;
   deadline_ms: number;
+  /** The only term whose leader may have it; undefined: any. */
+  onlyTerm: number | undefined;
   /** The term whose leader has it, or was sent it; 0: nobody has. */
   sentTerm: number;
   forwarded: boolean;
@@ -37,11 +39,12 @@ export class Proposals {
     private readonly session: number,
   ) {}
 
-  add(data: Uint8Array, deadline_ms: number): Promise<{ index: number; result: unknown }> {
+  add(data: Uint8Array, deadline_ms: number, onlyTerm?: number): Promise<{ index: number; result: unknown }> {
     return new Promise((resolve, reject) => {
       this.pending.set(++this.sequence, {
         data,
         deadline_ms,
+        onlyTerm,
         sentTerm: 0,
         forwarded: false,
         ticksUntilRetry: 0,
@@ -63,6 +66,10 @@ export class Proposals {
 
   /** False when nothing can be sent now. */
   private send(sequence: number, pending: Pending): boolean {
+    if (pending.onlyTerm !== undefined && pending.onlyTerm !== this.core.term) {
+      this.settle(sequence)?.reject(new ShoalError('out-of-sequence', `term ${pending.onlyTerm} is over`));
+      return true;
+    }
     const [lowest] = this.pending.keys();
     const answer = this.core.propose({
       session: this.session,

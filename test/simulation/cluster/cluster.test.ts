@@ -33,6 +33,10 @@ describe('a cluster that is asked for jobs, constraints, reservations and specs 
   // `npm run simulate -- services --seeds N` runs more of them.
   const asked = Number(process.env.SERVICES_SEEDS ?? 40);
 
+  it('holds them where it once did not', async () => {
+    await simulate(9, true); // a plan of a leader that was one no more came after the next one's, and did a step twice
+  });
+
   for (let from = 1; from <= asked; from += perTest) {
     const to = Math.min(from + perTest - 1, asked);
     it(`holds them for every task, completes exactly what was asked, and comes to rest, seeds ${from} to ${to}`, async () => {

@@ -13,6 +13,14 @@ function qualifies(node: Node, spec: TaskSpec | null): boolean {
   });
 }
 
+/** A task that runs where its constraints do not allow it, as the labels of nodes are now. */
+export function misplaced(view: View, tasks: readonly Task[]): Task | undefined {
+  return tasks.find((task) => {
+    const node = view.get('Node', task.NodeID);
+    return node !== undefined && !qualifies(node, task.Spec);
+  });
+}
+
 function isOpen(node: Node): boolean {
   return node.Status?.State === 'ready' && node.Spec?.Availability === 'active';
 }
@@ -84,13 +92,18 @@ function checkJob(view: View, index: number, service: Service): void {
     underWay.length <= (job.MaxConcurrent ?? 1),
     `entry ${index}: ${underWay.length} runs at once of ${job.MaxConcurrent}`,
   );
-  const completed = tasks.filter(({ Status }) => Status?.State === 'complete');
+  const completed = tasks.filter(hasCompleted);
   assert.ok(
     completed.length <= (job.TotalCompletions ?? 1),
     `entry ${index}: ${completed.length} completions of ${job.TotalCompletions}`,
   );
   const slots = new Set(completed.map(({ Slot }) => Slot));
   assert.equal(slots.size, completed.length, `entry ${index}: a slot of ${service.Spec?.Name} completed twice`);
+}
+
+/** A run that was given up with its node, and turns out to have completed there, does not count: another was made for it. */
+function hasCompleted({ DesiredState, Status }: Task): boolean {
+  return DesiredState === 'complete' && Status?.State === 'complete';
 }
 
 function runOf(view: View, service: Service): Task[] {
@@ -101,7 +114,7 @@ function runOf(view: View, service: Service): Task[] {
 /** What a job has still to do; undefined when it is done, or waits for nodes as it must. */
 export function jobLacks(view: View, service: Service): string | undefined {
   const tasks = runOf(view, service);
-  const completed = tasks.filter(({ Status }) => Status?.State === 'complete');
+  const completed = tasks.filter(hasCompleted);
   const waiting = tasks.filter(({ NodeID, DesiredState }) => NodeID === '' && DesiredState === 'complete');
   const underWay = tasks.filter(({ NodeID, Status }) => NodeID !== '' && !isFinal(Status?.State ?? ''));
   if (underWay.length > 0) return `${underWay.length} runs are under way`;

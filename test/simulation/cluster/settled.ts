@@ -5,7 +5,7 @@ import { routesOf } from '../../../src/network/endpoints.js';
 import { kinds, type View } from '../../../src/store/view.js';
 import type { Cluster } from './cluster.js';
 import { taskOf } from './engine.js';
-import { jobLacks, needlesslyWaiting, nodesFor } from './placement.js';
+import { jobLacks, misplaced, needlesslyWaiting, nodesFor } from './placement.js';
 import { isJob } from './wishes.js';
 
 /** What of the cluster is not yet as it is declared; undefined once everything is. */
@@ -50,6 +50,8 @@ function serviceLacks(view: View, service: Service): string | undefined {
   const wanted = tasks.filter(({ DesiredState }) => !isAfter(DesiredState, 'running'));
   const running = wanted.filter((task) => task.DesiredState === 'running' && task.Status?.State === 'running');
   const states = () => wanted.map((task) => `${task.Slot} ${task.DesiredState}/${task.Status?.State}`).join(', ');
+  const astray = misplaced(view, running);
+  if (astray !== undefined) return `${astray.Name} runs against its constraints on ${astray.NodeID}`;
   const waiting = wanted.filter(({ NodeID }) => NodeID === '');
   for (const task of waiting) {
     const reason = needlesslyWaiting(view, task);

@@ -66,7 +66,7 @@ export class User {
     const host = this.world.pick(this.hosts.filter(({ manager }) => manager !== undefined));
     const view = await this.read(host);
     if (host === undefined || view?.cluster() === undefined) return;
-    if (this.movesNodes && this.world.oneIn(6)) return this.moveNode(host, view);
+    if (this.movesNodes && this.world.oneIn(this.wishes === undefined ? 6 : 3)) return this.moveNode(host, view);
     const name = this.world.pick(this.names) as string;
     const service = view.byName('Service', name);
     this.checkFate(name, service);

@@ -62,6 +62,25 @@ describe('a proposal on its way', () => {
     assert.deepEqual(sent(bench), [[3, 3, 1]]);
   });
 
+  it('that counts in one term only is not sent in the next, and its proposer hears that it was not made', async () => {
+    const { bench, proposals } = following();
+    const bound = proposals.add(Buffer.from('a plan'), 1000, 2);
+    proposals.dispatch();
+    assert.deepEqual(sent(bench), [[2, 2, 1]]);
+    bench.append(3, 3, [1, 1], []);
+    proposals.applied(entryOf(3, 3), undefined);
+    proposals.dispatch();
+    assert.deepEqual(sent(bench), []);
+    await assert.rejects(bound, { code: 'out-of-sequence' });
+    const late = proposals.add(Buffer.from('a plan'), 1000, 2);
+    proposals.dispatch();
+    await assert.rejects(late, { code: 'out-of-sequence' });
+    const made = proposals.add(Buffer.from('a plan'), 1000, 3);
+    proposals.dispatch();
+    proposals.applied(own(4, 3, 3), 'made');
+    assert.deepEqual(await made, { index: 4, result: 'made' });
+  });
+
   it('is refused by the leader that has it, not by an earlier one', async () => {
     const { bench, proposals } = following();
     const outcome = proposals.add(Buffer.from('mine'), 1000);
