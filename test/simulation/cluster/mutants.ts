@@ -1,0 +1,95 @@
+import type { Mutant } from '../mutants.js';
+
+// `npm run simulate:mutants -- services`: of what decides which tasks there are and where; files are below src.
+export const servicesMutants: readonly Mutant[] = [
+  {
+    name: 'a job that completes once too often',
+    file: 'manager/reconcile/job.js',
+    find: 'completions - given)',
+    replace: 'completions - given + 1)',
+  },
+  {
+    name: 'a job that runs more at once than it may',
+    file: 'manager/reconcile/job.js',
+    find: 'most - underWay',
+    replace: 'most - underWay + 1',
+  },
+  {
+    name: 'constraints that bind nothing',
+    file: 'scheduler/filters.js',
+    find: 'passes: (candidate) => matches(candidate.node),',
+    replace: 'passes: () => true,',
+  },
+  {
+    name: 'reservations that hold nothing',
+    file: 'scheduler/fleet.js',
+    find: 'demand.nanoCPUs <= this.nanoCPUs)',
+    replace: 'true)',
+  },
+  {
+    name: 'tasks for nodes that are paused',
+    file: 'scheduler/fleet.js',
+    find: "=== 'active';",
+    replace: "!== 'drain';",
+  },
+  {
+    name: 'a global job that passes over nodes that come later',
+    file: 'manager/agenda.js',
+    find: ' || Spec?.Mode?.GlobalJob != null',
+    replace: '',
+  },
+  {
+    name: 'waiting tasks that are not thought of when room comes',
+    file: 'manager/agenda.js',
+    find: 'if (freed)',
+    replace: 'if (false)',
+  },
+  {
+    name: 'labels that change under running tasks without effect',
+    file: 'manager/reconcile/freshness.js',
+    find: 'return this.#satisfies(this.isFresh(task) ? this.#template : task.Spec, task);',
+    replace: 'return true;',
+  },
+  {
+    name: 'an update that never ends',
+    file: 'manager/reconcile/update.js',
+    find: '        complete(pass);',
+    replace: '        ;',
+  },
+  {
+    name: 'one replica too few after scaling down',
+    file: 'manager/reconcile/replicated.js',
+    find: 'occupied.length - replicas)',
+    replace: 'occupied.length - replicas + (occupied.length > replicas ? 1 : 0))',
+  },
+  {
+    name: 'a service that crowds one node',
+    file: 'scheduler/pickers.js',
+    find: 'state.runningOn(candidate) * perService',
+    replace: '-state.runningOn(candidate)',
+  },
+  {
+    name: 'drained nodes that keep their tasks',
+    file: 'manager/reconcile/nodes.js',
+    find: "=== 'drain' ? 'drained'",
+    replace: "=== 'drain' ? 'fine'",
+  },
+  {
+    name: 'an update that takes old tasks for new',
+    file: 'manager/reconcile/update.js',
+    find: 'return !slot.live.some(',
+    replace: 'return false && !slot.live.some(',
+  },
+  {
+    name: 'a completed run that is run again',
+    file: 'manager/reconcile/restart.js',
+    find: "if (state === 'complete' && (",
+    replace: 'if (false && (',
+  },
+  {
+    name: 'replicas that share a slot',
+    file: 'manager/reconcile/replicated.js',
+    find: 'if (occupied.has(number))',
+    replace: 'if (false)',
+  },
+];
