@@ -281,6 +281,40 @@ for (const agreement of ['Raft', 'agreement without Raft'] as const) {
       assert.ok((await running()).every((task) => task.NodeID !== nodeID));
     });
 
+    it('has a live node that is removed by force stop what it runs, while the tasks run elsewhere', async () => {
+      const { all } = await cluster(1, 2);
+      const [founder, removed] = all as [Daemon, Daemon];
+      const manager = founder.manager()!;
+      await until(
+        async () => [...(await manager.read()).list('Node')].every((one) => one.Status?.State === 'ready'),
+        'all nodes are ready',
+      );
+      const Spec = complete('ServiceSpec', {
+        Name: 'web',
+        TaskTemplate: { ContainerSpec: { Image: 'web' }, Runtime: 'container' },
+        Mode: { Replicated: { Replicas: 6 } },
+      });
+      await manager.propose({
+        Origin: 'test',
+        Time: timestamp(systemClock),
+        Operations: [{ Action: 'create', ID: 'w', Service: { ID: 'w', Spec } }],
+      });
+      const running = async () =>
+        [...(await manager.read()).list('Task')].filter(
+          ({ DesiredState, Status }) => DesiredState === 'running' && Status?.State === 'running',
+        );
+      await until(async () => (await running()).length === 6, 'all tasks run');
+      const engine = daemons.engines.get(removed)!;
+      assert.ok(engine.containers.size > 0);
+      const node = await nodeOf(founder, removed);
+      await manager.removeNode(node, true);
+      await until(() => engine.containers.size === 0, 'the removed node runs nothing');
+      assert.ok((engine.counts.get('stop') ?? 0) > 0, 'they were stopped with their grace');
+      await until(async () => (await running()).length === 6, 'all tasks run elsewhere');
+      assert.match(removed.local().error, /was removed from the cluster/);
+      await removed.leave();
+    });
+
     it('says which file is damaged, stays up, and lets the user give the cluster up', async () => {
       const { all } = await cluster(1, 0);
       const options = await daemons.options();
