@@ -66,6 +66,10 @@ interface UpOptions {
 }
 
 async function up(hosts: number, options: UpOptions): Promise<void> {
+  process.once('SIGINT', () => {
+    console.error(`interrupted; what is there already goes with: shoal lab down${nameFlag(options.name)}`);
+    process.exit(130);
+  });
   const lab = await Lab.up({
     name: options.name,
     hosts,
@@ -76,13 +80,15 @@ async function up(hosts: number, options: UpOptions): Promise<void> {
   if (options.init) await formCluster(lab.hosts);
   await status({ name: options.name });
   const [first] = lab.hosts;
-  const name = options.name === 'lab' ? '' : ` --name ${options.name}`;
+  const name = nameFlag(options.name);
   console.log(`
 Use it:    export SHOAL_HOST=unix://${first?.apiSocket}
            shoal ${options.init ? 'service create --name web --replicas 3 -p 8080:80 shoal/web:1' : 'swarm init'}
            shoal lab get${name} http://${first?.address}:8080/
 End it:    shoal lab down${name}`);
 }
+
+const nameFlag = (name: string) => (name === 'lab' ? '' : ` --name ${name}`);
 
 const managersMax = 5; // more only make every write slower
 

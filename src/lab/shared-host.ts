@@ -7,6 +7,7 @@ import { PlacedHost } from './placed-host.js';
 import { answersPing } from './probe.js';
 import { isRunning, markOf, signal } from './processes.js';
 import { type Output, runShown, startDetached, tryRun, waitFor } from './run.js';
+import { removeContainersOf } from './shared-engine.js';
 
 const boot_ms_max = 60_000;
 const end_ms_max = 30_000;
@@ -42,7 +43,7 @@ export class SharedHost extends PlacedHost implements Host {
         engineSocket: this.engineSocket,
         address: this.address,
       },
-      this.options.daemonFlags,
+      ['--hostname', this.name, ...this.options.daemonFlags],
     ) as [string, ...string[]];
     const mark = markOf(startDetached(program, args, this.daemonLog));
     if (mark !== undefined) this.remember(mark);
@@ -68,8 +69,10 @@ export class SharedHost extends PlacedHost implements Host {
     rmSync(this.apiSocket, { force: true });
   }
 
+  /** For good: what its daemon left running on the engine goes as well. */
   async stop(): Promise<void> {
     await this.signalDaemon('SIGTERM').catch(() => this.signalDaemon('SIGKILL'));
+    await removeContainersOf(this.layout.stateDirectory, this.engineSocket);
   }
 
   partition(): Promise<void> {

@@ -6,7 +6,7 @@ import { Lab } from '../../src/lab/lab.js';
 import { Layout } from '../../src/lab/layout.js';
 import { answersPing } from '../../src/lab/probe.js';
 import { run, tryRun } from '../../src/lab/run.js';
-import { eventually, get, labForTests } from '../helpers/lab.js';
+import { docker, eventually, get, labForTests } from '../helpers/lab.js';
 
 const shoalLab = (...args: string[]) => {
   const [program = '', ...rest] = shoalCommand('lab', ...args);
@@ -158,8 +158,11 @@ describe('daemons that share one engine', function () {
     }
     const cut = await host().exec(shoalCommand('lab', 'partition', '--name', name, 'node1'));
     assert.match(cut.stderr, /partition: hosts of a --shared-engine lab are all on this machine's loopback/);
-    await inside('-H', api, 'service', 'rm', 'web');
+    const names = await inside('-H', api, 'node', 'ls', '--format', '{{.Hostname}}');
+    assert.deepEqual(names.trim().split('\n').sort(), ['node1', 'node2', 'node3']);
+    await inside('lab', 'crash', '--name', name, 'node3'); // nobody is left to remove its container
     await inside('lab', 'down', '--name', name);
+    assert.equal((await docker(host(), 'engine', 'ps', '-aq')).stdout, '');
     assert.equal(await get(outer(), host().address, 8080), undefined);
   });
 });
