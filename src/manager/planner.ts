@@ -81,6 +81,7 @@ export class Planner {
     this.#agenda.addAll();
     log.info('planning begins', { term });
     let settled = false;
+    let failure = ''; // told when it changes, not four times a second for as long as a disk is full
     while (this.#term === term) {
       this.#changed = false;
       try {
@@ -90,12 +91,15 @@ export class Planner {
         }
         settled = true;
         if (this.#term === term && !(await this.#step(term))) await this.#sleep(this.#untilNextWake());
+        failure = '';
       } catch (error) {
         settled &&= error instanceof ShoalError && refusals.has(error.code); // of any other failure the outcome is open
         const overtaken = settled && this.#changed;
         const details = { term, reason: messageOf(error), alone: this.#alone > 0 };
         if (overtaken) log.debug('a plan was overtaken', details);
-        else if (this.#term === term) log.warn('a plan could not be carried out', details);
+        else if (this.#term === term)
+          log[details.reason === failure ? 'debug' : 'warn']('a plan could not be carried out', details);
+        failure = details.reason;
         if (this.#term === term && !overtaken && this.#alone === 0) await this.#sleep(retry_ms);
       }
     }

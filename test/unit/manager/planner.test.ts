@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import winston from 'winston';
 import { Agenda } from '../../../src/manager/agenda.js';
 import { Planner } from '../../../src/manager/planner.js';
 import { reconcile } from '../../../src/manager/reconcile/reconcile.js';
@@ -9,6 +8,7 @@ import { seededRandom } from '../../../src/model/random.js';
 import type { TransactionInit } from '../../../src/model/types.js';
 import type { RaftStatus } from '../../../src/raft/node.js';
 import type { Proposer } from '../../../src/store/view.js';
+import { logLines } from '../../helpers/log-lines.js';
 import { ManualClock, settled } from '../../helpers/manual-clock.js';
 import { Orchestra } from '../../helpers/orchestra.js';
 
@@ -34,7 +34,11 @@ class FakeManager implements Proposer {
   };
   #listener: (status: RaftStatus) => void = () => {};
 
+  readonly lines: Record<string, unknown>[];
+
   constructor() {
+    const { log, lines } = logLines();
+    this.lines = lines;
     this.world.now = this.clock.now();
     this.world.addNodes(3);
     this.planner = new Planner({
@@ -51,7 +55,7 @@ class FakeManager implements Proposer {
       },
       clock: this.clock,
       random: seededRandom(1),
-      log: winston.createLogger({ silent: true }),
+      log,
     });
   }
 
@@ -184,7 +188,7 @@ describe('the planner', () => {
     assert.equal(manager.world.wanted('web').length, 3);
   });
 
-  it('goes on trying, in its own time, while there is no quorum', async () => {
+  it('goes on trying, in its own time, while there is no quorum, and says so once', async () => {
     manager.failures.push(...Array.from({ length: 20 }, () => new ShoalError('no-leader', 'no leader')));
     manager.world.create('web', 3);
     manager.lead(2);
@@ -192,6 +196,7 @@ describe('the planner', () => {
     assert.ok(manager.proposals.length > 5 && manager.proposals.length < 20);
     await manager.clock.advance(3000);
     assert.equal(manager.world.wanted('web').length, 3);
+    assert.equal(manager.lines.filter(({ level }) => level === 'warn').length, 1);
   });
 
   it('looks after all other services when one cannot be planned', async () => {
