@@ -18,6 +18,7 @@ export interface MessageTypes {
   Network: model.Network;
   NetworkSpec: model.NetworkSpec;
   NetworkCreateRequest: model.NetworkCreateRequest;
+  NetworkAnswer: model.NetworkAnswer;
   Routes: model.Routes;
   NodeSpec: model.NodeSpec;
   Secret: model.Secret;

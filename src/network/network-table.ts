@@ -153,6 +153,8 @@ function endpointOf(task: Task, networkID: string, Address: string): NetworkEndp
     Hostname: Spec?.ContainerSpec?.Hostname ?? '',
     Aliases: Spec?.Networks.find(({ Target }) => Target === networkID)?.Aliases ?? [],
     Nameservers: Spec?.ContainerSpec?.DNSConfig?.Nameservers ?? [],
+    Name: `${task.Name}.${task.ID}`,
+    ContainerID: Status?.ContainerStatus?.ContainerID ?? '',
   };
 }
 

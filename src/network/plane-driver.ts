@@ -101,7 +101,7 @@ export class PlaneDriver {
       const { plane, networks } = this.options;
       const [{ failed }] = await Promise.all([
         plane.apply([...this.wanted.routes.values()]),
-        networks?.apply(this.wanted),
+        networks?.apply(this.wanted.networkItems()),
       ]);
       if (failed.length > 0) {
         this.options.log.warn('some routes cannot be had', { count: failed.length, failed: failed.slice(0, 10) });

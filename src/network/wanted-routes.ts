@@ -2,11 +2,16 @@ import type { Network, NetworkPeer, NetworkService, Route, Routes } from '../mod
 import type { NetworkItems } from './network-table.js';
 
 /** What a session's messages amount to: everything that the managers have said and not taken back, by kind and id. */
-export class WantedRoutes implements NetworkItems {
+export class WantedRoutes {
   readonly routes = new Map<string, Route>();
   readonly peers = new Map<string, NetworkPeer>();
   readonly networks = new Map<string, Network>();
   readonly services = new Map<string, NetworkService>();
+
+  /** The networks' part as it is now. */
+  networkItems(): NetworkItems {
+    return { peers: new Map(this.peers), networks: new Map(this.networks), services: new Map(this.services) };
+  }
 
   take(message: Routes): void {
     put(this.routes, message.Full, message.Routes, message.RemovedRouteIDs);

@@ -76,6 +76,7 @@ export class NodeWorker {
       engine: options.engine,
       tools: options.kernelTools,
       clock,
+      random,
       log: log.child({ part: 'networks' }),
     });
     this.#agent = startAgent({

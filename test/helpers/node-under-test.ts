@@ -66,6 +66,7 @@ export class NodeUnderTest {
         engine: this.engine,
         tools: undefined,
         clock: this.clock,
+        random: seededRandom(1),
         log: quiet,
       }),
       report: (reports) => {

@@ -8,6 +8,7 @@ export interface ListedTask {
   NodeID: string;
   DesiredState: string;
   Status: { State: string; Err?: string; Message?: string; ContainerStatus?: { ContainerID: string } };
+  NetworksAttachments?: { Addresses: string[] }[];
   Spec: { ForceUpdate?: number; ContainerSpec: { Image: string; Env?: string[] } };
 }
 export interface ListedNode {

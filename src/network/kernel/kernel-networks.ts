@@ -17,6 +17,8 @@ export interface KernelNetworksOptions {
   tools: KernelTools;
   clock: Clock;
   log: Logger;
+  /** After every look: the networks of which this node has the bridge, their gateways being addresses of it. */
+  onCarried?(networks: readonly Network[]): Promise<void>;
 }
 
 /** How often what the kernel has is compared with what it shall have, though nothing changed. */
@@ -106,6 +108,7 @@ export class KernelNetworks {
     if (items === undefined) return;
     if (!this.isNeeded) {
       if (tools.hasDevice(tunnelDevice) || this.rules !== undefined) await this.removeAll();
+      await this.options.onCarried?.([]);
       return;
     }
     const seen = await observe(tools);
@@ -122,6 +125,7 @@ export class KernelNetworks {
       await tools.run('ip', ['link', 'set', name, 'type', 'bridge', 'nf_call_iptables', '1']);
     }
     await this.passDocker();
+    await this.options.onCarried?.(carried);
   }
 
   /** In proportion to what changed; the whole when somebody else has been at the table. */

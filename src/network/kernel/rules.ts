@@ -43,8 +43,9 @@ export function rulesFor(items: NetworkItems, nodeID: string, carried: readonly 
     sets.subnets.elements.set(subnet, '');
     if (network.Spec?.Internal) sets.internal.elements.set(subnet, '');
     const chain = `net_${network.Number}`;
+    // A jump, and no goto: what the chain does not pass comes back, to be dropped.
     for (const way of [`${device} . ${device}`, `${device} . ${tunnel}`, `${tunnel} . ${device}`]) {
-      sets.within.elements.set(way, `goto ${chain}`);
+      sets.within.elements.set(way, `jump ${chain}`);
     }
     chains.set(chain, { hook: '', rules: [`ip saddr ${subnet} ip daddr ${subnet} ${pass}`] });
     const leaving = `leave_${network.Number}`;

@@ -3,7 +3,11 @@ import type { Clock } from '../../model/clock.js';
 import { messageOf, ShoalError } from '../../model/errors.js';
 import { formatAddress, parseCIDR } from '../../model/ipv4.js';
 import { networkBlock } from '../../model/network-block.js';
+import type { Random } from '../../model/random.js';
 import type { Network, Task } from '../../model/types.js';
+import { Forwarder } from '../../network/dns/forwarder.js';
+import { systemNameservers } from '../../network/dns/resolv-conf.js';
+import { Resolver } from '../../network/dns/resolver.js';
 import { KernelNetworks } from '../../network/kernel/kernel-networks.js';
 import type { KernelTools } from '../../network/kernel/tools.js';
 import type { NetworkItems } from '../../network/network-table.js';
@@ -26,6 +30,7 @@ export interface NodeNetworksOptions {
   /** Undefined: this process may not change the kernel's networking. */
   tools: KernelTools | undefined;
   clock: Clock;
+  random: Random;
   log: Logger;
 }
 
@@ -35,19 +40,24 @@ const sweep_ms = 2_000;
 /** The networks of the cluster on this node: a bridge at the engine for each that a task here is on, and the kernel's ways between nodes. */
 export class NodeNetworks {
   private items: NetworkItems = { peers: new Map(), networks: new Map(), services: new Map() };
+  private readonly resolver: Resolver;
   private readonly kernel: KernelNetworks | undefined;
   private readonly making = new Map<string, Promise<EngineNetwork>>();
   private cancelSweep: (() => void) | undefined;
   private isClosed = false;
 
   constructor(private readonly options: NodeNetworksOptions) {
-    const { tools, nodeID, clock, log } = options;
-    this.kernel = tools && new KernelNetworks({ nodeID, tools, clock, log });
+    const { tools, nodeID, clock, random, log } = options;
+    const forwarder = new Forwarder({ nameservers: systemNameservers, clock, random });
+    this.resolver = new Resolver({ forwarder, clock, log });
+    const onCarried = (networks: readonly Network[]) => this.resolver.serve(networks);
+    this.kernel = tools && new KernelNetworks({ nodeID, tools, clock, log, onCarried });
   }
 
-  /** What the managers say of the cluster's networks; the maps may change later, and are then applied again. */
+  /** What the managers say of the cluster's networks. */
   async apply(items: NetworkItems): Promise<void> {
     this.items = items;
+    this.resolver.know(items);
     await this.kernel?.apply(items);
     if ([...this.made].some((id) => !items.networks.has(id))) this.sweepLater();
   }
@@ -94,6 +104,7 @@ export class NodeNetworks {
     this.cancelSweep?.();
     await Promise.allSettled(this.making.values());
     await this.kernel?.close();
+    await this.resolver.close();
   }
 
   /** Removes the bridges, after `close`: the node leaves the cluster, and no container of a task is left. */

@@ -37,6 +37,8 @@ const service = (id: string, on: number, tasks: [node: number, host: number, ser
     Hostname: '',
     Aliases: [],
     Nameservers: [],
+    Name: `${id}.${host}`,
+    ContainerID: '',
   })),
 });
 const items = (services: NetworkService[], networks = [network(1), network(2)]): NetworkItems => ({
@@ -238,6 +240,17 @@ describe('the rules', () => {
     assert.deepEqual([...sets.get('subnets')!.elements.keys()], ['10.0.2.0/24']);
     assert.equal(sets.get('virtual')!.elements.size, 0);
     assert.ok(![...chains.keys()].some((name) => name.startsWith('vip_')));
+  });
+
+  it('drop within a network what is not of its subnet, instead of leaving it to others', () => {
+    const { sets, chains } = rules([]);
+    assert.deepEqual(
+      [...sets.get('within')!.elements.values()],
+      Array(3).fill('jump net_1').concat(Array(3).fill('jump net_2')),
+    );
+    const forward = chains.get('forward')!.rules;
+    const passing = forward.indexOf('iifname . oifname vmap @within');
+    assert.ok(passing >= 0 && passing < forward.indexOf('oifname @ours drop'));
   });
 
   it('change in proportion to what changed, and not at all when nothing did', () => {

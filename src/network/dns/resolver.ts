@@ -1,0 +1,163 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Logger } from 'winston';
+import type { Clock } from '../../model/clock.js';
+import { messageOf } from '../../model/errors.js';
+import { contains, formatAddress, parseAddress } from '../../model/ipv4.js';
+import { type NetworkBlock, networkBlock } from '../../model/network-block.js';
+import type { Network } from '../../model/types.js';
+import type { NetworkItems } from '../network-table.js';
+import { asDatagram, failure, readQuery } from './answer.js';
+import type { Forwarder } from './forwarder.js';
+import { Frames, frame } from './frames.js';
+import { type Asker, NameBook } from './name-book.js';
+
+export interface ResolverOptions {
+  forwarder: Forwarder;
+  clock: Clock;
+  log: Logger;
+  /** 53, unless a test says otherwise. */
+  port?: number;
+}
+
+const tcpConnections_max = 256;
+const idle_ms = 10_000;
+
+interface Listening {
+  gateway: string;
+  close(): Promise<void>;
+}
+
+/**
+ * The name server of a node's networks: at each gateway's address, for the containers of that network alone. They ask the engine's own
+ * resolver, which knows the containers of this node and passes on the rest.
+ */
+export class Resolver {
+  private book = new NameBook({ peers: new Map(), networks: new Map(), services: new Map() });
+  private readonly listening = new Map<string, Promise<Listening | undefined>>();
+  private turn = 0;
+
+  constructor(private readonly options: ResolverOptions) {}
+
+  /** Names are from now on those of this state; the items do not change any more. */
+  know(items: NetworkItems): void {
+    this.book = new NameBook(items);
+  }
+
+  /** Serves these networks, whose gateways are addresses of this node, and no others. */
+  async serve(networks: readonly Network[]): Promise<void> {
+    const wanted = new Map(networks.map((network) => [network.ID, network]));
+    const gone = [...this.listening.keys()].filter((id) => !wanted.has(id));
+    await Promise.all(gone.map((id) => this.stop(id)));
+    await Promise.all(
+      [...wanted].map(async ([id, network]) => {
+        const block = networkBlock(network);
+        if (block === undefined) return;
+        if (!this.listening.has(id)) this.listening.set(id, this.listen(id, block));
+        if ((await this.listening.get(id)) === undefined) this.listening.delete(id); // tried again with the next call
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.listening.keys()].map((id) => this.stop(id)));
+  }
+
+  private async stop(id: string): Promise<void> {
+    const listening = this.listening.get(id);
+    this.listening.delete(id);
+    await (await listening)?.close();
+  }
+
+  private async listen(networkID: string, block: NetworkBlock): Promise<Listening | undefined> {
+    const gateway = formatAddress(block.gateway);
+    const asker = (address: string): Asker | undefined => {
+      const number = parseAddress(address.replace(/^::ffff:/, ''));
+      return number !== undefined && contains(block.subnet, number) ? { networkID, address } : undefined;
+    };
+    const ends: (() => Promise<void>)[] = [];
+    try {
+      const udp = await this.listenUDP(gateway, asker);
+      ends.push(() => new Promise((resolve) => udp.close(() => resolve())));
+      ends.push(await this.listenTCP(gateway, asker));
+    } catch (error) {
+      for (const end of ends) await end();
+      this.options.log.warn('names cannot be answered on a network', { network: networkID, reason: messageOf(error) });
+      return undefined;
+    }
+    return { gateway, close: async () => void (await Promise.all(ends.map((end) => end()))) };
+  }
+
+  private listenUDP(host: string, askerAt: (address: string) => Asker | undefined): Promise<UdpSocket> {
+    const socket = createSocket('udp4');
+    socket.on('message', (bytes, from) => {
+      const asker = askerAt(from.address);
+      if (asker === undefined) return;
+      void this.answer(bytes, asker, 'udp').then((answer) => {
+        if (answer !== undefined) socket.send(answer, from.port, from.address, () => {});
+      });
+    });
+    return new Promise((resolve, reject) => {
+      socket.once('error', reject);
+      socket.bind(this.port, host, () => {
+        socket.off('error', reject).on('error', () => {}); // of one answer that could not be sent
+        resolve(socket);
+      });
+    });
+  }
+
+  private async listenTCP(host: string, askerAt: (address: string) => Asker | undefined): Promise<() => Promise<void>> {
+    const sockets = new Set<Socket>();
+    const server: Server = createServer((socket) => {
+      const asker = askerAt(socket.remoteAddress ?? '');
+      socket.on('error', () => socket.destroy());
+      if (asker === undefined || sockets.size >= tcpConnections_max) {
+        socket.destroy();
+        return;
+      }
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      socket.setTimeout(idle_ms, () => socket.destroy());
+      const frames = new Frames();
+      // One after the other: a client that asks much without reading waits for itself.
+      let last: Promise<void> = Promise.resolve();
+      socket.on('data', (bytes: Buffer) => {
+        socket.pause();
+        for (const query of frames.add(bytes)) {
+          last = last.then(async () => {
+            const answer = await this.answer(query, asker, 'tcp');
+            if (answer === undefined) socket.destroy();
+            else if (!socket.destroyed) socket.write(frame(answer));
+          });
+        }
+        void last.then(() => socket.resume());
+      });
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(this.port, host, () => {
+        server.off('error', reject).on('error', () => {});
+        resolve();
+      });
+    });
+    return () =>
+      new Promise((resolve) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => resolve());
+      });
+  }
+
+  private get port(): number {
+    return this.options.port ?? 53;
+  }
+
+  private async answer(bytes: Buffer, asker: Asker, over: 'udp' | 'tcp'): Promise<Buffer | undefined> {
+    const { book } = this;
+    const reading = readQuery(bytes, asker, book, this.turn++);
+    if (reading === undefined) return undefined;
+    const { query } = reading;
+    const answer =
+      reading.answer ?? (await this.options.forwarder.ask(bytes, book.nameserversOf(asker), over)) ?? failure(query);
+    return over === 'udp' && reading.answer !== undefined ? asDatagram(answer, query) : answer;
+  }
+}

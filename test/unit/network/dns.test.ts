@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
+import packet, { type DecodedPacket, type RecordType } from 'dns-packet';
+import fc from 'fast-check';
+import winston from 'winston';
+import { systemClock } from '../../../src/model/clock.js';
+import { complete } from '../../../src/model/codec.js';
+import { systemRandom } from '../../../src/model/random.js';
+import type { NetworkEndpoint, NetworkService } from '../../../src/model/types.js';
+import { asDatagram, readQuery } from '../../../src/network/dns/answer.js';
+import { Forwarder } from '../../../src/network/dns/forwarder.js';
+import { Frames, frame } from '../../../src/network/dns/frames.js';
+import { NameBook } from '../../../src/network/dns/name-book.js';
+import { nameserversIn } from '../../../src/network/dns/resolv-conf.js';
+import { Resolver } from '../../../src/network/dns/resolver.js';
+import type { NetworkItems } from '../../../src/network/network-table.js';
+import { freePort } from '../../helpers/daemons.js';
+
+const network = (id: string, subnet: string, Internal = false) =>
+  complete('Network', {
+    ID: id,
+    Number: 1,
+    Spec: { Name: `${id}-net`, Internal },
+    IPAMOptions: { Configs: [{ Subnet: `${subnet}.0/8`, Gateway: `${subnet}.1` }] },
+  });
+const task = (TaskID: string, Address: string, more: Partial<NetworkEndpoint> = {}): NetworkEndpoint => ({
+  TaskID,
+  NodeID: 'n',
+  Address,
+  Serving: true,
+  Hostname: '',
+  Aliases: [],
+  Nameservers: [],
+  Name: `web.1.${TaskID}`,
+  ContainerID: `${TaskID}00000000000000000000`,
+  ...more,
+});
+const service = (on: string, name: string, VirtualIP: string, ...Endpoints: NetworkEndpoint[]): NetworkService => ({
+  ID: `${on}/${name}`,
+  NetworkID: on,
+  ServiceID: name,
+  ServiceName: name,
+  VirtualIP,
+  Sticky: false,
+  Endpoints,
+});
+const items = (...services: NetworkService[]): NetworkItems => ({
+  peers: new Map(),
+  networks: new Map([
+    ['a', network('a', '10.0.0')],
+    ['b', network('b', '11.0.0')],
+    ['c', network('c', '12.0.0', true)],
+  ]),
+  services: new Map(services.map((one) => [one.ID, one])),
+});
+const world = items(
+  service(
+    'a',
+    'Web',
+    '10.0.0.250',
+    task('t1', '10.0.0.2', { Aliases: ['www'], Hostname: 'boss' }),
+    task('t2', '10.0.0.3'),
+  ),
+  service('a', 'db', '', task('t3', '10.0.0.4'), task('t4', '10.0.0.5', { Serving: false })),
+  service('a', 'idle', ''),
+  service('b', 'far', '11.0.0.250', task('t5', '11.0.0.2'), task('t1', '11.0.0.3')),
+  service('c', 'closed', '12.0.0.250', task('t6', '12.0.0.2')),
+);
+const ask = (name: string, type: RecordType = 'A', from = '10.0.0.3', on = 'a', shift = 0) => {
+  const query = packet.encode({ type: 'query', id: 7, flags: packet.RECURSION_DESIRED, questions: [{ type, name }] });
+  const answer = readQuery(query, { networkID: on, address: from }, new NameBook(world), shift)?.answer;
+  if (answer === undefined) return 'outside';
+  const { answers, flags = 0, id } = packet.decode(answer);
+  assert.equal(id, 7);
+  const data = (answers ?? []).map((one) => ('data' in one ? one.data : ''));
+  return (flags & 15) === 0 ? data : flags & 15;
+};
+const noSuchName = 3;
+
+describe('names on networks of the cluster', () => {
+  it('are those of services, of their tasks, and aliases', () => {
+    assert.deepEqual(ask('web'), ['10.0.0.250']);
+    assert.deepEqual(ask('WEB.'), ['10.0.0.250']);
+    assert.deepEqual(ask('web.a-net'), ['10.0.0.250']);
+    assert.deepEqual(ask('www'), ['10.0.0.250']);
+    assert.deepEqual(ask('tasks.web'), ['10.0.0.2', '10.0.0.3']);
+    assert.deepEqual(ask('tasks.web', 'A', '10.0.0.3', 'a', 1), ['10.0.0.3', '10.0.0.2']);
+    assert.deepEqual(ask('db'), ['10.0.0.4'], 'a task that does not serve is not named');
+    assert.deepEqual(ask('web.1.t2'), ['10.0.0.3']);
+    assert.deepEqual(ask('boss'), ['10.0.0.2']);
+    assert.deepEqual(ask('t20000000000'), ['10.0.0.3']);
+    assert.deepEqual(ask('3.0.0.10.in-addr.arpa', 'PTR'), ['web.1.t2.a-net']);
+  });
+
+  it('are seen from networks that the asker shares, and from no other', () => {
+    assert.equal(ask('far'), 'outside');
+    assert.deepEqual(ask('far', 'A', '10.0.0.2'), ['11.0.0.250'], 't1 is on both');
+    assert.deepEqual(ask('web', 'A', '11.0.0.3', 'b'), ['10.0.0.250']);
+    assert.equal(ask('web', 'A', '11.0.0.2', 'b'), 'outside');
+  });
+
+  it('that have no such address, or are not there, are answered so at once', () => {
+    assert.deepEqual(ask('web', 'AAAA'), []);
+    assert.deepEqual(ask('idle'), []);
+    assert.equal(ask('tasks.nobody'), noSuchName);
+    assert.equal(ask('9.9.0.10.in-addr.arpa', 'PTR'), noSuchName);
+  });
+
+  it('outside the cluster are asked for outside, but not from an internal network', () => {
+    assert.equal(ask('example.com'), 'outside');
+    assert.equal(ask('8.8.8.8.in-addr.arpa', 'PTR'), 'outside');
+    assert.equal(ask('example.com', 'A', '12.0.0.2', 'c'), noSuchName);
+  });
+
+  it('are read out of anything without harm', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) => {
+        readQuery(Buffer.from(bytes), { networkID: 'a', address: '10.0.0.2' }, new NameBook(world), 0);
+      }),
+      { numRuns: 2000 },
+    );
+    const response = packet.encode({ type: 'response', questions: [{ type: 'A', name: 'web' }] });
+    assert.equal(readQuery(response, { networkID: 'a', address: '10.0.0.2' }, new NameBook(world), 0), undefined);
+  });
+
+  it('with more addresses than a datagram holds are truncated in it', () => {
+    const query = packet.decode(packet.encode({ type: 'query', id: 9, questions: [{ type: 'A', name: 'x' }] }));
+    const answers = Array.from({ length: 60 }, (_, at) => ({ type: 'A' as const, name: 'x', data: `10.0.1.${at}` }));
+    const whole = packet.encode({ type: 'response', id: 9, questions: [{ type: 'A', name: 'x' }], answers });
+    const cut = packet.decode(asDatagram(whole, query));
+    assert.deepEqual([cut.flag_tc, cut.answers?.length, cut.id], [true, 0, 9]);
+    assert.equal(asDatagram(whole.subarray(0, 400), query).length, 400);
+  });
+});
+
+describe('the name server of a node', () => {
+  const cleanUp: (() => Promise<unknown> | unknown)[] = [];
+  afterEach(async () => {
+    for (const end of cleanUp.splice(0).reverse()) await end();
+  });
+  const local = (subnet: string, services: NetworkService[]): NetworkItems => ({
+    peers: new Map(),
+    networks: new Map([
+      [
+        'l',
+        complete('Network', {
+          ID: 'l',
+          Number: 1,
+          Spec: { Name: 'l' },
+          IPAMOptions: { Configs: [{ Subnet: subnet, Gateway: '127.0.0.1' }] },
+        }),
+      ],
+    ]),
+    services: new Map(services.map((one) => [one.ID, one])),
+  });
+  const many = Array.from({ length: 60 }, (_, at) => task(`m${at}`, `127.0.1.${at}`));
+  const start = async (subnet = '127.0.0.0/8', nameservers: string[] = []) => {
+    const port = await freePort();
+    const forwarder = new Forwarder({ nameservers: async () => nameservers, clock: systemClock, random: systemRandom });
+    const resolver = new Resolver({
+      forwarder,
+      clock: systemClock,
+      log: winston.createLogger({ silent: true }),
+      port,
+    });
+    cleanUp.push(() => resolver.close());
+    const known = local(subnet, [service('l', 'web', '127.0.0.9'), service('l', 'many', '', ...many)]);
+    resolver.know(known);
+    await resolver.serve([...known.networks.values()]);
+    return { port, resolver };
+  };
+  const question = (name: string, id = 1) => packet.encode({ type: 'query', id, questions: [{ type: 'A', name }] });
+  const overUDP = (port: number, ...queries: Buffer[]) =>
+    new Promise<DecodedPacket>((resolve, reject) => {
+      const socket = createSocket('udp4').once('error', reject);
+      cleanUp.push(() => socket.close());
+      socket.on('message', (answer) => resolve(packet.decode(answer)));
+      for (const query of queries) socket.send(query, port, '127.0.0.1');
+    });
+
+  it('answers datagrams, whatever came before them, and says when something was left out', async () => {
+    const { port } = await start();
+    const answer = await overUDP(port, Buffer.from('nonsense'), Buffer.alloc(0), question('web', 42));
+    assert.deepEqual([answer.id, answer.answers?.map((one) => 'data' in one && one.data)], [42, ['127.0.0.9']]);
+    assert.equal((await overUDP(port, question('many'))).flag_tc, true);
+  });
+
+  it('answers several questions on one connection in their order, however they are cut', async () => {
+    const { port } = await start();
+    const socket = connect(port, '127.0.0.1');
+    cleanUp.push(() => socket.destroy());
+    const answers: DecodedPacket[] = [];
+    const frames = new Frames();
+    const done = new Promise<void>((resolve) => {
+      socket.on('data', (bytes: Buffer) => {
+        for (const message of frames.add(bytes)) answers.push(packet.decode(message));
+        if (answers.length === 3) resolve();
+      });
+    });
+    const bytes = Buffer.concat(['web', 'many', 'web'].map((name, at) => frame(question(name, at))));
+    for (const byte of bytes) socket.write(Buffer.from([byte]));
+    await done;
+    assert.deepEqual(
+      answers.map(({ id, answers: all }) => [id, all?.length]),
+      [
+        [0, 1],
+        [1, 60],
+        [2, 1],
+      ],
+    );
+  });
+
+  it('fails a question for the outside when nobody is there to ask', async () => {
+    const { port } = await start();
+    assert.equal((await overUDP(port, question('example.com'))).flags! & 15, 2);
+  });
+
+  it('follows a change at once, and stops with its network', async () => {
+    const { port, resolver } = await start();
+    const known = local('127.0.0.0/8', [service('l', 'web', '127.0.0.77')]);
+    resolver.know(known);
+    const { answers } = await overUDP(port, question('web'));
+    assert.deepEqual(
+      answers?.map((one) => 'data' in one && one.data),
+      ['127.0.0.77'],
+    );
+    await resolver.serve([]);
+    const again = createSocket('udp4');
+    cleanUp.push(() => again.close());
+    await new Promise<void>((resolve, reject) => again.once('error', reject).bind(port, '127.0.0.1', resolve));
+  });
+
+  it('reads the name servers of the machine', () => {
+    assert.deepEqual(nameserversIn('# x\nnameserver 10.0.0.1\n nameserver fe80::1%eth0\nsearch a\nnameserver x\n'), [
+      '10.0.0.1',
+      'fe80::1',
+    ]);
+  });
+});
