@@ -64,6 +64,36 @@ export const swarm: readonly Entry[] = [
   { name: 'update', summary: 'Update the swarm', load: () => import('./swarm/update.js').then((m) => m.swarmUpdate) },
 ];
 
+export const network: readonly Entry[] = [
+  {
+    name: 'create',
+    summary: 'Create a network',
+    load: () => import('./network/create.js').then((m) => m.networkCreate),
+  },
+  {
+    name: 'inspect',
+    summary: 'Display detailed information on one or more networks',
+    load: () => import('./network/inspect.js').then((m) => m.networkInspect),
+  },
+  {
+    name: 'ls',
+    aliases: ['list'],
+    summary: 'List networks',
+    load: () => import('./network/ls.js').then((m) => m.networkLs),
+  },
+  {
+    name: 'prune',
+    summary: 'Remove all unused networks',
+    load: () => import('./network/prune.js').then((m) => m.networkPrune),
+  },
+  {
+    name: 'rm',
+    aliases: ['remove'],
+    summary: 'Remove one or more networks',
+    load: () => import('./network/rm.js').then((m) => m.networkRm),
+  },
+];
+
 export const service: readonly Entry[] = [
   {
     name: 'create',

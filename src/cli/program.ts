@@ -4,7 +4,7 @@ import { type Context, defaultHost } from './base/context.js';
 import { CliError } from './base/errors.js';
 import { list, onOff } from './base/flag.js';
 import { shoalVersion } from './base/version.js';
-import { config, type Entry, node, raft, secret, service, stack, swarm } from './commands.js';
+import { config, type Entry, network, node, raft, secret, service, stack, swarm } from './commands.js';
 
 const hostFlag = list('host', 'Daemon socket to connect to', (host) => host, {
   short: 'H',
@@ -50,6 +50,7 @@ export function programOf(contextFor: (host: string | undefined) => Context): Do
       (await import('../lab/cli.js')).labCommand(),
     ),
   );
+  root.addCommand(group('network', 'Manage networks', network));
   root.addCommand(group('node', 'Manage Swarm nodes', node));
   root.addCommand(group('raft', "Look into a manager's Raft log", raft));
   root.addCommand(group('secret', 'Manage Swarm secrets', secret));

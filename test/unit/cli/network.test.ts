@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { consolidate } from '../../../src/cli/network/ipam.js';
+
+describe('the addresses of network create', () => {
+  it('are put with the subnet that they lie in', () => {
+    assert.deepEqual(
+      consolidate(
+        ['10.1.0.0/16', '10.2.0.0/16'],
+        ['10.2.4.0/24'],
+        ['10.1.0.9', '10.2.0.1'],
+        [
+          ['router', '10.1.0.2'],
+          ['printer', '10.1.0.3'],
+        ],
+      ),
+      [
+        { Subnet: '10.1.0.0/16', Gateway: '10.1.0.9', AuxiliaryAddresses: { router: '10.1.0.2', printer: '10.1.0.3' } },
+        { Subnet: '10.2.0.0/16', IPRange: '10.2.4.0/24', Gateway: '10.2.0.1' },
+      ],
+    );
+    assert.deepEqual(consolidate([], [], [], []), []);
+  });
+
+  it('that lie in none, or come twice, are refused in Docker’s words', () => {
+    const subnet = ['10.1.0.0/16'];
+    assert.throws(() => consolidate([], ['10.1.0.0/24'], [], []), /every ip-range or gateway must have/);
+    assert.throws(() => consolidate(subnet, ['10.9.0.0/24'], [], []), /no matching subnet for range 10.9.0.0\/24/);
+    assert.throws(() => consolidate(subnet, [], ['10.9.0.1'], []), /no matching subnet for gateway 10.9.0.1/);
+    assert.throws(() => consolidate(subnet, [], [], [['a', 'x']]), /no matching subnet for aux-address x/);
+    assert.throws(
+      () => consolidate([...subnet, '10.2.0.0/16'], ['10.1.0.0/24', '10.1.1.0/24'], [], []),
+      /cannot configure multiple ranges/,
+    );
+  });
+});
