@@ -54,6 +54,8 @@ function hunt(scenario: string, seeds: number): string | undefined {
     encoding: 'utf8',
   });
   if (run.status === 0) return undefined;
+  if (/ERR_MODULE_NOT_FOUND|SyntaxError/.test(run.stderr))
+    throw new Error(`it did not run: ${run.stderr.slice(0, 500)}`);
   return /^seed \d+: .*$/m.exec(run.stderr)?.[0] ?? run.stderr.trim().split('\n').slice(0, 3).join(' / ');
 }
 
