@@ -139,8 +139,8 @@ export class ClusterMember {
           this.#wanted = role;
           if (role !== (this.manager === undefined ? 'worker' : 'manager')) this.#convergence.poke();
         },
-        onTrust: (rootsPEM, issuerKey) => {
-          if (this.#certificate.trust(rootsPEM, issuerKey)) this.#convergence.poke();
+        onTrust: (rootsPEM, issuerKey, asOf) => {
+          if (this.#certificate.trust({ rootsPEM, issuerKey, asOf })) this.#convergence.poke();
         },
         onManagers: (managers, trusted) => {
           void this.#record.learnManagers(managers, trusted);

@@ -8,10 +8,17 @@ import { Credentials, type Material } from '../security/credentials.js';
 import type { NodeVault } from './node-vault.js';
 import type { NodeState } from './state.js';
 
+/** The roots to trust and the root to be certified by, as of an entry of the managers' log. */
+export interface WantedTrust {
+  rootsPEM: string;
+  issuerKey: string;
+  asOf: number;
+}
+
 /** The node's certificate, on disk and in use, and when it is to be renewed. */
 export class NodeCertificate {
   #renewAt_ms: number;
-  #wanted: { rootsPEM: string; issuerKey: string } | undefined;
+  #wanted: WantedTrust | undefined;
 
   private constructor(
     readonly credentials: Credentials,
@@ -55,8 +62,11 @@ export class NodeCertificate {
    * The cluster wants these roots to be trusted, and the certificate to be from the one with this key. Whether there is something to do:
    * `adoptTrust`, and `renew` when `isDue`.
    */
-  trust(rootsPEM: string, issuerKey: string): boolean {
-    this.#wanted = { rootsPEM, issuerKey };
+  trust(wanted: WantedTrust): boolean {
+    const { rootsPEM, asOf } = wanted;
+    // A manager that lags may not know of a root yet by which others are certified already: without that one they would be out of reach.
+    if (asOf < Math.max(this.#wanted?.asOf ?? 0, this.credentials.identity.asOf)) return false;
+    this.#wanted = wanted;
     return this.isDue || !this.#trusts(rootsPEM);
   }
 

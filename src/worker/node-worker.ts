@@ -18,8 +18,8 @@ import { NodeSession } from './session/session.js';
 /** What the worker's side tells the node as it hears it from a manager. */
 export interface WorkerEvents {
   onRole: (role: NodeRole) => void;
-  /** The roots to trust, and the public key of the one that the node's certificate shall be from. */
-  onTrust: (rootsPEM: string, issuerKey: string) => void;
+  /** The roots to trust, and the public key of the one that the node's certificate shall be from, as of an entry of the managers' log. */
+  onTrust: (rootsPEM: string, issuerKey: string, asOf: number) => void;
   /** Where the managers are, and the nodes whose manager's certificates count as of an entry of their log. */
   onManagers: (managers: { NodeID: string; Addr: string }[], trusted: { nodeIDs: string[]; asOf: number }) => void;
   onConnected: () => void;
@@ -109,7 +109,7 @@ export class NodeWorker {
             Managers.map(({ NodeID, Addr }) => ({ NodeID, Addr })),
             { nodeIDs: TrustedIDs, asOf: AsOf },
           ),
-        onTrust: ({ RootCertificatesPEM, IssuerKey }) => events.onTrust(RootCertificatesPEM, IssuerKey),
+        onTrust: ({ RootCertificatesPEM, IssuerKey, AsOf }) => events.onTrust(RootCertificatesPEM, IssuerKey, AsOf),
         onRole: (role) => events.onRole(role === 'manager' ? 'manager' : 'worker'),
         onRefused: (reason, { isRemoval }) => {
           events.onRejected(reason);

@@ -146,7 +146,11 @@ export class Dispatcher {
   private tellTrust(sessions: Iterable<Session>): void {
     const root = this.options.store.cluster()?.RootCA;
     if (root == null || root.CertificatePEM === '') return;
-    const TrustRoots = { RootCertificatesPEM: trustOf(root).rootsPEM, IssuerKey: issuerKeyOf(root) };
+    const TrustRoots = {
+      RootCertificatesPEM: trustOf(root).rootsPEM,
+      IssuerKey: issuerKeyOf(root),
+      AsOf: this.options.store.index,
+    };
     for (const session of sessions) session.send({ TrustRoots });
   }
 
