@@ -1,4 +1,6 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
+import https from 'node:https';
+import type { ClientTLS } from './client-tls.js';
 import { CliError, DaemonError } from './errors.js';
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -24,10 +26,13 @@ export interface Client {
 }
 
 const apiVersion = 'v1.47';
-const defaultPort = 2375; // Docker's for plain TCP
+const defaultPorts = { plain: 2375, tls: 2376 }; // Docker's
 
 /** Where a host string points. Throws `CliError` for anything but unix:// and tcp:// (and http://). */
-export function parseHost(host: string): { socketPath: string } | { host: string; port: number } {
+export function parseHost(
+  host: string,
+  defaultPort = defaultPorts.plain,
+): { socketPath: string } | { host: string; port: number } {
   const unix = /^unix:\/\/(.+)$/s.exec(host);
   if (unix !== null) return { socketPath: unix[1]! };
   const tcp = /^(?:tcp|http):\/\/(\[[0-9a-fA-F:.]+\]|[^:/?#@[\]\s]+)(?::(\d{1,5}))?\/?$/.exec(host);
@@ -40,15 +45,17 @@ export function parseHost(host: string): { socketPath: string } | { host: string
   return { host: tcp[1]!.replace(/^\[|\]$/g, ''), port };
 }
 
-/** A client that connects when first asked something, and keeps its connection between calls. */
-export function createClient(host: string): Client {
-  const target = parseHost(host);
-  const agent = new Agent({ keepAlive: true });
+/** A client that connects when first asked something, and keeps its connection between calls; over TCP with TLS when that is given. */
+export function createClient(host: string, tls?: ClientTLS): Client {
+  const target = parseHost(host, tls === undefined ? defaultPorts.plain : defaultPorts.tls);
+  const isSecure = tls !== undefined && 'host' in target;
+  const agent = isSecure ? new https.Agent({ keepAlive: true, ...tls }) : new Agent({ keepAlive: true });
+  const send = isSecure ? https.request : request;
 
   function open(method: string, path: string, call: Call = {}): Promise<IncomingMessage> {
     const payload = call.body === undefined ? undefined : JSON.stringify(call.body);
     return new Promise((resolve, reject) => {
-      const outgoing = request(
+      const outgoing = send(
         {
           ...target,
           agent,

@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../model/clock.js';
 import { type Client, createClient } from './client.js';
+import { tlsFromEnvironment } from './client-tls.js';
 
 export interface Output extends Writable {
   isTTY?: boolean;
@@ -41,7 +42,7 @@ export function systemContext(host: string | undefined): Context {
     env: process.env,
     clock: systemClock,
     get client() {
-      client ??= createClient(address);
+      client ??= createClient(address, tlsFromEnvironment(process.env));
       return client;
     },
     readFile: (path) => readFile(path),

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import winston from 'winston';
 import { createApiServer } from '../../../src/api/server.js';
+import { createClient } from '../../../src/cli/base/client.js';
+import { tlsFromEnvironment } from '../../../src/cli/base/client-tls.js';
 import { type ApiOptions, apiAddresses } from '../../../src/daemon/api-hosts.js';
 import { defaultDaemonOptions } from '../../../src/daemon/options.js';
 import { type Authority, createAuthority } from '../../../src/security/authority.js';
@@ -96,6 +98,25 @@ describe('the places where the API is served', function () {
       ask({ key: own.keyPEM, cert: own.certificatePEM, maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }),
     );
     assert.equal(await ask({ key: own.keyPEM, cert: own.certificatePEM }), 200);
+    await server.close();
+  });
+
+  it('are reached by the command with the certificates that the docker client uses', async () => {
+    const server = createApiServer(new MemoryBackend().found(), { log: silent });
+    const [address] = apiAddresses({ ...options, tlsVerify: true }, silent);
+    const { port } = (await server.listen(address!)) as { port: number };
+    const own = await materialFor(authority, nodeID(1), 'worker');
+    const files = { 'ca.pem': authority.certificatePEM, 'cert.pem': own.certificatePEM, 'key.pem': own.keyPEM };
+    const env = { DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: folder };
+    assert.throws(() => tlsFromEnvironment(env), /DOCKER_TLS_VERIFY: .*ca\.pem/);
+    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
+    assert.equal(tlsFromEnvironment({}), undefined);
+    const client = createClient(`tcp://127.0.0.1:${port}`, tlsFromEnvironment(env));
+    assert.equal((await client.get<{ Spec: { Name: string } }>('/swarm')).Spec.Name, 'default');
+    client.close();
+    const plain = createClient(`tcp://127.0.0.1:${port}`);
+    await assert.rejects(plain.get('/swarm'));
+    plain.close();
     await server.close();
   });
 
