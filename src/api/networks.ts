@@ -10,6 +10,7 @@ import { getJSON } from './engine.js';
 import { type Api, answerEmpty, answerJSON, type Exchange, flag, managerOf, readBody } from './exchange.js';
 import { type Filters, filtersOf } from './filters.js';
 import { isUsed, prune } from './network-prune.js';
+import { releasedByEndingTasks } from './network-release.js';
 import { isForCluster, shownNetwork, specOf, verboseParts } from './network-shape.js';
 import { engineTarget, passThrough } from './passthrough.js';
 import type { Route } from './router.js';
@@ -137,6 +138,7 @@ async function containersOn(api: Api, network: Network): Promise<unknown> {
 async function remove(api: Api, exchange: Exchange): Promise<void> {
   const found = await lookUp(api, exchange);
   if (found === undefined) return passThrough(api, exchange, api.engines.own);
+  await releasedByEndingTasks(api, found.manager, found.network, exchange);
   await propose(api, found.manager, [{ Action: 'remove', Kind: 'Network', ID: found.network.ID }]);
   answerEmpty(exchange, 204);
 }

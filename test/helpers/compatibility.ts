@@ -70,6 +70,10 @@ const differences: readonly (readonly [string, string])[] = [
     'work at any manager, by id or name, through the tunnel; Docker knows only the containers of the node it is asked on',
   ],
   [
+    'removing a network (as `docker stack rm` does)',
+    'waits up to a minute for the last tasks of services that are gone already: their addresses are of use until they have stopped',
+  ],
+  [
     'a version conflict, a name that is taken',
     'are told by every manager alike, as the entry is applied; the words are Docker’s',
   ],

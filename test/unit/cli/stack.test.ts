@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { ApiFixture } from '../../helpers/api-fixture.js';
 import { type CliResult, cli } from '../../helpers/cli.js';
 import type { FakeDaemon } from '../../helpers/fake-daemon.js';
+import { settled } from '../../helpers/manual-clock.js';
 
 const compose = (services: string) => `
 services: {${services}}
@@ -110,6 +111,31 @@ describe('a stack, in a cluster with the real API', () => {
       'Removing network shop_front',
     ]);
     assert.equal((await api.call('GET', '/secrets')).body.length, 0);
+  });
+
+  it('is removed with its networks once its last tasks have ended', async () => {
+    await deploy(web);
+    const { ID } = await service('shop_web');
+    const Network = (await api.call('GET', '/networks/shop_back')).body.Id;
+    api.backend.addTask({
+      ID: 'last',
+      ServiceID: ID,
+      DesiredState: 'running',
+      NetworksAttachments: [{ Network: { ID: Network } }],
+    });
+    const kept = await api.call('DELETE', '/networks/shop_back');
+    assert.match(kept.body.message, /is in use by service/, 'a task that shall run keeps nobody waiting');
+    let isDone = false;
+    const removing = run(['rm', 'shop']).finally(() => {
+      isDone = true;
+    });
+    while ((await api.call('GET', '/configs')).body.length > 0) await settled();
+    for (let turn = 0; turn < 20; turn++) await settled();
+    assert.equal(isDone, false);
+    api.backend.commit({ Operations: [{ Action: 'remove', Kind: 'Task', ID: 'last' }] });
+    const { code, err } = await removing;
+    assert.deepEqual([code, err], [0, '']);
+    assert.equal((await api.call('GET', '/networks/shop_back')).status, 404);
   });
 
   it('that cannot be removed whole says so, and goes on with the rest', async () => {
