@@ -44,6 +44,8 @@ export class NodeNetworks {
   private readonly kernel: KernelNetworks | undefined;
   private readonly making = new Map<string, Promise<EngineNetwork>>();
   private cancelSweep: (() => void) | undefined;
+  /** Before the first sweep: those of an agent before us. */
+  private mayHaveBridges = true;
   private isClosed = false;
 
   constructor(private readonly options: NodeNetworksOptions) {
@@ -59,11 +61,8 @@ export class NodeNetworks {
     this.items = items;
     this.resolver.know(items);
     await this.kernel?.apply(items);
-    if ([...this.made].some((id) => !items.networks.has(id))) this.sweepLater();
+    this.sweepLater();
   }
-
-  /** Ids of networks of which this node has the bridge, as far as is known. */
-  private readonly made = new Set<string>();
 
   /**
    * Has every network of the task ready on this node. Throws `unavailable` while the managers have not said what a network is, else why
@@ -91,7 +90,7 @@ export class NodeNetworks {
 
   /** A task is gone: its networks may be of no use here any more. */
   sweepLater(): void {
-    if (this.isClosed || this.made.size === 0) return;
+    if (this.isClosed || this.kernel === undefined || !this.mayHaveBridges) return;
     this.cancelSweep ??= this.options.clock.after(sweep_ms, () => {
       this.cancelSweep = undefined;
       void this.sweep();
@@ -135,7 +134,7 @@ export class NodeNetworks {
       );
     }
     const found = await engine.networks(`${networkLabel}=${network.ID}`);
-    this.made.add(network.ID);
+    this.mayHaveBridges = true;
     if (found[0] !== undefined) return found[0];
     const { version } = await engine.info();
     const config = bridgeConfig(network, version, await this.kernel.mtu());
@@ -152,14 +151,18 @@ export class NodeNetworks {
 
   private async sweep(): Promise<void> {
     const { engine, log, nodeID } = this.options;
+    let kept = 0;
     try {
       for (const { id, labels } of await engine.networks(networkLabel)) {
         const networkID = labels[networkLabel] ?? '';
-        if (this.isClosed || this.isUsed(networkID, nodeID) || this.making.has(networkID)) continue;
+        if (this.isClosed || this.isUsed(networkID, nodeID) || this.making.has(networkID)) {
+          kept += 1;
+          continue;
+        }
         await engine.removeNetwork(id);
-        this.made.delete(networkID);
         log.info('a network of the cluster is no longer on this node', { id: networkID });
       }
+      this.mayHaveBridges = kept > 0 || this.making.size > 0;
       await this.kernel?.refresh();
     } catch (error) {
       log.debug('networks could not be removed', { reason: messageOf(error) });

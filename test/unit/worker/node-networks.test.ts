@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import winston from 'winston';
+import { complete } from '../../../src/model/codec.js';
+import { ShoalError } from '../../../src/model/errors.js';
+import { seededRandom } from '../../../src/model/random.js';
+import type { NetworkService, Task } from '../../../src/model/types.js';
+import type { KernelTools } from '../../../src/network/kernel/tools.js';
+import type { NetworkItems } from '../../../src/network/network-table.js';
+import { networkLabel } from '../../../src/worker/networks/labels.js';
+import { NodeNetworks } from '../../../src/worker/networks/node-networks.js';
+import { ManualClock, settled } from '../../helpers/manual-clock.js';
+import { SimulatedEngine } from '../../helpers/simulated-engine.js';
+
+/** A machine on which commands do nothing but are remembered; its bridges are those of the engine. */
+class Machine implements KernelTools {
+  readonly asked: string[] = [];
+  hasTunnel = false;
+  table = '';
+
+  constructor(private readonly engine: SimulatedEngine) {}
+
+  async run(command: string, args: readonly string[], input = ''): Promise<string> {
+    const line = `${command} ${args.join(' ')}`;
+    if (line === 'ip -j -d addr show') return JSON.stringify([this.underlay, ...this.bridges()]);
+    if (line.startsWith('nft -t')) {
+      if (this.table === '') throw new ShoalError('unavailable', 'No such file or directory');
+      return this.table;
+    }
+    if (command === 'nft')
+      this.table = input.startsWith('table ip shoal\ndelete table ip shoal\n') && !input.includes('{') ? '' : input;
+    if (input.includes('link add shv0')) this.hasTunnel = true;
+    if (line.includes('link del shv0')) this.hasTunnel = false;
+    this.asked.push(`${line} ${input}`);
+    return '';
+  }
+  async setSysctl(): Promise<void> {}
+  hasDevice(name: string): boolean {
+    return name === 'shv0' && this.hasTunnel;
+  }
+  private readonly underlay = {
+    ifname: 'eth0',
+    mtu: 1400,
+    flags: ['UP'],
+    addr_info: [{ family: 'inet', local: '192.168.0.1', prefixlen: 24 }],
+  };
+  private bridges() {
+    return [...this.engine.bridges.values()].map(({ config }) => ({
+      ifname: config.Options['com.docker.network.bridge.name'],
+      mtu: 1350,
+      flags: ['UP'],
+      linkinfo: { info_kind: 'bridge' },
+      addr_info: [],
+    }));
+  }
+}
+
+const network = complete('Network', {
+  ID: 'blue-id',
+  Number: 7,
+  Spec: { Name: 'blue', Labels: { zone: 'a' } },
+  IPAMOptions: { Configs: [{ Subnet: '127.9.0.0/24', Gateway: '127.9.0.1' }] },
+});
+const service = (...nodes: string[]): NetworkService => ({
+  ID: 'blue-id/web',
+  NetworkID: 'blue-id',
+  ServiceID: 'web',
+  ServiceName: 'web',
+  VirtualIP: '127.9.0.254',
+  Sticky: false,
+  Endpoints: nodes.map((NodeID, at) => ({
+    TaskID: `t${at}`,
+    NodeID,
+    Address: `127.9.0.${at + 2}`,
+    Serving: true,
+    Hostname: '',
+    Aliases: [],
+    Nameservers: [],
+    Name: `web.${at}`,
+    ContainerID: '',
+  })),
+});
+const items = (...services: NetworkService[]): NetworkItems => ({
+  peers: new Map(
+    ['me', 'other'].map((ID, at) => [ID, { ID, Number: at + 1, Address: `192.168.0.${at + 1}`, DataPathPort: 4789 }]),
+  ),
+  networks: new Map([[network.ID, network]]),
+  services: new Map(services.map((one) => [one.ID, one])),
+});
+const task: Task = complete('Task', {
+  ID: 't0',
+  NodeID: 'me',
+  NetworksAttachments: [{ Network: { ID: 'blue-id' }, Addresses: ['127.9.0.2/24'] }],
+});
+
+describe('the networks of the cluster on a node', () => {
+  let clock: ManualClock;
+  let engine: SimulatedEngine;
+  let machine: Machine;
+  let networks: NodeNetworks;
+  const start = (tools: KernelTools | undefined) =>
+    new NodeNetworks({
+      nodeID: 'me',
+      engine,
+      tools,
+      clock,
+      random: seededRandom(1),
+      log: winston.createLogger({ silent: true }),
+    });
+  beforeEach(() => {
+    clock = new ManualClock();
+    engine = new SimulatedEngine(clock);
+    machine = new Machine(engine);
+    networks = start(machine);
+  });
+  afterEach(() => networks.close());
+
+  it('have a bridge each once a task is on them, made once for all who wait for it', async () => {
+    await networks.apply(items(service('me', 'other')));
+    assert.equal(engine.bridges.size, 0);
+    const places = await Promise.all([networks.attach(task), networks.attach(task)]);
+    const [bridge, ...others] = [...engine.bridges.values()];
+    assert.deepEqual([others, engine.counts.get('createNetwork')], [[], 1]);
+    assert.deepEqual(places[0], [{ network: bridge!.id, address: '127.9.0.2', gateway: '127.9.0.1' }]);
+    assert.deepEqual(bridge!.config, {
+      Name: 'blue',
+      Driver: 'bridge',
+      CheckDuplicate: true,
+      IPAM: { Config: [{ Subnet: '127.9.0.0/24', Gateway: '127.9.0.1', IPRange: '127.9.0.1/32' }] },
+      Options: {
+        'com.docker.network.bridge.name': 'shl7',
+        'com.docker.network.bridge.enable_ip_masquerade': 'false',
+        'com.docker.network.driver.mtu': '1350',
+        'com.docker.network.bridge.gateway_mode_ipv4': 'nat-unprotected',
+      },
+      Labels: { zone: 'a', [networkLabel]: 'blue-id' },
+    });
+    assert.match(machine.table, /"shl7" \. 127\.9\.0\.254 : goto vip_7_web/);
+    assert.ok(machine.asked.some((line) => line.includes('route replace 127.9.0.3/32 via 100.96.0.2 dev shv0 onlink')));
+  });
+
+  it('take another name at the engine when the node has a network of theirs', async () => {
+    const own = { Driver: 'bridge', CheckDuplicate: true, IPAM: { Config: [] }, Options: {}, Labels: {} } as const;
+    await engine.createNetwork({ ...own, Name: 'blue', IPAM: { Config: [] } });
+    await networks.apply(items(service('me')));
+    await networks.attach(task);
+    assert.deepEqual(
+      [...engine.bridges.values()].map(({ name }) => name),
+      ['blue', 'blue.blue-id'],
+    );
+  });
+
+  it('go when their last task here has gone', async () => {
+    await networks.apply(items(service('me')));
+    await networks.attach(task);
+    networks.sweepLater();
+    await clock.advance(5000);
+    await settled();
+    assert.equal(engine.bridges.size, 1, 'a task is on it');
+    await networks.apply(items(service('other')));
+    networks.sweepLater();
+    for (let count = 0; count < 50 && engine.bridges.size > 0; count++) await clock.advance(1000);
+    assert.equal(engine.bridges.size, 0);
+  });
+
+  it('go when an agent before this one has left them', async () => {
+    await networks.apply(items(service('me')));
+    await networks.attach(task);
+    await networks.close();
+    networks = start(machine);
+    await networks.apply(items());
+    for (let count = 0; count < 50 && engine.bridges.size > 0; count++) await clock.advance(1000);
+    assert.equal(engine.bridges.size, 0);
+  });
+
+  it('are put right when somebody else has been at the rules', async () => {
+    await networks.apply(items(service('me')));
+    await networks.attach(task);
+    machine.table = 'something else';
+    for (let count = 0; count < 50 && machine.table === 'something else'; count++) await clock.advance(1000);
+    assert.match(machine.table, /^table ip shoal\ndelete table ip shoal\ntable ip shoal \{/);
+  });
+
+  it('leave nothing in the kernel when the agent stops, and no bridge when the node leaves', async () => {
+    await networks.apply(items(service('me')));
+    await networks.attach(task);
+    await networks.close();
+    assert.deepEqual([machine.hasTunnel, machine.table], [false, '']);
+    assert.ok(machine.asked.some((line) => line.startsWith('iptables -w -D DOCKER-USER')));
+    await networks.removeBridges();
+    assert.equal(engine.bridges.size, 0);
+  });
+
+  it('are refused with the reason where the agent may not change the kernel, and waited for while unknown', async () => {
+    await assert.rejects(networks.attach(task), { code: 'unavailable' });
+    const powerless = start(undefined);
+    await powerless.apply(items(service('me')));
+    await assert.rejects(powerless.attach(task), { code: 'not-supported', message: /network blue: .*as root/ });
+    await powerless.close();
+  });
+});
