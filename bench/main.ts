@@ -1,5 +1,6 @@
 // `npm run bench NAME [-- flags]`: one module a benchmark, each with a `run(args)`; what was measured is in bench/README.md.
 const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void> }>> = {
+  api: () => import('./api.js'),
   converge: () => import('./converge.js'),
   lb: () => import('./lb.js'),
   place: () => import('./place.js'),
