@@ -120,8 +120,16 @@ describe('the other endpoints of a manager', () => {
     });
 
     it('refuse filters for what there is not', async () => {
-      await refusedWith(api.call('GET', `/tasks?filters=${filters({ service: ['x'] })}`), 404, /service x not found/);
-      await refusedWith(api.call('GET', `/tasks?filters=${filters({ node: ['x'] })}`), 404, /node x not found/);
+      await refusedWith(
+        api.call('GET', `/tasks?filters=${filters({ service: ['no-such'] })}`),
+        404,
+        /service no-such not found/,
+      );
+      await refusedWith(
+        api.call('GET', `/tasks?filters=${filters({ node: ['no-such'] })}`),
+        404,
+        /node no-such not found/,
+      );
       await refusedWith(
         api.call('GET', `/tasks?filters=${filters({ 'desired-state': ['x'] })}`),
         400,
