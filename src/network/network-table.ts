@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isSticky } from '../model/extensions.js';
 import { formatAddress, parseAddress, parseCIDR } from '../model/ipv4.js';
 import { isFinal } from '../model/states.js';
 import type { Network, NetworkEndpoint, NetworkPeer, NetworkService, Node, Service, Task } from '../model/types.js';
@@ -23,7 +24,6 @@ export interface NetworkChanges {
 const dataPathPort_default = 4789;
 /** The protocol of a TaskAddress that is an address on a network of the cluster. */
 export const wholeAddress = 'ip';
-const stickyLabel = 'shoal.lb.sticky';
 
 /** `NetworkItems` of the state, kept up to date commit by commit, at a cost in proportion to what a commit touches. */
 export class NetworkTable implements NetworkItems {
@@ -137,7 +137,7 @@ function emptyOn(NetworkID: string, ServiceID: string, service: Service | undefi
     ServiceName: service?.Spec?.Name ?? '',
     VirtualIP: '',
     Endpoints: [],
-    Sticky: service?.Spec?.Labels[stickyLabel] === 'ip',
+    Sticky: isSticky(service?.Spec?.Labels ?? {}),
   };
 }
 

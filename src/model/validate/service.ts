@@ -1,5 +1,6 @@
 import { encode } from '../codec.js';
 import { ShoalError } from '../errors.js';
+import { checkExtensions } from '../extensions.js';
 import type { EndpointSpec, ServiceMode, ServiceSpec, UpdateConfig } from '../types.js';
 import { checkOneOf, checkPlain, checkRange, refuse, refuseAs } from './check.js';
 import { checkObjectLabels, checkServiceName } from './names.js';
@@ -14,6 +15,7 @@ const specLimit_bytes = 1024 * 1024;
 export function validateServiceSpec(spec: ServiceSpec, where = 'Spec'): void {
   checkServiceName(`${where}.Name`, spec.Name);
   checkObjectLabels(where, spec.Labels);
+  checkExtensions(`${where}.Labels`, spec.Labels);
   if (!spec.TaskTemplate) refuseAs('mismatched Runtime and *Spec fields', `${where}.TaskTemplate.ContainerSpec`);
   checkTaskTemplate(`${where}.TaskTemplate`, spec.TaskTemplate);
   checkNetworks(`${where}.Networks`, spec.Networks);

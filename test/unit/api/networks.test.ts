@@ -132,6 +132,17 @@ describe('networks', () => {
     assert.deepEqual(await names(), ['bridge']);
   });
 
+  it('have services whose labels ask for what there is', async () => {
+    const labelled = (value: string) =>
+      api.call('POST', '/services/create', smallSpec(`web-${value}`, { Labels: { 'shoal.lb.sticky': value } }));
+    assert.equal((await labelled('ip')).status, 201);
+    await refused(
+      labelled('cookie'),
+      400,
+      /^Spec.Labels\["shoal.lb.sticky"\]: "cookie" is not known; expected one of ip/,
+    );
+  });
+
   it('of the cluster are a manager’s to make', async () => {
     const other = await new ApiFixture().start();
     await other.addEngine();

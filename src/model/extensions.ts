@@ -1,0 +1,16 @@
+import { checkOneOf } from './validate/check.js';
+
+// What Docker lacks is asked for by labels of a service: `shoal.*`. Every one of them is read here.
+
+const stickyLabel = 'shoal.lb.sticky';
+
+/** Whether a client keeps to one task, by its address. */
+export function isSticky(labels: Readonly<Record<string, string>>): boolean {
+  return labels[stickyLabel] === 'ip';
+}
+
+/** Refuses a value that means nothing: `invalid-argument` naming the label. */
+export function checkExtensions(where: string, labels: Readonly<Record<string, string>>): void {
+  const sticky = labels[stickyLabel];
+  if (sticky !== undefined) checkOneOf(`${where}["${stickyLabel}"]`, sticky, ['ip']);
+}
