@@ -105,7 +105,8 @@ This page is made by \`npx tsx test/helpers/compatibility.ts > docs/compatibilit
 Shoal answers Engine API versions ${apiVersionMin} to ${apiVersion}. Its answers are held against Docker's own description of v1.47
 (\`test/unit/api/openapi.test.ts\`): every endpoint of a cluster is there, no field of a spec is lost, and every answer has the described shape.
 The command line and \`stack deploy\` are held against what Docker's client 28.2.2 sends for the same words (\`test/unit/cli/golden\`). Docker's
-client 20.10 and 28 run against a real cluster in \`test/integration/docker-client.test.ts\`.
+client 20.10 and 28 run against a real cluster in \`test/integration/docker-client.test.ts\`; stacks, a registry that wants a login, dockerode and the
+Python SDK in \`ecosystem.test.ts\` beside it.
 
     docker context create shoal --docker host=unix:///var/run/shoal.sock && docker context use shoal    # or DOCKER_HOST=unix:///var/run/shoal.sock
 
