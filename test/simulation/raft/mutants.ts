@@ -62,6 +62,7 @@ export const raftMutants: readonly Mutant[] = [
     file: 'core/leadership.js',
     find: 'this.uncommittedBytes += log.bytesBetween(index - 1, index);',
     replace: 'this.uncommittedBytes += log.bytesBetween(index - 1, index); this.persisted(index);',
+    unitTest: 'dissertation-log.test.js',
   },
   {
     name: 'a quorum of one too few',
@@ -92,6 +93,7 @@ export const raftMutants: readonly Mutant[] = [
     file: 'core/configurations.js',
     find: 'this.steps = this.steps.filter((step) => step.index < index);',
     replace: '',
+    unitTest: 'dissertation-membership.test.js',
   },
   {
     name: 'a proposal that is taken twice',
