@@ -1,4 +1,3 @@
-import { statfsSync } from 'node:fs';
 import type { Logger } from 'winston';
 import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
@@ -10,6 +9,7 @@ import type { Credentials } from '../security/credentials.js';
 import type { Engine } from '../worker/engine.js';
 import { NodeWorker, type WorkerEvents } from '../worker/node-worker.js';
 import { splitHostPort } from './addresses.js';
+import { memoryDirectory, memoryHomes } from './memory-directory.js';
 import type { NodeState } from './state.js';
 
 /** What a member of a cluster knows of its side as a worker. */
@@ -36,21 +36,6 @@ export interface WorkerParts {
   log: Logger;
 }
 
-// linux/magic.h TMPFS_MAGIC
-const tmpfs = 0x01021994;
-
-/** Where secrets of tasks may be: in memory and nowhere else. Undefined when the machine offers no such place. */
-function memoryDirectory(nodeID: string): string | undefined {
-  const home = ['/run', '/dev/shm'].find((path) => {
-    try {
-      return statfsSync(path).type === tmpfs;
-    } catch {
-      return false;
-    }
-  });
-  return home === undefined ? undefined : `${home}/shoal/${nodeID}`;
-}
-
 /** Starts the worker's side of a node on this machine: over mutual TLS, with the user-space plane. */
 export function startWorkerSide({ state, credentials, events }: WorkerPlace, parts: WorkerParts): WorkerSide {
   const { engine, hostname, labels, genericResources, publishAddress, clock, random, log } = parts;
@@ -69,7 +54,7 @@ export function startWorkerSide({ state, credentials, events }: WorkerPlace, par
       ...(publishAddress !== '' && { addresses: [publishAddress] }),
     }),
     kernelTools: parts.kernelTools,
-    memoryDirectory: memoryDirectory(state.nodeID),
+    memoryDirectory: memoryDirectory(state.nodeID, memoryHomes(process.env), log),
     tlsInfo: () => credentials.tlsInfo,
     onTLSChange: (call) => credentials.onSwap(call),
     events,

@@ -95,7 +95,7 @@ class NodeAgent implements Agent {
       changes: new Limiter(changes_min),
       looks: new Limiter(looks_max),
       images: new ImagePulls(engine),
-      files: new TaskFiles(options.memoryDirectory),
+      files: new TaskFiles(options.memoryDirectory, log),
       networks: options.networks,
       changed: (taskID, status) => this.reports.add(taskID, status),
       gone: (taskID) => this.forget(taskID),

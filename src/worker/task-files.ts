@@ -1,5 +1,6 @@
-import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Logger } from 'winston';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { isID } from '../model/ids.js';
 import type { Config, ConfigReference, Driver, FileTarget, Secret, SecretReference, Task } from '../model/types.js';
@@ -34,7 +35,10 @@ export class TaskFiles {
   private readonly configs = new Map<string, Config>();
 
   /** `directory`: see AgentOptions.memoryDirectory. */
-  constructor(private readonly directory: string | undefined) {}
+  constructor(
+    private readonly directory: string | undefined,
+    private readonly log: Logger,
+  ) {}
 
   /** The data as it was assigned: `full` replaces what was before. */
   assign(full: boolean, secrets: readonly Secret[], configs: readonly Config[]): void {
@@ -68,23 +72,33 @@ export class TaskFiles {
       const source = join(folder, String(at)); // no name from outside becomes a path on the node
       rmSync(source, { force: true });
       writeFileSync(source, file.data, { mode: 0o400 });
-      chownSync(source, file.uid, file.gid);
+      giveTo(file, source);
       chmodSync(source, file.mode);
       return { Type: 'bind', Source: source, Target: file.path, ReadOnly: true };
     });
   }
 
-  /** Removes the task's files. */
+  /** Removes the task's files. Never throws: what cannot be removed now is, by `keepOnly`, later. */
   forget(taskID: string): void {
     if (this.directory === undefined || !isID(taskID)) return;
-    rmSync(join(this.directory, taskID), { recursive: true, force: true });
+    try {
+      rmSync(join(this.directory, taskID), { recursive: true, force: true });
+    } catch (error) {
+      this.log.error('the secrets and configs of a task could not be removed', { task: taskID, error });
+    }
   }
 
-  /** Removes the files of all tasks but these. */
+  /** Removes the files of all tasks but these. Never throws. */
   keepOnly(taskIDs: ReadonlySet<string>): void {
     if (this.directory === undefined) return;
-    mkdirSync(this.directory, { recursive: true, mode: 0o700 });
-    for (const name of readdirSync(this.directory)) if (!taskIDs.has(name)) this.forget(name);
+    let names: string[] = [];
+    try {
+      mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+      names = readdirSync(this.directory);
+    } catch (error) {
+      this.log.error('the directory of secrets and configs cannot be used', { directory: this.directory, error });
+    }
+    for (const name of names) if (!taskIDs.has(name)) this.forget(name);
   }
 
   private secretFile(reference: SecretReference, filled: Filled): TaskFile {
@@ -172,6 +186,21 @@ export class TaskFiles {
       );
     }
     return folder;
+  }
+}
+
+/** Throws ShoalError naming the file when this process may not give it to its owner. */
+function giveTo({ path, uid, gid }: TaskFile, source: string): void {
+  const is = statSync(source);
+  if (is.uid === uid && is.gid === gid) return;
+  try {
+    chownSync(source, uid, gid);
+  } catch (error) {
+    throw new ShoalError(
+      'failed-precondition',
+      `${path}: cannot be given to its owner ${uid}:${gid} on this node, whose daemon may not be root: ${messageOf(error)}`,
+      { cause: error },
+    );
   }
 }
 

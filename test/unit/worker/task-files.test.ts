@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import winston from 'winston';
 import { complete } from '../../../src/model/codec.js';
 import { packageRoot } from '../../../src/model/paths.js';
 import type { ContainerSpecInit } from '../../../src/model/types.js';
 import { TaskFiles } from '../../../src/worker/task-files.js';
 import { taskID, taskOf } from '../../helpers/node-under-test.js';
 
+const silent = winston.createLogger({ silent: true });
 const canary = 'canary-7f3a';
 const uid = process.getuid?.() ?? 0;
 const gid = process.getgid?.() ?? 0;
@@ -16,7 +18,7 @@ describe('files of a task', () => {
   let files: TaskFiles;
   beforeEach(() => {
     directory = mkdtempSync('/dev/shm/shoal-files-');
-    files = new TaskFiles(directory);
+    files = new TaskFiles(directory, silent);
     files.assign(
       true,
       [complete('Secret', { ID: 's1', Spec: { Name: 'key', Data: Buffer.from(canary) } })],
@@ -102,7 +104,7 @@ describe('files of a task', () => {
     );
     files.withdraw(['s1'], ['c1']);
     refused(secret('x'), /was not given/);
-    files = new TaskFiles(undefined);
+    files = new TaskFiles(undefined, silent);
     files.assign(true, [complete('Secret', { ID: 's1', Spec: { Name: 'key' } })], []);
     refused(secret('x'), /no directory in memory/);
   });
@@ -149,7 +151,7 @@ describe('files of a task', () => {
     const disk = mkdtempSync(join(packageRoot(), 'dist/files-'));
     after(() => rmSync(disk, { recursive: true, force: true }));
     if (statfsIsMemory(disk)) this.skip();
-    files = new TaskFiles(disk);
+    files = new TaskFiles(disk, silent);
     files.assign(true, [complete('Secret', { ID: 's1', Spec: { Name: 'key', Data: Buffer.from(canary) } })], []);
     assert.throws(() => bring(secret('x')), /not a tmpfs/);
     assert.deepEqual(readdirSync(join(disk, taskID(1))), []);
@@ -163,6 +165,19 @@ describe('files of a task', () => {
     mkdirSync(join(directory, taskID(2)));
     files.keepOnly(new Set([taskID(2)]));
     assert.deepEqual(readdirSync(directory), [taskID(2)]);
+  });
+
+  it('stop nothing but their own task when the directory cannot be used', () => {
+    const said: string[] = [];
+    const log = { error: (message: string) => said.push(message) } as unknown as winston.Logger;
+    const blocked = join(directory, 'file');
+    writeFileSync(blocked, '');
+    files = new TaskFiles(join(blocked, 'files'), log);
+    files.keepOnly(new Set());
+    files.forget(taskID(1));
+    assert.ok(said.length > 0);
+    files.assign(true, [complete('Secret', { ID: 's1', Spec: { Name: 'key' } })], []);
+    assert.throws(() => bring(secret('x')), /ENOTDIR/);
   });
 });
 

@@ -1,0 +1,40 @@
+import { lstatSync, mkdirSync, statfsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Logger } from 'winston';
+import { messageOf } from '../model/errors.js';
+
+// linux/magic.h TMPFS_MAGIC
+const tmpfs = 0x01021994;
+
+/**
+ * Where secrets and configs of the node's tasks may be: in memory and nowhere else, at the first of `homes` that is a tmpfs where this
+ * process may write. Makes the directory. Undefined, with a warning that says why, when the machine offers no such place.
+ */
+export function memoryDirectory(nodeID: string, homes: readonly string[], log: Logger): string | undefined {
+  const reasons: string[] = [];
+  for (const home of homes) {
+    try {
+      if (statfsSync(home).type !== tmpfs) throw new Error(`${home}: not a tmpfs`);
+      const directory = join(home, 'shoal', nodeID);
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      for (const path of [dirname(directory), directory]) checkOwn(path);
+      return directory;
+    } catch (error) {
+      reasons.push(messageOf(error));
+    }
+  }
+  log.warn('no directory in memory: tasks with secrets or configs are rejected on this node', { reasons });
+  return undefined;
+}
+
+/** /dev/shm is everybody's: whoever had made the directory there before us, or a link in its place, could take what we put into it. */
+function checkOwn(path: string): void {
+  const is = lstatSync(path);
+  if (!is.isDirectory() || is.uid !== process.geteuid?.()) throw new Error(`${path}: not a directory of this user`);
+}
+
+/** The places in memory of a Linux machine, best first: /run is root's, of another user it is $XDG_RUNTIME_DIR. */
+export function memoryHomes(env: NodeJS.ProcessEnv): string[] {
+  const own = env.XDG_RUNTIME_DIR;
+  return ['/run', ...(own?.startsWith('/') ? [own] : []), '/dev/shm'];
+}
