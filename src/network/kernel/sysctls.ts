@@ -1,3 +1,6 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf, ShoalError } from '../../model/errors.js';
 import { tunnelDevice } from './names.js';
 
 /** Paths below /proc/sys and their values: for the tunnel and for each bridge of ours. */
@@ -15,5 +18,19 @@ export function* sysctlsFor(bridges: readonly string[]): Iterable<[path: string,
   for (const bridge of bridges) {
     yield [`net/ipv4/conf/${bridge}/proxy_arp`, '1']; // for addresses on other nodes, and virtual ones
     yield [`net/ipv4/neigh/${bridge}/proxy_delay`, '0']; // the default cost 140 to 480 ms on a first packet
+  }
+}
+
+/**
+ * Sets a value below `root`, which is /proc/sys, unless it is that already. A kernel without IPv6 has nothing below net/ipv6, and
+ * nothing there to be turned off. Throws `unavailable`.
+ */
+export async function writeSysctl(root: string, path: string, value: string): Promise<void> {
+  const file = join(root, path);
+  try {
+    if ((await readFile(file, 'utf8')).trim() !== value) await writeFile(file, value);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && path.startsWith('net/ipv6/')) return;
+    throw new ShoalError('unavailable', messageOf(error));
   }
 }

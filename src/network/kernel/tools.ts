@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
 import { messageOf, ShoalError } from '../../model/errors.js';
+import { writeSysctl } from './sysctls.js';
 
 /** The kernel's networking as this process sees it: the namespace it runs in, through the tools of the system. */
 export interface KernelTools {
   /** What the command wrote to its standard output. Throws `unavailable` with what it wrote to standard error. */
   run(command: 'ip' | 'bridge' | 'nft' | 'iptables', args: readonly string[], input?: string): Promise<string>;
-  /** Sets `net/…` below /proc/sys unless it has that value. Throws `unavailable`. */
+  /** Sets `net/…` below /proc/sys unless it has that value or is of an IPv6 that the kernel has not. Throws `unavailable`. */
   setSysctl(path: string, value: string): Promise<void>;
   hasDevice(name: string): boolean;
 }
@@ -41,14 +41,7 @@ export const systemTools: KernelTools = {
       child.stdin.end(input ?? '');
     }),
 
-  async setSysctl(path, value) {
-    const file = `/proc/sys/${path}`;
-    try {
-      if ((await readFile(file, 'utf8')).trim() !== value) await writeFile(file, value);
-    } catch (error) {
-      throw new ShoalError('unavailable', messageOf(error));
-    }
-  },
+  setSysctl: (path, value) => writeSysctl('/proc/sys', path, value),
 
   hasDevice: (name) => existsSync(`/sys/class/net/${name}`),
 };
