@@ -185,7 +185,7 @@ class NodeAgent implements Agent {
   private forget(taskID: string): void {
     this.controllers.delete(taskID);
     this.place.files.forget(taskID);
-    this.place.networks.sweepLater();
+    this.place.networks.forget(taskID);
   }
 
   // ---------------------------------------------------------------- the engine

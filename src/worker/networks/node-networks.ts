@@ -36,6 +36,9 @@ export interface NodeNetworksOptions {
 
 /** Networks are removed some time after their last task went, in one sweep. */
 const sweep_ms = 2_000;
+/** The wait before what could not be removed is tried again: doubled each time, up to the second. */
+const retry_ms_min = 2_000;
+const retry_ms_max = 60_000;
 
 /** The networks of the cluster on this node: a bridge at the engine for each that a task here is on, and the kernel's ways between nodes. */
 export class NodeNetworks {
@@ -43,7 +46,12 @@ export class NodeNetworks {
   private readonly resolver: Resolver;
   private readonly kernel: KernelNetworks | undefined;
   private readonly making = new Map<string, Promise<EngineNetwork>>();
+  private readonly removing = new Map<string, Promise<void>>();
+  /** Of each task that was attached and is not forgotten: its networks. The managers' word of it may come later than its container. */
+  private readonly users = new Map<string, readonly string[]>();
   private cancelSweep: (() => void) | undefined;
+  private cancelRetry: () => void = () => {};
+  private retry_ms = retry_ms_min;
   /** Before the first sweep: those of an agent before us. */
   private mayHaveBridges = true;
   private isClosed = false;
@@ -66,9 +74,13 @@ export class NodeNetworks {
 
   /**
    * Has every network of the task ready on this node. Throws `unavailable` while the managers have not said what a network is, else why
-   * the task cannot run here.
+   * the task cannot run here. They stay until the task is forgotten.
    */
   async attach(task: Task): Promise<Attached[]> {
+    this.users.set(
+      task.ID,
+      task.NetworksAttachments.map(({ Network: named }) => named?.ID ?? ''),
+    );
     const attached: Attached[] = [];
     for (const { Network: named, Addresses } of task.NetworksAttachments) {
       const network = this.items.networks.get(named?.ID ?? '');
@@ -89,7 +101,12 @@ export class NodeNetworks {
   }
 
   /** A task is gone: its networks may be of no use here any more. */
-  sweepLater(): void {
+  forget(taskID: string): void {
+    this.users.delete(taskID);
+    this.sweepLater();
+  }
+
+  private sweepLater(): void {
     if (this.isClosed || this.kernel === undefined || !this.mayHaveBridges) return;
     this.cancelSweep ??= this.options.clock.after(sweep_ms, () => {
       this.cancelSweep = undefined;
@@ -101,7 +118,8 @@ export class NodeNetworks {
   async close(): Promise<void> {
     this.isClosed = true;
     this.cancelSweep?.();
-    await Promise.allSettled(this.making.values());
+    this.cancelRetry();
+    await Promise.allSettled([...this.making.values(), ...this.removing.values()]);
     await this.kernel?.close();
     await this.resolver.close();
   }
@@ -119,7 +137,8 @@ export class NodeNetworks {
   private bring(network: Network): Promise<EngineNetwork> {
     let making = this.making.get(network.ID);
     if (making === undefined) {
-      making = this.make(network).finally(() => this.making.delete(network.ID));
+      const removed = this.removing.get(network.ID) ?? Promise.resolve();
+      making = removed.then(() => this.make(network)).finally(() => this.making.delete(network.ID));
       this.making.set(network.ID, making);
     }
     return making;
@@ -150,28 +169,54 @@ export class NodeNetworks {
   }
 
   private async sweep(): Promise<void> {
-    const { engine, log, nodeID } = this.options;
+    const { engine, log } = this.options;
     let kept = 0;
+    let failed = 0;
     try {
       for (const { id, labels } of await engine.networks(networkLabel)) {
         const networkID = labels[networkLabel] ?? '';
-        if (this.isClosed || this.isUsed(networkID, nodeID) || this.making.has(networkID)) {
-          kept += 1;
-          continue;
-        }
-        await engine.removeNetwork(id);
-        log.info('a network of the cluster is no longer on this node', { id: networkID });
+        if (this.isClosed || this.isUsed(networkID) || this.making.has(networkID)) kept += 1;
+        else if (!(await this.remove(id, networkID))) failed += 1;
       }
-      this.mayHaveBridges = kept > 0 || this.making.size > 0;
+      this.mayHaveBridges = kept + failed + this.making.size > 0;
       await this.kernel?.refresh();
     } catch (error) {
-      log.debug('networks could not be removed', { reason: messageOf(error) });
-      this.sweepLater();
+      log.debug('unused networks could not be looked for', { reason: messageOf(error) });
+      failed += 1;
+    }
+    this.cancelRetry();
+    if (failed === 0) this.retry_ms = retry_ms_min;
+    else if (!this.isClosed) {
+      this.cancelRetry = this.options.clock.after(this.retry_ms, () => this.sweepLater());
+      this.retry_ms = Math.min(this.retry_ms * 2, retry_ms_max);
     }
   }
 
-  /** Whether a task that has not ended is on the network here. */
-  private isUsed(networkID: string, nodeID: string): boolean {
+  /** Whether it is gone. Who would have the network meanwhile waits, and gets a new one. */
+  private async remove(id: string, networkID: string): Promise<boolean> {
+    const { engine, log } = this.options;
+    let isGone = false;
+    const removing = engine
+      .removeNetwork(id)
+      .then(
+        () => {
+          isGone = true;
+          log.info('a network of the cluster is no longer on this node', { id: networkID });
+        },
+        (error) => log.debug('a network could not be removed', { id: networkID, reason: messageOf(error) }),
+      )
+      .then(() => {
+        this.removing.delete(networkID);
+      });
+    this.removing.set(networkID, removing);
+    await removing;
+    return isGone;
+  }
+
+  /** Whether a task here is on the network, or is being put on it. */
+  private isUsed(networkID: string): boolean {
+    const { nodeID } = this.options;
+    for (const networks of this.users.values()) if (networks.includes(networkID)) return true;
     for (const { NetworkID, Endpoints } of this.items.services.values()) {
       if (NetworkID === networkID && Endpoints.some((one) => one.NodeID === nodeID)) return true;
     }

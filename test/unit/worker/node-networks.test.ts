@@ -152,12 +152,12 @@ describe('the networks of the cluster on a node', () => {
   it('go when their last task here has gone', async () => {
     await networks.apply(items(service('me')));
     await networks.attach(task);
-    networks.sweepLater();
+    networks.forget('another');
     await clock.advance(5000);
     await settled();
     assert.equal(engine.bridges.size, 1, 'a task is on it');
     await networks.apply(items(service('other')));
-    networks.sweepLater();
+    networks.forget(task.ID);
     for (let count = 0; count < 50 && engine.bridges.size > 0; count++) await clock.advance(1000);
     assert.equal(engine.bridges.size, 0);
   });
@@ -170,6 +170,48 @@ describe('the networks of the cluster on a node', () => {
     await networks.apply(items());
     for (let count = 0; count < 50 && engine.bridges.size > 0; count++) await clock.advance(1000);
     assert.equal(engine.bridges.size, 0);
+  });
+
+  it('stay for a task that the managers do not yet say is on them', async () => {
+    await networks.apply(items(service('other')));
+    await networks.attach(task);
+    await networks.apply(items(service('other')));
+    await clock.advance(5000);
+    await settled();
+    assert.equal(engine.bridges.size, 1);
+  });
+
+  it('are made anew for a task that comes while they are being removed', async () => {
+    await networks.apply(items(service('other')));
+    const [before] = await networks.attach(task);
+    engine.latency_ms = (call) => (call === 'removeNetwork' ? 4000 : 0);
+    networks.forget(task.ID);
+    for (let count = 0; count < 50 && !engine.counts.has('removeNetwork'); count++) await clock.advance(100);
+    const attaching = networks.attach({ ...task, ID: 't1' });
+    for (let count = 0; count < 10; count++) await clock.advance(1000);
+    const [after] = await attaching;
+    assert.notEqual(after!.network, before!.network);
+    assert.deepEqual([...engine.bridges.keys()], [after!.network]);
+  });
+
+  it('go without one that cannot be removed, which is tried again ever more seldom', async () => {
+    const config = { Name: 'red', Driver: 'bridge', CheckDuplicate: true, IPAM: { Config: [] }, Options: {} } as const;
+    await engine.createNetwork({ ...config, IPAM: { Config: [] }, Labels: { [networkLabel]: 'red-id' } });
+    const held = [...engine.bridges.keys()][0]!;
+    const removeNetwork = engine.removeNetwork.bind(engine);
+    let tries = 0;
+    engine.removeNetwork = async (id) => {
+      if (id !== held) return removeNetwork(id);
+      tries += 1;
+      throw new ShoalError('conflict', 'network red has active endpoints');
+    };
+    await networks.apply(items());
+    await networks.apply(items(service('other')));
+    await networks.attach(task);
+    networks.forget(task.ID);
+    for (let count = 0; count < 300; count++) await clock.advance(1000);
+    assert.deepEqual([...engine.bridges.keys()], [held]);
+    assert.ok(tries >= 3 && tries <= 12, `${tries} tries in 300 s`);
   });
 
   it('are put right when somebody else has been at the rules', async () => {
