@@ -53,6 +53,7 @@ export async function foundCluster(
     advertiseAddress: joinHostPort(advertised),
     dataPathAddress: dataPath,
     raftID: firstRaftID,
+    forgottenRaftID: 0,
     managers: [{ NodeID: identity.nodeID, Addr: joinHostPort(advertised) }],
     trustedManagers: [],
     trustedAsOf: 0,

@@ -71,6 +71,7 @@ export async function joinAsMember(
     advertiseAddress: joinHostPort(advertised(seen)),
     dataPathAddress: dataPath,
     raftID: 0,
+    forgottenRaftID: 0,
     managers: [{ NodeID: '', Addr: address }],
     trustedManagers: [],
     trustedAsOf: 0,

@@ -1,6 +1,7 @@
 import type { Logger } from 'winston';
 import { Manager } from '../manager/composition/manager.js';
 import { serviceClient } from '../model/services.js';
+import type { RaftStatus } from '../raft/node.js';
 import type { Credentials } from '../security/credentials.js';
 import type { ClusterListener } from '../security/listener.js';
 import type { NodeVault } from './node-vault.js';
@@ -105,11 +106,17 @@ export class ManagerSide {
     }
     this.#manager = manager;
     parts.onManager?.();
-    manager.raft.onStatus(({ members }) => {
-      if (this.#isOut || members.length === 0 || members.some(({ id }) => id === raftID)) return;
+    // A member that catches up sees the group as it was before its own time: it is out only if it was in.
+    let wasIn = false;
+    const follow = ({ members }: Pick<RaftStatus, 'members'>) => {
+      const isIn = members.some(({ id }) => id === raftID);
+      wasIn ||= isIn;
+      if (isIn || !wasIn || this.#isOut) return;
       this.#isOut = true; // what the node is to be now, its next certificate says
       this.place.poke();
-    });
+    };
+    follow(manager.raft.status());
+    manager.raft.onStatus(follow);
   }
 
   #lock(unlockKey: string, asOf: number): void {

@@ -198,7 +198,8 @@ export class ClusterMember {
   }
 
   async #becomeManager(): Promise<void> {
-    const request = { Addr: this.state.advertiseAddress };
+    const { advertiseAddress: Addr, forgottenRaftID: ForgottenRaftID } = this.state;
+    const request = { Addr, ForgottenRaftID };
     const answer = await this.#managers.ask((address) =>
       callOnce('Membership', 'JoinRaft', address, request, this.#asManager(joinRaft_ms)),
     );
@@ -214,7 +215,8 @@ export class ClusterMember {
 
   async #becomeWorker(): Promise<void> {
     await this.#managerSide.stop();
-    await this.#record.update({ role: 'worker', raftID: 0 });
+    const forgottenRaftID = this.state.raftID || this.state.forgottenRaftID;
+    await this.#record.update({ role: 'worker', raftID: 0, forgottenRaftID });
     await this.#directory.clearRaft();
     await this.#managerSide.resign();
     await this.#vault.becomeWorkers();

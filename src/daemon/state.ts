@@ -19,6 +19,8 @@ export interface NodeState {
   dataPathAddress: string;
   /** As a member of the managers' Raft group; 0 when it is none (yet). */
   raftID: number;
+  /** The member it last was, whose log it deleted: it may have voted as that one, and must not be it again. 0: none. */
+  forgottenRaftID: number;
   /** The managers it knows: where it looks for a session after a restart. */
   managers: { NodeID: string; Addr: string }[];
   /** The nodes whose manager's certificates count, as managers last said, and as of which entry of their log; none: not told yet. */
@@ -85,9 +87,9 @@ function parse(text: string): NodeState {
     if (typeof field !== 'string') throw new Error(`${name}: not a string`);
     return field;
   };
-  const { role, raftID, managers, trustedManagers = [], trustedAsOf = 0 } = fields;
+  const { role, raftID, forgottenRaftID = 0, managers, trustedManagers = [], trustedAsOf = 0 } = fields;
   if (role !== 'worker' && role !== 'manager') throw new Error('role: neither worker nor manager');
-  for (const [name, number] of Object.entries({ raftID, trustedAsOf })) {
+  for (const [name, number] of Object.entries({ raftID, forgottenRaftID, trustedAsOf })) {
     if (!Number.isSafeInteger(number) || Number(number) < 0) throw new Error(`${name}: not a number`);
   }
   if (!Array.isArray(managers)) throw new Error('managers: not a list');
@@ -101,6 +103,7 @@ function parse(text: string): NodeState {
     advertiseAddress: string('advertiseAddress'),
     dataPathAddress: string('dataPathAddress'),
     raftID: Number(raftID),
+    forgottenRaftID: Number(forgottenRaftID),
     trustedManagers: trustedManagers.map(String),
     trustedAsOf: Number(trustedAsOf),
     managers: managers.map((manager: { NodeID?: unknown; Addr?: unknown }) => ({

@@ -101,10 +101,15 @@ export class Daemons {
         if (this.group === undefined) await prepareRaft(directory, sealer);
       },
       openRaft: async (place) => {
-        if (this.group === undefined) return openRaft(place, { clock: systemClock, random: systemRandom, log });
-        const node = await this.group.open(place.self, place.stateMachine, place.isFirst);
+        const { group } = this;
+        const open = async () => {
+          if (group === undefined) return openRaft(place, { clock: systemClock, random: systemRandom, log });
+          const node = await group.open(place.self, place.stateMachine, place.isFirst);
+          return { node, close: () => node.stop() };
+        };
+        const opened = await open();
         this.raftOpened(place);
-        return { node, close: () => node.stop() };
+        return opened;
       },
       startWorker: (place) => {
         const worker = startWorkerSide(place, {

@@ -94,15 +94,15 @@ export function membershipService(parts: MembershipParts): MembershipHandlers {
     return { node, cluster };
   }
 
-  /** Gives the node a Raft id that was never used, and says where it is reached; the keeper then adds it. */
-  async function admit(nodeID: string, address: string): Promise<number> {
+  /** Gives the node a Raft id that was never used, or the one it was given before, and says where it is reached; the keeper then adds it. */
+  async function admit(nodeID: string, address: string, forgotten: number): Promise<number> {
     const { node, cluster } = await nodeOf(nodeID);
     if (node.Spec?.Role !== 'manager') {
       throw new ShoalError('failed-precondition', `node ${nodeID} is a worker; promote it first`);
     }
-    const known = node.RaftID > 0 && node.ManagerStatus?.Addr === address;
-    if (known) return node.RaftID;
-    const id = node.RaftID > 0 ? node.RaftID : Math.max(cluster.NextRaftID, 2); // the first manager has 1
+    const isKnown = node.RaftID > 0 && node.RaftID !== forgotten;
+    if (isKnown && node.ManagerStatus?.Addr === address) return node.RaftID;
+    const id = isKnown ? node.RaftID : Math.max(cluster.NextRaftID, 2); // the first manager has 1
     await store.propose({
       Origin: 'membership',
       Time: timestamp(clock),
@@ -124,9 +124,9 @@ export function membershipService(parts: MembershipParts): MembershipHandlers {
     return id;
   }
 
-  async function join(nodeID: string, { Addr }: JoinRaftRequest): Promise<JoinRaftResponseInit> {
+  async function join(nodeID: string, { Addr, ForgottenRaftID }: JoinRaftRequest): Promise<JoinRaftResponseInit> {
     checkAddress(Addr);
-    const RaftID = await retried(() => admit(nodeID, Addr));
+    const RaftID = await retried(() => admit(nodeID, Addr, ForgottenRaftID));
     log.info('manager asks to join the Raft group', { node: nodeID, raft: RaftID, address: Addr });
     await until(
       raft,

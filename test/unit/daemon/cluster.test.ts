@@ -169,6 +169,47 @@ for (const agreement of ['Raft', 'agreement without Raft'] as const) {
       assert.notEqual((await nodeOf(founder, worker)).RaftID, firstID, 'a Raft id is never used twice');
     });
 
+    it('takes in a manager that needs more than one message to catch up, once', async () => {
+      const { all, addresses } = await cluster(1, 0);
+      const [founder] = all as [Daemon];
+      for (let number = 0; number < 6; number++) {
+        await founder.manager()!.propose({
+          Origin: 'test',
+          Time: timestamp(systemClock),
+          Operations: [
+            {
+              Action: 'create',
+              Config: { ID: `config${number}`, Spec: { Name: `c${number}`, Data: Buffer.alloc(500_000, 1) } },
+            },
+          ],
+        });
+      }
+      const opened: number[] = [];
+      daemons.raftOpened = ({ self }) => opened.push(self.id);
+      const joiner = await daemons.start(await daemons.options());
+      await joiner.join(joinRequest((await tokens(founder)).manager, addresses[0]!));
+      await until(() => joiner.manager() !== undefined, 'it is a manager');
+      await until(() => serves(joiner), 'it serves');
+      assert.equal((await joiner.manager()!.read()).count('Config'), 6);
+      await setRole(founder, joiner, 'worker');
+      await until(() => joiner.manager() === undefined, 'it is a worker');
+      assert.deepEqual(opened, [2], 'it was one member all the time');
+    });
+
+    it('does not come back as the member whose log it deleted', async () => {
+      const { all } = await cluster(2, 0);
+      const [founder, second] = all as [Daemon, Daemon];
+      const { RaftID } = await nodeOf(founder, second);
+      const opened: number[] = [];
+      daemons.raftOpened = ({ self }) => opened.push(self.id);
+      await setRole(founder, second, 'worker');
+      await until(() => second.manager() === undefined, 'it is a worker');
+      await setRole(founder, second, 'manager');
+      await until(() => second.manager() !== undefined, 'it is a manager again');
+      await until(() => serves(second), 'it serves');
+      assert.deepEqual(opened, [RaftID + 1]);
+    });
+
     it('hands leadership over when the leader is demoted, and never demotes the last manager', async () => {
       const { all } = await cluster(2, 0);
       const [founder, second] = all as [Daemon, Daemon];

@@ -21,6 +21,7 @@ describe('the state directory', () => {
     advertiseAddress: '10.0.0.1:2377',
     dataPathAddress: '',
     raftID: 3,
+    forgottenRaftID: 2,
     managers: [{ NodeID: 'node000000000000000000001', Addr: '10.0.0.1:2377' }],
     trustedManagers: ['node000000000000000000001'],
     trustedAsOf: 12,
