@@ -1,7 +1,6 @@
-import { chmodSync, chownSync, existsSync, unlinkSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
-import net from 'node:net';
+import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
 import type { History } from '../manager/history/history.js';
@@ -14,6 +13,7 @@ import { Engines } from './engines.js';
 import { EventLog } from './event-log.js';
 import { type Api, answerJSON, type Exchange } from './exchange.js';
 import { defaultLimits, type Limits } from './limits.js';
+import { type ApiAddress, type ApiTLS, listenTCP, listenUnix } from './listening.js';
 import { passThrough, passUpgrade } from './passthrough.js';
 import { type Match, Router } from './router.js';
 import { routes } from './routes.js';
@@ -27,16 +27,6 @@ export interface ApiServerOptions {
   newHistory?: () => History;
   limits?: Partial<Limits>;
 }
-
-/** PEM. With `ca` only clients are served that show a certificate from it. */
-export interface ApiTLS {
-  ca?: string;
-  cert: string;
-  key: string;
-}
-
-/** Where the API listens: a unix socket (of this group), or TCP (port 0: any free one). */
-export type ApiAddress = { path: string; mode?: number; group?: number } | { host: string; port: number; tls?: ApiTLS };
 
 export interface ApiServer {
   /** Listens at one more address; resolves with what it became. A unix socket that nobody answers on any more is replaced. */
@@ -90,7 +80,7 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
         else socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       });
       servers.push(server);
-      return 'path' in address ? listenUnix(server, address) : listenTCP(server, address);
+      return 'path' in address ? listenUnix(server, address, options.log) : listenTCP(server, address);
     },
     async close() {
       api.events.follow(undefined);
@@ -238,56 +228,4 @@ function answerEarly(api: Api, { request, response }: Exchange, status: number, 
   request.once('end', end);
   request.once('close', end);
   request.resume();
-}
-
-async function listenTCP(server: http.Server, address: { host: string; port: number }): Promise<ApiAddress> {
-  await bound(server, () => server.listen(address.port, address.host));
-  const { address: host, port } = server.address() as net.AddressInfo;
-  return { host, port };
-}
-
-async function listenUnix(
-  server: http.Server,
-  address: { path: string; mode?: number; group?: number },
-): Promise<ApiAddress> {
-  const { path, mode = 0o660, group } = address;
-  if (existsSync(path)) {
-    if (await answers(path)) {
-      throw new ShoalError('failed-precondition', `${path}: another daemon is listening on this socket`);
-    }
-    unlinkSync(path);
-  }
-  const before = process.umask(0o177); // nobody else may connect between the bind and the chmod
-  try {
-    await bound(server, () => {
-      server.listen(path);
-    });
-  } finally {
-    process.umask(before);
-  }
-  if (group !== undefined) chownSync(path, process.getuid?.() ?? 0, group);
-  chmodSync(path, mode);
-  return address;
-}
-
-function bound(server: http.Server, listen: () => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.once('listening', () => {
-      server.off('error', reject);
-      resolve();
-    });
-    listen();
-  });
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

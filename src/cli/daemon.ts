@@ -1,4 +1,4 @@
-import { type DaemonOptions, defaultDaemonOptions as defaults } from '../daemon/options.js';
+import { type DaemonOptions, defaultGroup, defaultDaemonOptions as defaults } from '../daemon/options.js';
 import { parseGenericResources } from '../model/generic-resources.js';
 import type { CommandSpec } from './base/command.js';
 import { flag, list, onOff, text } from './base/flag.js';
@@ -17,7 +17,7 @@ const hostFlag = list(
   (word) => word,
   { short: 'H', shown: quoted(defaults.apiHosts.join(',')) },
 );
-const groupFlag = text('group', 'Group that may use the unix socket', { short: 'G', shown: quoted(defaults.group) });
+const groupFlag = text('group', 'Group that may use the unix socket', { short: 'G', shown: quoted(defaultGroup) });
 const tlsFlag = onOff(
   'tls',
   'Use TLS on TCP; implied by --tlsverify. --tls=false serves the API to whoever reaches it',
@@ -97,7 +97,7 @@ export const daemon: CommandSpec = {
     await runDaemon({
       stateDirectory: values.get(stateDirFlag) ?? defaults.stateDirectory,
       apiHosts: values.get(hostFlag) ?? defaults.apiHosts,
-      group: values.get(groupFlag) ?? defaults.group,
+      group: values.get(groupFlag),
       tls: values.get(tlsFlag),
       tlsVerify: values.get(tlsVerifyFlag) ?? defaults.tlsVerify,
       tlsCACert: values.get(caCertFlag) ?? defaults.tlsCACert,

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'winston';
-import type { ApiAddress, ApiTLS } from '../api/server.js';
+import type { ApiAddress, ApiTLS } from '../api/listening.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { splitHostPort } from './addresses.js';
-import type { DaemonOptions } from './options.js';
+import { type DaemonOptions, defaultGroup } from './options.js';
 
 const defaultPort = { plain: 2375, tls: 2376 }; // Docker's
 
@@ -43,10 +43,16 @@ function protection(options: ApiOptions): ApiTLS | undefined {
 
 /** The group that owns the unix sockets (dockerd's --group); undefined when this machine has none of that name. */
 function groupID(name: string, log: Logger): number | undefined {
-  const line = readFileSync('/etc/group', 'utf8').split('\n');
-  const found = line.map((entry) => entry.split(':')).find(([group, , id]) => group === name || id === name);
+  let entries = '';
+  try {
+    entries = readFileSync('/etc/group', 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // a container's machine may have no such file
+  }
+  const lines = entries.split('\n').map((entry) => entry.split(':'));
+  const found = lines.find(([group, , id]) => group === name || id === name);
   if (found !== undefined) return Number(found[2]);
-  log.warn('the group that is to own the API socket does not exist; only root may use it', { group: name });
+  log.warn('the group that is to own the API socket does not exist; only its owner may use it', { group: name });
   return undefined;
 }
 
@@ -69,7 +75,8 @@ export function apiAddresses(options: ApiOptions, log: Logger): ApiAddress[] {
     }
     if ((scheme !== 'unix' && scheme !== '') || !rest.startsWith('/'))
       throw new ShoalError('invalid-argument', complaint);
-    const group = groupID(options.group, log);
-    return { path: rest, ...(group !== undefined && { group }) };
+    const group = groupID(options.group ?? defaultGroup, log);
+    if (group === undefined) return { path: rest };
+    return { path: rest, group, ...(options.group !== undefined && { mustHaveGroup: true }) };
   });
 }

@@ -6,8 +6,8 @@ export interface DaemonOptions {
   stateDirectory: string;
   /** Where the API is served: `unix:///path`, a plain path, or `tcp://host:port` (with TLS, or --tls=false). */
   apiHosts: readonly string[];
-  /** Group that may use the API's unix sockets. */
-  group: string;
+  /** Group that may use the API's unix sockets; undefined: not said, `defaultGroup` where the daemon may give them to it. */
+  group: string | undefined;
   /** TLS on TCP; undefined: not said. */
   tls: boolean | undefined;
   /** Clients on TCP must show a certificate of --tlscacert. */
@@ -35,10 +35,12 @@ export interface DaemonOptions {
   logLevel: 'error' | 'warn' | 'info' | 'debug';
 }
 
+export const defaultGroup = 'docker';
+
 export const defaultDaemonOptions: DaemonOptions = {
   stateDirectory: '/var/lib/shoal',
   apiHosts: ['unix:///var/run/shoal.sock'],
-  group: 'docker',
+  group: undefined,
   tls: undefined,
   tlsVerify: false,
   tlsCACert: '',

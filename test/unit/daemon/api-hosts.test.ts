@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import { connect as connectTCP, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -39,7 +39,7 @@ describe('the places where the API is served', function () {
   it('are unix sockets, or TCP with what dockerd asks for; less only when it is said', () => {
     const of = (host: string, more: Partial<ApiOptions> = {}) =>
       apiAddresses({ ...options, group: 'root', apiHosts: [host], ...more }, silent)[0];
-    assert.deepEqual(of('unix:///run/x.sock'), { path: '/run/x.sock', group: 0 });
+    assert.deepEqual(of('unix:///run/x.sock'), { path: '/run/x.sock', group: 0, mustHaveGroup: true });
     assert.deepEqual(of('/run/x.sock', { group: 'nobody-has-this-group' }), { path: '/run/x.sock' });
     assert.throws(() => of('tcp://1.2.3.4'), /Use --tlsverify with --tlscacert, --tlscert and --tlskey/);
     assert.throws(() => of('tcp://1.2.3.4', { tlsVerify: true, tlsKey: '' }), /--tlskey: is needed/);
@@ -74,6 +74,26 @@ describe('the places where the API is served', function () {
     const { mode, uid, gid } = await stat(path);
     assert.deepEqual([mode & 0o777, uid, gid], [0o660, 0, 65_534]);
     await server.close();
+  });
+
+  it('stay their owner’s where it may not give them to the group, unless that was asked for', async function () {
+    if (process.getuid?.() !== 0 || process.seteuid === undefined) this.skip();
+    const server = createApiServer(new MemoryBackend(), { log: silent });
+    const path = join(folder, 'api.sock');
+    await chmod(folder, 0o777);
+    const groups = process.getgroups?.() ?? [];
+    process.setgroups?.([]);
+    process.seteuid(65_534);
+    try {
+      await server.listen({ path, group: 12 });
+      assert.equal((await stat(path)).uid, 65_534);
+      const must = { path: join(folder, 'must.sock'), group: 12, mustHaveGroup: true };
+      await assert.rejects(server.listen(must), /must\.sock: this user may not give the socket to group 12/);
+    } finally {
+      process.seteuid(0);
+      process.setgroups?.(groups);
+      await server.close();
+    }
   });
 
   it('serve over TLS only who shows a certificate of the right CA', async () => {
