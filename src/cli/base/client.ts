@@ -1,7 +1,7 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import https from 'node:https';
 import type { ClientTLS } from './client-tls.js';
-import { CliError, DaemonError } from './errors.js';
+import { CliError, DaemonError, NoDaemonError } from './errors.js';
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -136,7 +136,7 @@ function refusal(response: IncomingMessage, body: string): DaemonError {
 /** A failed connection in words that say what to do. */
 function explain(host: string, error: NodeJS.ErrnoException): CliError {
   if (error.code === 'EACCES' || error.code === 'EPERM') {
-    return new CliError(
+    return new NoDaemonError(
       `permission denied while trying to connect to the Shoal daemon at ${host}. Run the command as root, or ask for access to the socket.`,
       { cause: error },
     );
@@ -146,7 +146,7 @@ function explain(host: string, error: NodeJS.ErrnoException): CliError {
   }
   if (error.code === undefined)
     return new CliError(`${error.message} from the Shoal daemon at ${host}`, { cause: error });
-  return new CliError(
+  return new NoDaemonError(
     `Cannot connect to the Shoal daemon at ${host}. Is the daemon running?\n` +
       'Start it with "shoal daemon", or name another with -H or SHOAL_HOST.',
     { cause: error },

@@ -20,3 +20,6 @@ export class DaemonError extends CliError {
     this.status = status;
   }
 }
+
+/** There is no daemon to be reached where the command looks for one, or none that lets it in. */
+export class NoDaemonError extends CliError {}

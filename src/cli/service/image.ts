@@ -1,5 +1,5 @@
 import type { Context } from '../base/context.js';
-import { CliError } from '../base/errors.js';
+import { CliError, NoDaemonError } from '../base/errors.js';
 import { registryAuthHeader } from '../base/registry-auth.js';
 import type { ServiceSpec } from '../base/wire.js';
 
@@ -34,7 +34,7 @@ export async function pinImage(context: Context, spec: ServiceSpec, auth: string
       timeout_ms: registry_ms_max,
     });
   } catch (thrown) {
-    if (!(thrown instanceof CliError)) throw thrown;
+    if (!(thrown instanceof CliError) || thrown instanceof NoDaemonError) throw thrown;
     context.err.write(
       `image ${image} could not be accessed on a registry to record\n` +
         `its digest. Each node will access ${image} independently,\n` +
@@ -63,7 +63,7 @@ async function isBuiltHere(context: Context, image: string): Promise<boolean> {
     const local = await context.client.get<LocalImage>(`/images/${image}/json`, { timeout_ms: registry_ms_max });
     return Array.isArray(local?.RepoDigests) && local.RepoDigests.length === 0;
   } catch (thrown) {
-    if (!(thrown instanceof CliError)) throw thrown;
+    if (!(thrown instanceof CliError) || thrown instanceof NoDaemonError) throw thrown;
     return false;
   }
 }

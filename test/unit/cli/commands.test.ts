@@ -242,6 +242,7 @@ const failures: [string, number, string | RegExp][] = [
     1,
     /^Cannot connect to the Shoal daemon at unix:\/\/\/nowhere\.sock\. Is the daemon running\?\nStart it with/,
   ],
+  ['-H unix:///nowhere.sock service create nginx', 1, /^Cannot connect to the Shoal daemon at unix:/],
   ['--nope', 125, /^unknown flag: --nope\n\nUsage: {2}shoal/],
 ];
 
