@@ -212,8 +212,10 @@ export class Daemon implements Backend {
     this.#become(undefined);
     const how = { forceNewCluster: true };
     const member = this.#become(await ClusterMember.start(this.#parts, this.#directory, state, how));
+    const demoted = member.manager!.demoteOthers();
+    demoted.catch(() => {}); // whoever waits below is told; it goes on when that ended for want of a leader
     await member.manager!.ready(joined_ms);
-    await member.manager!.demoteOthers();
+    await demoted;
     this.#failure = '';
     this.#log.warn('this manager is the only one of the cluster now', { node: state.nodeID });
     return state.nodeID;

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
-import { type Clock, timestamp } from '../../model/clock.js';
+import type { Clock } from '../../model/clock.js';
 import { messageOf, ShoalError } from '../../model/errors.js';
 import type { Random } from '../../model/random.js';
 import { type ServiceName, type Services, serviceDefinition } from '../../model/services.js';
@@ -14,6 +14,7 @@ import { RotationKeeper } from '../ca/rotation-keeper.js';
 import { certificateAuthority } from '../ca/service.js';
 import { type SwarmChange, updateSwarm } from '../ca/update-swarm.js';
 import { Dispatcher, type ManagerAddress } from '../dispatcher/dispatcher.js';
+import { demoteOthers } from '../membership/demotion.js';
 import { MembershipKeeper } from '../membership/keeper.js';
 import { checkRoleChange } from '../membership/refusals.js';
 import { removeNode } from '../membership/removal.js';
@@ -273,22 +274,18 @@ export class Manager {
     return removeNode(this.#replicated, this.#options.clock, node.ID, force);
   }
 
-  /** After a cluster was forced anew: the managers that were lost are workers, should they ever come back. */
+  /** After a cluster was forced anew; only then are nodes taken in again. Throws `unavailable` once this manager stops. */
   async demoteOthers(): Promise<void> {
-    const others = [...this.#store.list('Node')].filter(
-      (node) => node.ID !== this.#options.nodeID && (node.Spec?.Role === 'manager' || node.RaftID > 0),
-    );
-    if (others.length > 0) {
-      await this.propose({
-        Origin: 'membership',
-        Time: timestamp(this.#options.clock),
-        Operations: others.map((node) => ({
-          Action: 'update',
-          ID: node.ID,
-          Node: { ...node, RaftID: 0, ManagerStatus: null, Spec: { ...node.Spec, Role: 'worker' } },
-        })),
-      });
-    }
+    const { nodeID, clock, log } = this.#options;
+    const ending = new AbortController();
+    this.#ends.push(() => ending.abort());
+    await demoteOthers({
+      nodeID,
+      store: this.#replicated,
+      clock,
+      log: log.child({ part: 'membership' }),
+      signal: ending.signal,
+    });
     this.#keepMembership();
   }
 
