@@ -45,11 +45,16 @@ export class Daemon implements Backend {
       this.#log.info('coming back', { node: state.nodeID, cluster: state.clusterID, role: state.role });
       this.#become(await ClusterMember.start(this.#parts, this.#directory, state));
     } catch (error) {
-      this.#isLocked = error instanceof ShoalError && error.code === 'locked';
-      this.#failure = messageOf(error);
+      this.#fail(error);
       if (this.#isLocked) this.#log.warn('this manager is locked, and waits to be unlocked');
       else this.#log.error('the node could not take up its place in the cluster', { error });
     }
+  }
+
+  /** The state directory tells of a cluster that is not taken up: nothing but `leave` may clear it. */
+  #fail(error: unknown): void {
+    this.#isLocked = error instanceof ShoalError && error.code === 'locked';
+    this.#failure = messageOf(error);
   }
 
   /** Stops as a member; containers run on. A leader hands over first. */
@@ -208,15 +213,22 @@ export class Daemon implements Backend {
         '--force-new-cluster: this node has no state of a manager to go on from',
       );
     }
-    await this.#member?.stop({ handOver: false });
-    this.#become(undefined);
-    const how = { forceNewCluster: true };
-    const member = this.#become(await ClusterMember.start(this.#parts, this.#directory, state, how));
-    const demoted = member.manager!.demoteOthers();
-    demoted.catch(() => {}); // whoever waits below is told; it goes on when that ended for want of a leader
-    await member.manager!.ready(joined_ms);
-    await demoted;
-    this.#failure = '';
+    try {
+      await this.#member?.stop({ handOver: false });
+      this.#become(undefined);
+      const how = { forceNewCluster: true };
+      const member = this.#become(await ClusterMember.start(this.#parts, this.#directory, state, how));
+      this.#failure = '';
+      this.#isLocked = false;
+      if (member.manager === undefined) throw new ShoalError('internal', member.rejection || 'the manager has stopped');
+      const demoted = member.manager.demoteOthers();
+      demoted.catch(() => {}); // whoever waits below is told; it goes on when that ended for want of a leader
+      await member.manager.ready(joined_ms);
+      await demoted;
+    } catch (error) {
+      if (this.#member === undefined) this.#fail(error); // else the member that runs tells how it is
+      throw error;
+    }
     this.#log.warn('this manager is the only one of the cluster now', { node: state.nodeID });
     return state.nodeID;
   }

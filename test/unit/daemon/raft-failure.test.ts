@@ -60,4 +60,26 @@ describe('a manager whose Raft cannot go on', function () {
       await daemons.close();
     }
   });
+
+  it('is still a member of its cluster when it could not be forced to go on alone', async () => {
+    const daemons = new Daemons(new RaftGroup());
+    try {
+      const daemon = await daemons.start(await daemons.options());
+      const nodeID = await daemon.init(initRequest());
+      let isFull = true;
+      daemons.raftOpened = () => {
+        if (isFull) throw new Error('the disk is full');
+      };
+      const force = () => daemon.init(initRequest({ forceNewCluster: true }));
+      await assert.rejects(force(), /the disk is full/);
+      assert.deepEqual([daemon.local().state, daemon.local().error], ['error', 'the disk is full']);
+      await assert.rejects(daemon.init(initRequest()), /the disk is full.*swarm leave --force/);
+      await assert.rejects(daemon.join(joinRequest('', '127.0.0.1:1')), /the disk is full.*swarm leave --force/);
+      isFull = false;
+      assert.equal(await force(), nodeID);
+      assert.equal(daemon.local().error, '');
+    } finally {
+      await daemons.close();
+    }
+  });
 });
