@@ -42,7 +42,7 @@ export class NodeRecord {
       ...(nodeIDs.length > 0 && asOf >= trustedAsOf && { trustedManagers: nodeIDs, trustedAsOf: asOf }),
     };
     const before = this.#state;
-    const same = (['managers', 'trustedManagers'] as const).every(
+    const same = (['managers', 'trustedManagers', 'trustedAsOf'] as const).every(
       (field) => news[field] === undefined || JSON.stringify(news[field]) === JSON.stringify(before[field]),
     );
     if (same) return;
