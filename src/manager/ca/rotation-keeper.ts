@@ -24,6 +24,7 @@ export function hasConverged(view: View): boolean {
 /** Ends a rotation of the root when every node has moved over, while this manager leads. Remembers nothing between its looks. */
 export class RotationKeeper {
   #working = false;
+  #stopped = false;
   #cancelTimer = () => {};
 
   constructor(private readonly parts: RotationParts) {}
@@ -31,13 +32,14 @@ export class RotationKeeper {
   /** Something changed that may end the rotation. */
   wake(): void {
     const { view, leads } = this.parts;
-    if (this.#working || !leads() || !view().cluster()?.RootCA?.Rotation || !hasConverged(view())) return;
+    if (this.#stopped || this.#working || !leads() || !view().cluster()?.RootCA?.Rotation || !hasConverged(view()))
+      return;
     this.#working = true;
     void this.#finish();
   }
 
   stop(): void {
-    this.#working = true;
+    this.#stopped = true;
     this.#cancelTimer();
   }
 
@@ -60,6 +62,7 @@ export class RotationKeeper {
       log.info('every node has moved to the new root: the old one is trusted no more');
       this.#working = false;
     } catch (error) {
+      if (this.#stopped) return;
       log.warn('the rotation of the root could not be ended yet', { reason: messageOf(error) });
       this.#cancelTimer = clock.after(lookAgain_ms, () => {
         this.#working = false;
