@@ -131,11 +131,14 @@ export function remoteAddresses(asked: readonly string[]): HostPort[] {
   });
 }
 
-/** The address for traffic between containers; '' when none was asked for. */
+/** The IPv4 address for traffic between containers; '' when none was asked for. Throws `not-supported` for an IPv6 address. */
 export function dataPathAddress(asked: string, interfaces: Interfaces): string {
   if (asked === '') return '';
   const address = isIP(asked) ? asked : addressOfInterface(asked, interfaces);
   if (address === undefined || isUnspecified(address)) throw bad(badDataPath);
+  if (!isIPv4(address)) {
+    throw new ShoalError('not-supported', `networks of the cluster go over IPv4: ${address} is none (DataPathAddr)`);
+  }
   return address;
 }
 

@@ -41,7 +41,13 @@ export function startWorkerSide({ state, credentials, events }: WorkerPlace, par
   const { engine, hostname, labels, genericResources, publishAddress, clock, random, log } = parts;
   const { host } = splitHostPort(state.advertiseAddress, 0, '');
   return new NodeWorker({
-    node: { id: state.nodeID, hostname, address: host, clusterAddress: state.advertiseAddress },
+    node: {
+      id: state.nodeID,
+      hostname,
+      address: host,
+      clusterAddress: state.advertiseAddress,
+      dataPathAddress: state.dataPathAddress,
+    },
     labels,
     genericResources,
     managers: state.managers,

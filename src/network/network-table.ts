@@ -97,7 +97,7 @@ function put<T>(items: Map<string, T>, id: string, item: T | undefined, changed:
 
 /** Undefined of a node that has not said where it is, or not by an IPv4 address. */
 function peerOf({ ID, Number: number, Status }: Node, port: number): NetworkPeer | undefined {
-  const Address = Status?.Addr ?? '';
+  const Address = Status?.DataPathAddr || Status?.Addr || '';
   if (number === 0 || parseAddress(Address) === undefined) return undefined;
   return { ID, Number: number, Address, DataPathPort: port };
 }

@@ -27,8 +27,8 @@ export interface WorkerEvents {
 }
 
 export interface NodeWorkerOptions {
-  /** `address`: where other nodes reach its tasks; `clusterAddress`: host:port of its cluster port. */
-  node: { id: string; hostname: string; address: string; clusterAddress: string };
+  /** `address`: where other nodes reach its tasks; `clusterAddress`: host:port of its cluster port; `dataPathAddress`: '' is `address`. */
+  node: { id: string; hostname: string; address: string; clusterAddress: string; dataPathAddress: string };
   /** Added to the engine's own. */
   labels: Readonly<Record<string, string>>;
   /** Added to the engine's own; of a kind that both know, these hold. */
@@ -163,9 +163,15 @@ export class NodeWorker {
   }
 
   async #hello(): Promise<HelloInit> {
-    const { address, clusterAddress } = this.#options.node;
+    const { address, clusterAddress, dataPathAddress } = this.#options.node;
     const Description = await this.#describe();
-    return { Description, Addr: address, ClusterAddr: clusterAddress, EngineError: this.#agent.engineError() };
+    return {
+      Description,
+      Addr: address,
+      ClusterAddr: clusterAddress,
+      DataPathAddr: dataPathAddress,
+      EngineError: this.#agent.engineError(),
+    };
   }
 
   /** The longest stop grace among the tasks that have not ended here; undefined when there is none. */

@@ -135,6 +135,7 @@ export class TestNode {
         Description: { Hostname: this.id },
         Addr: '10.0.0.1',
         ClusterAddr: '10.0.0.1:2377',
+        DataPathAddr: '10.9.0.1',
         EngineError: this.engineError,
       }),
       handlers: {

@@ -94,6 +94,7 @@ export class Reception {
       ...nodeState(hello.EngineError),
       Addr: hello.Addr,
       ClusterAddr: hello.ClusterAddr,
+      DataPathAddr: hello.DataPathAddr,
       SessionManager: self,
       SessionEpoch: 0, // the store gives it its own
     };

@@ -13,9 +13,9 @@ const addressLength_max = 300; // a DNS name of 253 characters, brackets, a port
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/;
 
 /** Throws `invalid-argument` naming the field when the node says more of itself, or something else, than it may. */
-export function checkHello({ Description, Addr, ClusterAddr }: Hello): void {
+export function checkHello({ Description, Addr, ClusterAddr, DataPathAddr }: Hello): void {
   if (Description !== null) checkDescription(Description, 'Hello.Description');
-  for (const [field, address] of Object.entries({ Addr, ClusterAddr })) {
+  for (const [field, address] of Object.entries({ Addr, ClusterAddr, DataPathAddr })) {
     if (address.length > addressLength_max || !/^[\x21-\x7e]*$/.test(address)) {
       throw new ShoalError(
         'invalid-argument',

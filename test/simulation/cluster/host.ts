@@ -171,7 +171,7 @@ export class Host {
     const engine = engineFor(this.engine, alive);
     own.disconnect = () => engine.disconnect();
     own.worker = new NodeWorker({
-      node: { id: nodeID, hostname: name, address: name, clusterAddress: this.address },
+      node: { id: nodeID, hostname: name, address: name, clusterAddress: this.address, dataPathAddress: '' },
       labels: {},
       genericResources: [],
       managers: this.known,

@@ -82,6 +82,7 @@ describe("this node's addresses", () => {
   it('for the data path are addresses or interfaces', () => {
     assert.equal(dataPathAddress('', one), '');
     assert.equal(dataPathAddress('eth0', one), '10.0.0.5');
+    assert.throws(() => dataPathAddress('fd00::1', one), { code: 'not-supported', message: /over IPv4: fd00::1/ });
     assert.throws(() => dataPathAddress('eth9', one), /must specify a valid IP address or interface name/);
   });
 });

@@ -158,6 +158,7 @@ describe('sessions of nodes with managers', () => {
     assert.match((await refusal({ Hello: { Description: huge } })).details, /Hello.Description: \d+ bytes/);
     assert.match((await refusal({ Hello: { Addr: 'a b\n' } })).details, /Hello.Addr/);
     assert.equal(nodeStatus(node)?.Addr, '10.0.0.1');
+    assert.equal(nodeStatus(node)?.DataPathAddr, '10.9.0.1');
     assert.equal(node.manager, one.nodeID, 'the session that was open is not disturbed');
   });
 
