@@ -159,6 +159,7 @@ class NodeAgent implements Agent {
     ends.push(this.watch.stop(), this.leftovers.stop());
     this.lease.end();
     await Promise.all(ends);
+    this.place.files.close();
   }
 
   // ---------------------------------------------------------------- tasks

@@ -1,5 +1,15 @@
-import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Logger } from 'winston';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { isID } from '../model/ids.js';
@@ -99,6 +109,17 @@ export class TaskFiles {
       this.log.error('the directory of secrets and configs cannot be used', { directory: this.directory, error });
     }
     for (const name of names) if (!taskIDs.has(name)) this.forget(name);
+  }
+
+  /** Leaves no directory behind when nothing is in it; files of tasks that run on stay. Never throws. */
+  close(): void {
+    if (this.directory === undefined) return;
+    try {
+      rmdirSync(this.directory);
+      rmdirSync(dirname(this.directory));
+    } catch {
+      // not empty, or never made
+    }
   }
 
   private secretFile(reference: SecretReference, filled: Filled): TaskFile {

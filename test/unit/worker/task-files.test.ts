@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import winston from 'winston';
 import { complete } from '../../../src/model/codec.js';
@@ -44,6 +53,15 @@ describe('files of a task', () => {
   it('are none for a task that asks for none', () => {
     assert.deepEqual(bring({}), []);
     assert.deepEqual(readdirSync(directory), []);
+  });
+
+  it('leave no directory behind, unless a task still has its files there', () => {
+    bring({ Configs: [{ ConfigID: 'c1', ConfigName: 'conf', File: file('my.conf') }] });
+    files.close();
+    assert.equal(readdirSync(directory).length, 1);
+    files.keepOnly(new Set());
+    files.close();
+    assert.equal(existsSync(directory), false);
   });
 
   it('are mounted read-only where Docker has them, with owner and mode as asked', () => {
