@@ -215,6 +215,7 @@ def running(count):
         time.sleep(0.1)
     raise Exception(states)
 running(2)
+service.reload()  # its endpoint was written since it was created, a new version as with Docker
 assert service.scale(3)
 running(3)
 service.reload()
