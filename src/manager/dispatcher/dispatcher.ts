@@ -8,7 +8,6 @@ import type {
   FromNode,
   ManagerPeersClient,
   ManagerPeersHandlers,
-  ManagersInit,
   Node,
   Task,
 } from '../../model/types.js';
@@ -16,18 +15,17 @@ import type { IdentityOf } from '../../security/identity.js';
 import { statusOf } from '../../security/rpc.js';
 import type { Store } from '../../store/store.js';
 import type { Commit, Proposer } from '../../store/view.js';
-import { issuerKeyOf, trustOf } from '../ca/trust.js';
-import { trustedManagers } from '../membership/standing.js';
 import { AssignmentNews, type Held } from './assignment-news.js';
 import { AssignmentLedger, isToEnd } from './assignments.js';
 import { Draining } from './draining.js';
 import { LostNodes } from './lost-nodes.js';
-import { type Leadership, type ManagerAddress, managersFor } from './managers.js';
+import type { Leadership, ManagerAddress } from './managers.js';
 import { isSilenced } from './node-state.js';
 import { Observations } from './observations.js';
 import { Reception } from './reception.js';
 import { RouteNews } from './route-news.js';
 import type { Session } from './session.js';
+import { TrustNews } from './trust-news.js';
 
 export interface DispatcherOptions {
   /** Node id of this manager. */
@@ -63,6 +61,7 @@ export class Dispatcher {
   private readonly observations: Observations;
   private readonly assignments: AssignmentNews;
   private readonly routes: RouteNews;
+  private readonly trust: TrustNews;
   /** Whether there was a leader lately. */
   private served = false;
   /** Cancels the end of the sessions; undefined while that is not on its way. */
@@ -71,13 +70,13 @@ export class Dispatcher {
   private awaited = false;
   private stopped = false;
   private readonly unwatch: () => void;
-  private toldManagers = '';
 
   constructor(private readonly options: DispatcherOptions) {
     const { store } = options;
     const heartbeat_ms = () => this.heartbeat_ms;
     this.observations = new Observations(options);
     this.routes = new RouteNews(store);
+    this.trust = new TrustNews({ ...options, sessions: () => this.sessions() });
     this.draining = new Draining({
       ...options,
       connect: options.connectPeer,
@@ -129,36 +128,7 @@ export class Dispatcher {
       this.cancelCutOff ??= patiently(this.options.clock, election_ms_max, () => this.cutOff());
     }
     this.draining.setManagers(managers);
-    this.tellManagers();
-  }
-
-  /** Every node is told when the managers change, or whose certificates count as managers'. */
-  private tellManagers(): void {
-    const { managers } = this.options.leadership();
-    const trusted = [...trustedManagers(this.options.store, managers)].sort();
-    const told = JSON.stringify([managers, trusted]);
-    if (told === this.toldManagers) return;
-    this.toldManagers = told;
-    for (const session of this.sessions()) session.send({ Managers: this.managersTo(session.nodeID) });
-  }
-
-  /** Which roots the nodes shall trust, and be certified by. */
-  private tellTrust(sessions: Iterable<Session>): void {
-    const root = this.options.store.cluster()?.RootCA;
-    if (root == null || root.CertificatePEM === '') return;
-    const TrustRoots = {
-      RootCertificatesPEM: trustOf(root).rootsPEM,
-      IssuerKey: issuerKeyOf(root),
-      AsOf: this.options.store.index,
-    };
-    for (const session of sessions) session.send({ TrustRoots });
-  }
-
-  private managersTo(nodeID: string): ManagersInit {
-    const { leadership, store } = this.options;
-    const { managers } = leadership();
-    const TrustedIDs = [...trustedManagers(store, managers)];
-    return { ...managersFor(nodeID, managers), TrustedIDs, AsOf: store.index };
+    this.trust.managersChanged();
   }
 
   /** No leader was found: others may know of one. */
@@ -214,8 +184,7 @@ export class Dispatcher {
         HeartbeatPeriod: Math.round(this.heartbeat_ms * 1e6),
       },
     });
-    session.send({ Managers: this.managersTo(nodeID) });
-    this.tellTrust([session]);
+    this.trust.welcome(session);
     session.send({ NodeRole: { Role: store.get('Node', nodeID)?.Spec?.Role ?? 'worker' } });
     session.send({ Routes: { Full: true, Revision: store.index, ...this.routes.all() } });
     session.routesSent(store.index);
@@ -265,14 +234,14 @@ export class Dispatcher {
       if (kind === 'Task') {
         this.assignments.learn(before as Task | undefined, after as Task | undefined);
         ends ||= isToEnd(before as Task | undefined, after as Task | undefined);
-      } else if (kind === 'Cluster') this.tellTrust(this.sessions());
+      } else if (kind === 'Cluster') this.trust.rootsChanged();
       else if (kind === 'Node') this.nodeChanged(id, before as Node | undefined, after as Node | undefined);
     }
     this.flushLater(ends);
   }
 
   private nodeChanged(id: string, before: Node | undefined, after: Node | undefined): void {
-    if (after?.Spec?.Role !== before?.Spec?.Role) this.tellManagers();
+    if (after?.Spec?.Role !== before?.Spec?.Role) this.trust.managersChanged();
     const session = this.held.get(id)?.session;
     if (session === undefined) return;
     if (after === undefined) {
