@@ -1,8 +1,11 @@
 import { request } from 'node:https';
+import * as x509 from '@peculiar/x509';
 import { messageOf, ShoalError } from '../model/errors.js';
+import type { Authority } from './authority.js';
 import { certificatesIn } from './chain.js';
 import type { Material } from './credentials.js';
 import { certificateRole, entryName, type Identity } from './identity.js';
+import { signingKey } from './keys.js';
 
 const answer_ms = 10_000;
 const answerBytesMax = 256 * 1024;
@@ -11,13 +14,40 @@ const answerBytesMax = 256 * 1024;
 export type Caller = Pick<Material, 'keyPEM' | 'certificatePEM'>;
 
 /** The body of a cfssl sign request (cfssl doc/api/endpoint_authsign.txt, as swarmkit ca/external.go fills it in). */
-export function signRequestFor(requestPEM: string, identity: Identity, profile = ''): object {
+export function signRequestFor(requestPEM: string, identity: Identity): object {
   const role = certificateRole(identity.role);
   return {
     certificate_request: requestPEM,
     hosts: [role, identity.nodeID, entryName(identity.asOf)],
     subject: { CN: identity.nodeID, names: [{ O: identity.clusterID, OU: role }] },
-    ...(profile !== '' && { profile }),
+  };
+}
+
+/** The profile under which an external CA is asked for certificates of roots (swarmkit's ExternalCrossSignProfile). */
+const crossSignProfile = 'CA';
+const nameParts = ['C', 'ST', 'L', 'O', 'OU'] as const; // of cfssl's subject, beside CN
+
+/**
+ * The body of a cfssl sign request for the certificate of a root that takes the external CA's place. The request is signed by the new
+ * root's key. cfssl looks at no extension of a request, so that it is asked for the one that makes a CA beside it.
+ */
+export async function crossSignRequestFor(newRoot: Authority): Promise<object> {
+  const root = new x509.X509Certificate(newRoot.certificatePEM);
+  const { key, algorithm } = await signingKey(newRoot.keyPEM);
+  const keys = { privateKey: key, publicKey: await root.publicKey.export() };
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: root.subjectName.toJSON(),
+    keys,
+    signingAlgorithm: algorithm,
+  });
+  const isCA = new x509.BasicConstraintsExtension(true, 0, true);
+  const part = (name: string) => root.subjectName.getField(name)[0];
+  const names = nameParts.flatMap((name) => (part(name) === undefined ? [] : [[name, part(name)]]));
+  return {
+    certificate_request: request.toString('pem'),
+    subject: { CN: part('CN') ?? '', names: [Object.fromEntries(names)] },
+    profile: crossSignProfile,
+    extensions: [{ id: isCA.type, critical: true, value: Buffer.from(isCA.value).toString('hex') }],
   };
 }
 

@@ -10,6 +10,8 @@ interface SignRequest {
   certificate_request: string;
   hosts: string[];
   subject: { CN: string; names: { O: string; OU: string }[] };
+  profile?: string;
+  extensions?: { id: string; critical: boolean; value: string }[];
 }
 
 /** Key and certificate of an ordinary TLS server at this address. */
@@ -78,8 +80,10 @@ export class CfsslSigner {
     return `https://127.0.0.1:${(this.server.address() as AddressInfo).port}/api/v1/cfssl/sign`;
   }
 
-  private async answer({ certificate_request, hosts, subject }: SignRequest): Promise<object> {
+  private async answer(request: SignRequest): Promise<object> {
     if (this.refuses) return { success: false, errors: [{ code: 1, message: 'no' }], result: null };
+    if (request.profile === 'CA') return this.crossSigned(request);
+    const { certificate_request, hosts, subject } = request;
     const { O, OU } = subject.names[0]!;
     const altNames = hosts.map((host) => `DNS:${host}`).join(', ');
     const identity = identityFrom({ CN: subject.CN, O, OU }, altNames);
@@ -87,6 +91,30 @@ export class CfsslSigner {
     const certificate = await signNodeCertificate(this.signer, certificate_request, identity, validity);
     this.signed.push(identity.nodeID);
     return { success: true, result: { certificate }, errors: [], messages: [] };
+  }
+
+  /** A certificate for another root: subject and extensions as the request asks beside the PKCS 10, as cfssl has it. */
+  private async crossSigned({ certificate_request, subject, extensions = [] }: SignRequest): Promise<object> {
+    const asked = new x509.Pkcs10CertificateRequest(certificate_request);
+    if (!(await asked.verify())) throw new Error('the request does not own its key');
+    const root = new x509.X509Certificate(this.signer.certificatePEM);
+    const part = ([key, value]: [string, string]) => ({ [key]: [value] });
+    const certificate = await x509.X509CertificateGenerator.create({
+      subject: [...Object.entries(subject.names[0] ?? {}).map(part), { CN: [subject.CN] }],
+      issuer: root.subjectName,
+      notBefore: new Date(Date.now() - 60_000),
+      notAfter: new Date(Date.now() + 24 * 3600_000),
+      signingAlgorithm: ownAlgorithm,
+      publicKey: asked.publicKey,
+      signingKey: (await signingKey(this.signer.keyPEM)).key,
+      extensions: [
+        ...extensions.map(({ id, critical, value }) => new x509.Extension(id, critical, Buffer.from(value, 'hex'))),
+        await x509.SubjectKeyIdentifierExtension.create(asked.publicKey),
+        await x509.AuthorityKeyIdentifierExtension.create(root.publicKey),
+      ],
+    });
+    this.signed.push(subject.CN);
+    return { success: true, result: { certificate: certificate.toString('pem') }, errors: [], messages: [] };
   }
 
   async close(): Promise<void> {

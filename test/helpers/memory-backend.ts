@@ -149,6 +149,7 @@ export class MemoryBackend implements Backend {
       await updateSwarm(
         { read: async () => this.view, propose: (made) => this.proposer.propose(made) },
         systemClock,
+        { keyPEM: '', certificatePEM: '' },
         change,
       );
     },

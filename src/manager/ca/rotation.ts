@@ -1,38 +1,46 @@
 import { ShoalError } from '../../model/errors.js';
 import type { CAConfig, ClusterInit, RootCA, RootRotation } from '../../model/types.js';
-import { checkRoot, createAuthority, crossSign } from '../../security/authority.js';
+import { type Authority, checkRoot, createAuthority, crossSign } from '../../security/authority.js';
 import { joinPEM } from '../../security/chain.js';
-import { tlsInfoOf } from '../../security/tls-info.js';
 import { newJoinToken } from '../../security/tokens.js';
+import { type Asking, crossSignExternally } from './cross-signing.js';
 import { externalURLs } from './signer.js';
-import type { FoundedCluster } from './trust.js';
+import { clusterTLSInfo, type FoundedCluster, trustOf } from './trust.js';
 
 const sameRoot = (one: string, other: string) => joinPEM(one) === joinPEM(other);
 
-async function towards(
-  old: RootCA,
-  to: { certificatePEM: string; keyPEM: string },
-  now_ms: number,
-): Promise<RootRotation> {
-  if (old.KeyPEM === '') {
+/** The old root vouches for the new one; when only an external CA has its key, that one is asked to. */
+async function towards(old: RootCA, to: Authority, config: CAConfig, asking: Asking): Promise<RootRotation> {
+  const CertificatePEM = joinPEM(to.certificatePEM);
+  const rotation = { CertificatePEM, KeyPEM: to.keyPEM };
+  if (old.KeyPEM !== '') {
+    const signer = { certificatePEM: old.CertificatePEM, keyPEM: old.KeyPEM };
+    return { ...rotation, CrossSignedPEM: await crossSign(signer, to.certificatePEM, asking.now_ms) };
+  }
+  const urls = externalURLs(config, old.CertificatePEM);
+  if (to.keyPEM === '') {
     throw new ShoalError(
-      'not-supported',
-      'CAConfig: the key of the present root is with an external CA, so that it cannot vouch for another root',
+      'invalid-argument',
+      'CAConfig.SigningCACert: rotating from one external CA to a different external CA is not supported: rotate to a root of your own, or a new one, in between',
     );
   }
-  const CrossSignedPEM = await crossSign(
-    { certificatePEM: old.CertificatePEM, keyPEM: old.KeyPEM },
-    to.certificatePEM,
-    now_ms,
-  );
-  return { CertificatePEM: joinPEM(to.certificatePEM), KeyPEM: to.keyPEM, CrossSignedPEM };
+  if (urls.length === 0) {
+    throw new ShoalError(
+      'invalid-argument',
+      'CAConfig.ExternalCAs: must provide an external CA for the current external root CA to generate a cross-signed certificate',
+    );
+  }
+  const { rootsPEM } = trustOf(old);
+  return { ...rotation, CrossSignedPEM: await crossSignExternally(old.CertificatePEM, to, urls, rootsPEM, asking) };
 }
 
 /**
  * The cluster's root once the settings are these: a rotation begins when they name another root, or ask for a new one by a
- * ForceRotate that changed. Throws `invalid-argument` naming what is wrong with a root of the user's own.
+ * ForceRotate that changed. Throws `invalid-argument` naming what is wrong with a root of the user's own, `unavailable` when the external
+ * CA that has the old root's key does not vouch for the new one.
  */
-export async function rootAfter({ RootCA: root }: FoundedCluster, config: CAConfig, now_ms: number): Promise<RootCA> {
+export async function rootAfter({ RootCA: root }: FoundedCluster, config: CAConfig, asking: Asking): Promise<RootCA> {
+  const { now_ms } = asking;
   if (config.SigningCACert === '') {
     if (config.SigningCAKey !== '') {
       throw new ShoalError(
@@ -41,7 +49,7 @@ export async function rootAfter({ RootCA: root }: FoundedCluster, config: CAConf
       );
     }
     if (config.ForceRotate === root.ForcedRotations) return root;
-    const Rotation = await towards(root, await createAuthority(now_ms), now_ms);
+    const Rotation = await towards(root, await createAuthority(now_ms), config, asking);
     return { ...root, Rotation, ForcedRotations: config.ForceRotate };
   }
   const ForcedRotations = config.ForceRotate;
@@ -57,16 +65,17 @@ export async function rootAfter({ RootCA: root }: FoundedCluster, config: CAConf
       'CAConfig.SigningCACert: needs its key (SigningCAKey), or an external CA with the same certificate (ExternalCAs[].CACert)',
     );
   }
-  return { ...root, Rotation: await towards(root, asked, now_ms), ForcedRotations };
+  return { ...root, Rotation: await towards(root, asked, config, asking), ForcedRotations };
 }
 
 /** The cluster once every node has moved to the new root: nobody trusts the old one any more, and the join tokens name the new one. */
 export function afterRotation(cluster: FoundedCluster, { CertificatePEM, KeyPEM }: RootRotation): ClusterInit {
+  const RootCA = { ...cluster.RootCA, CertificatePEM, KeyPEM, Rotation: null };
   return {
     ...cluster,
-    RootCA: { ...cluster.RootCA, CertificatePEM, KeyPEM, Rotation: null },
+    RootCA,
     RootRotationInProgress: false,
-    TLSInfo: tlsInfoOf(CertificatePEM),
+    TLSInfo: clusterTLSInfo(RootCA),
     JoinTokens: { Worker: newJoinToken(CertificatePEM), Manager: newJoinToken(CertificatePEM) },
   };
 }

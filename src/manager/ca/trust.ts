@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { ShoalError } from '../../model/errors.js';
-import type { Cluster, RootCA } from '../../model/types.js';
+import type { Cluster, RootCA, TLSInfo } from '../../model/types.js';
 import { joinPEM, publicKeyOf } from '../../security/chain.js';
+import { tlsInfoOf } from '../../security/tls-info.js';
 
 export type FoundedCluster = Cluster & { RootCA: RootCA };
 
@@ -35,6 +36,12 @@ export function trustOf({ CertificatePEM, KeyPEM, Rotation }: RootCA): Trust {
     signer: { certificatePEM: Rotation.CertificatePEM, keyPEM: Rotation.KeyPEM },
     betweenPEM: Rotation.CrossSignedPEM,
   };
+}
+
+/** What the API tells of the cluster's root: the root that everybody trusts, and the issuer that certificates are from or shall be from. */
+export function clusterTLSInfo(root: RootCA): TLSInfo {
+  const { signer, rootPEM } = trustOf(root);
+  return { ...tlsInfoOf(signer.certificatePEM), TrustRoot: joinPEM(rootPEM) };
 }
 
 /** The public key of the root that node certificates shall be from, as nodes tell it of theirs. */

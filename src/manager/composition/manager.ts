@@ -290,6 +290,7 @@ export class Manager {
   }
 
   updateSwarm(change: SwarmChange): Promise<void> {
-    return updateSwarm(this.#replicated, this.#options.clock, change);
+    const { clock, showing } = this.#options;
+    return updateSwarm(this.#replicated, clock, showing(), change);
   }
 }

@@ -159,4 +159,76 @@ describe("the cluster's root", function () {
     await assert.rejects(joined('Worker'), /not from the cluster's root/);
     assert.equal((await founder.manager()!.read()).count('Node'), nodes, 'what failed to join is no node');
   });
+
+  it('is replaced also when only an external CA has its key, which then vouches for the new one', async () => {
+    const external = await createAuthority(Date.now());
+    signer = await CfsslSigner.start(external, (await clusterOf()).RootCA!.CertificatePEM);
+    const ofExternal = { Protocol: 'cfssl', URL: signer.url, CACert: external.certificatePEM };
+    await change({ SigningCACert: external.certificatePEM, ExternalCAs: [ofExternal] });
+    await until(isOver, 'the external CA is the one');
+    const [worker, late] = [await joined('Worker'), await joined('Worker')];
+    await until(async () => (await epochs(founder, worker, late)).every((epoch) => (epoch ?? 0) > 0), 'all are there');
+    const lateOptions = daemons.optionsOf(late);
+    await late.stop();
+    const before = await clusterOf();
+    const newRoot = { SigningCACert: '', ForceRotate: 1 };
+
+    const elsewhere = await createAuthority(Date.now());
+    const other = { Protocol: 'cfssl', URL: signer.url, CACert: elsewhere.certificatePEM };
+    await assert.rejects(
+      change({ SigningCACert: elsewhere.certificatePEM, ExternalCAs: [ofExternal, other] }),
+      /from one external CA to a different external CA is not supported/,
+    );
+    await assert.rejects(
+      change({ ...newRoot, ExternalCAs: [] }),
+      /must provide an external CA for the current external/,
+    );
+    signer.refuses = true;
+    await assert.rejects(change(newRoot), { code: 'unavailable', message: /did not sign the request/ });
+    signer.refuses = false;
+    signer.signer = elsewhere;
+    await assert.rejects(change(newRoot), /has signed for the new root is not from the present root/);
+    signer.signer = external;
+    assert.deepEqual(await clusterOf(), before, 'what was refused changed nothing');
+
+    // One that names no root is the present root's, and does not come to sign for the new one.
+    const held = await epochs(founder, worker);
+    await change({ ...newRoot, ExternalCAs: [{ ...ofExternal, CACert: '' }] });
+    assert.equal((await clusterOf()).TLSInfo!.TrustRoot, before.TLSInfo!.TrustRoot);
+    assert.notEqual((await clusterOf()).TLSInfo!.CertIssuerPublicKey, before.TLSInfo!.CertIssuerPublicKey);
+    const joiner = await joined('Worker');
+    assert.equal(signer.signed.includes(joiner.local().nodeID), false);
+    const back = await daemons.start(lateOptions);
+    await until(() => back.local().state === 'active', 'the node that was away is back');
+    await until(isOver, 'the rotation is over');
+    const after = await clusterOf();
+    assert.notEqual(after.RootCA!.KeyPEM, '', 'the key is here now');
+    await until(async () => (await rootFile(worker)) === after.TLSInfo!.TrustRoot, 'only the new root is trusted');
+    assert.deepEqual(await epochs(founder, worker), held, 'the sessions are those from before');
+  });
+
+  it('is given back while not everybody has moved, as if nothing had been', async () => {
+    const worker = await joined('Worker');
+    const late = await joined('Worker');
+    await until(async () => (await epochs(worker, late)).every((epoch) => (epoch ?? 0) > 0), 'both are there');
+    const lateOptions = daemons.optionsOf(late);
+    await late.stop();
+    const before = await clusterOf();
+    await change({ ForceRotate: 1 });
+    const issuerOf = async (daemon: Daemon) => {
+      const node = (await founder.manager()!.read()).get('Node', daemon.local().nodeID);
+      return node?.Description?.TLSInfo?.CertIssuerPublicKey;
+    };
+    const [old, next] = [before.TLSInfo!.CertIssuerPublicKey, (await clusterOf()).TLSInfo!.CertIssuerPublicKey];
+    await until(async () => (await issuerOf(worker)) === next, 'the worker has moved');
+    const { CertificatePEM, KeyPEM } = before.RootCA!;
+    await change({ SigningCACert: CertificatePEM, SigningCAKey: KeyPEM });
+    assert.deepEqual((await clusterOf()).TLSInfo, before.TLSInfo);
+    await until(async () => (await issuerOf(worker)) === old, 'the worker has moved back');
+    await until(async () => (await issuerOf(founder)) === old, 'so has the manager');
+    await daemons.start(lateOptions);
+    const nobody = await daemons.start(await daemons.options());
+    await nobody.join(joinRequest(before.JoinTokens!.Worker, address));
+    await until(async () => (await rootFile(worker)) === before.TLSInfo!.TrustRoot, 'only the old root is trusted');
+  });
 });
