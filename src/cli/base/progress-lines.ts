@@ -5,7 +5,7 @@ export interface ProgressLine {
   readonly id: string;
   readonly text: string;
   /** How far along, on a terminal only: what moves is noise in a log. */
-  readonly bar?: { readonly at: number; readonly of: number };
+  readonly bar?: { readonly at: number; readonly of: number /** Then `1/3 nodes` follows. */; readonly unit?: string };
 }
 
 /** Lines that each tell how one thing goes, and are told anew as it changes. */
@@ -60,8 +60,9 @@ function liveLines(out: Output): ProgressLines {
 /** A line of at most the terminal's width: one that wrapped would put the lines above it out of reach. */
 function rendered({ id, text, bar }: ProgressLine, columns: number): string {
   const label = oneLine(`${id}: ${text}`);
-  const room = Math.min(bar_columns_max, columns - label.length - 5);
-  if (bar === undefined || room < 10) return ellipsis(label, columns - 1);
-  const filled = Math.min(room, Math.max(0, Math.trunc((bar.at / bar.of) * room)));
-  return `${label} [${'='.repeat(filled)}>${' '.repeat(room - filled)}]`;
+  const count = bar?.unit === undefined ? '' : ` ${bar.at}/${bar.of} ${bar.unit}`;
+  const room = Math.min(bar_columns_max, columns - label.length - count.length - 5);
+  if (bar === undefined || room < 10) return ellipsis(`${label}${count}`, columns - 1);
+  const filled = Math.min(room, Math.max(0, Math.trunc((bar.at / Math.max(bar.of, 1)) * room)));
+  return `${label} [${'='.repeat(filled)}>${' '.repeat(room - filled)}]${count}`;
 }

@@ -3,6 +3,7 @@ import { CliError } from '../base/errors.js';
 import { onOff, text } from '../base/flag.js';
 import type { Swarm } from '../base/wire.js';
 import { certExpiryFlag, externalCaFlag, mergeSpec } from './flags.js';
+import { followRotation } from './rotation-progress.js';
 
 const certificateFlag = text('ca-cert', 'Path to the PEM-formatted root CA certificate to use for the new cluster', {
   kind: 'pem-file',
@@ -18,8 +19,6 @@ const detachFlag = onOff('detach', 'Exit immediately instead of waiting for the 
   short: 'd',
 });
 const quietFlag = onOff('quiet', 'Suppress progress output', { short: 'q' });
-
-const poll_ms = 200;
 
 /** `shoal swarm ca` */
 export const swarmCa: CommandSpec = {
@@ -54,12 +53,8 @@ export const swarmCa: CommandSpec = {
       },
     });
     if (values.get(detachFlag)) return;
-    let now = await context.client.get<Swarm>('/swarm');
-    while (now.RootRotationInProgress) {
-      await context.sleep(poll_ms);
-      now = await context.client.get<Swarm>('/swarm');
-    }
-    if (!values.get(quietFlag)) context.out.write(rootOf(now));
+    const now = await followRotation(context, values.get(quietFlag) === true);
+    if (now !== undefined && !values.get(quietFlag)) context.out.write(rootOf(now));
   },
 };
 

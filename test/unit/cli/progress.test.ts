@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { cli } from '../../helpers/cli.js';
 import { type FakeDaemon, startFakeDaemon } from '../../helpers/fake-daemon.js';
+import { play } from '../../helpers/terminal.js';
 
 const states = ['new', 'pending', 'assigned', 'accepted', 'preparing', 'ready', 'starting', 'running'];
 
@@ -143,25 +144,3 @@ describe('the progress of a service', () => {
     assert.match(out, /verify: Service svcid converged\n$/);
   });
 });
-
-/** What a terminal shows after `output`: its lines. */
-function play(output: string): string[] {
-  const lines: string[] = [''];
-  let row = 0;
-  let column = 0;
-  for (const part of output.split(/(\n|\r|\x1b\[\d+[AB]|\x1b\[2K)/)) {
-    const move = /^\x1b\[(\d+)([AB])$/.exec(part);
-    if (move !== null) row += move[2] === 'A' ? -Number(move[1]) : Number(move[1]);
-    else if (part === '\r') column = 0;
-    else if (part === '\x1b[2K') lines[row] = '';
-    else if (part === '\n') {
-      row++;
-      column = 0;
-      lines[row] ??= '';
-    } else if (part !== '') {
-      lines[row] = (lines[row] ?? '').slice(0, column).padEnd(column) + part;
-      column += part.length;
-    }
-  }
-  return lines.filter((line) => line !== '');
-}
