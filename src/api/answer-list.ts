@@ -29,6 +29,7 @@ export async function answerList<T>(
 
 /** Resolves once the client has taken what waits for it, or has gone. */
 export function drained(response: Exchange['response']): Promise<void> {
+  if (response.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     const done = () => {
       response.off('drain', done).off('close', done);

@@ -1,15 +1,19 @@
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
 import { messageOf, ShoalError } from '../model/errors.js';
+import { KeptConnections } from './kept-connections.js';
 
 /** Opens a byte stream to an engine's API. */
 export type Connect = () => Promise<Duplex>;
+
+/** What a request may go over. */
+export type EngineLine = Connect | KeptConnections;
 
 export interface EngineRequest {
   method: string;
   path: string;
   headers?: http.OutgoingHttpHeaders;
-  /** The stream may become the caller's own by an upgrade, and then outlives the request. */
+  /** The stream may become the caller's own by an upgrade, and then outlives the request. Not of a kept one. */
   mayUpgrade?: boolean;
 }
 
@@ -18,20 +22,21 @@ const answerLimit_bytes = 64 * 1024 * 1024;
 /** How long a short question to an engine may take before it counts as hanging. */
 const answerTime_ms = 10_000;
 
-/** A request to an engine on a stream of its own; the caller writes the body and ends it. Throws `unavailable`. */
-export async function openRequest(connect: Connect, request: EngineRequest): Promise<http.ClientRequest> {
+/**
+ * A request to an engine, on a stream of its own or one of those that are kept; the caller writes the body and ends it. Throws
+ * `unavailable`; kept connections tell of that by the request's `error`.
+ */
+export async function openRequest(from: EngineLine, request: EngineRequest): Promise<http.ClientRequest> {
+  const { method, path } = request;
+  const headers = { ...request.headers, Host: 'docker' };
+  if (from instanceof KeptConnections) return http.request({ agent: from, method, path, headers });
   let stream: Duplex;
   try {
-    stream = await connect();
+    stream = await from();
   } catch (thrown) {
     throw unreachable(thrown);
   }
-  const opened = http.request({
-    createConnection: () => stream,
-    method: request.method,
-    path: request.path,
-    headers: { ...request.headers, Host: 'docker' },
-  });
+  const opened = http.request({ createConnection: () => stream, method, path, headers });
   let isUpgraded = false;
   if (request.mayUpgrade) opened.once('upgrade', () => (isUpgraded = true));
   opened.once('close', () => {
@@ -50,10 +55,10 @@ export function responseOf(request: http.ClientRequest): Promise<http.IncomingMe
 
 /** A short GET: the answer's head and its JSON body. Throws `unavailable` for an engine that breaks off, hangs, or does not speak JSON. */
 export async function getJSON(
-  connect: Connect,
+  from: EngineLine,
   path: string,
 ): Promise<{ response: http.IncomingMessage; body: unknown }> {
-  const request = await openRequest(connect, { method: 'GET', path });
+  const request = await openRequest(from, { method: 'GET', path });
   const timer = setTimeout(() => request.destroy(new Error('it does not answer')), answerTime_ms);
   try {
     request.end();

@@ -6,6 +6,7 @@ import type { Backend, ManagerBackend } from './backend.js';
 import { type Connect, getJSON } from './engine.js';
 import { EngineVersion } from './engine-version.js';
 import type { Exchange } from './exchange.js';
+import { KeptConnections } from './kept-connections.js';
 import { decodeSegments } from './router.js';
 
 /** An engine that a request may go to. */
@@ -13,6 +14,8 @@ export interface Engine {
   /** Empty of this node's own. */
   nodeID: string;
   connect: Connect;
+  /** For questions: connections that outlive a request. */
+  kept: KeptConnections;
   version: EngineVersion;
 }
 
@@ -22,6 +25,10 @@ const execsMax = 10_000;
 const asksMax = 32;
 /** As many characters of a container's id as `docker ps` shows; fewer could be meant for one of this node's. */
 const idLength = 12;
+
+function engineAt(nodeID: string, connect: Connect, now: () => number): Engine {
+  return { nodeID, connect, kept: new KeptConnections(connect), version: new EngineVersion(connect, now) };
+}
 
 /**
  * Which engine a request is for. It is this node's own, but for the containers of tasks that run elsewhere: a manager
@@ -41,8 +48,12 @@ export class Engines {
   constructor(backend: Backend, now: () => number) {
     this.backend = backend;
     this.now = now;
-    const connect = () => backend.connectEngine();
-    this.own = { nodeID: '', connect, version: new EngineVersion(connect, now) };
+    this.own = engineAt('', () => backend.connectEngine(), now);
+  }
+
+  /** Lets go of the engines' connections. */
+  close(): void {
+    for (const engine of [this.own, ...this.others.values()]) engine.kept.destroy();
   }
 
   /** Keeps track of where containers are by the manager that this node now is, or is none any more. */
@@ -112,7 +123,7 @@ export class Engines {
         if (!manager || !node) throw new Error(`node ${nodeID} is not in the cluster any more`);
         return manager.connectEngineOf(node);
       };
-      engine = { nodeID, connect, version: new EngineVersion(connect, this.now) };
+      engine = engineAt(nodeID, connect, this.now);
       this.others.set(nodeID, engine);
     }
     return engine;

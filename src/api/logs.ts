@@ -117,7 +117,7 @@ async function send(
     for await (const { source, message } of merge) {
       const payload = rendered(source, message, options);
       const hasRoom = response.write(isRaw ? payload : frame(message.stream, payload));
-      if (!hasRoom && !response.destroyed) await drained(response);
+      if (!hasRoom) await drained(response);
       if (response.destroyed) return;
     }
     if (!isRaw && failures.size > 0) response.write(frame(errorStream, Buffer.from(incomplete(failures))));

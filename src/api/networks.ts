@@ -83,7 +83,7 @@ function parsed(body: Buffer): unknown {
 async function list(api: Api, exchange: Exchange): Promise<void> {
   const filters = filtersOf(exchange, ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type']);
   const { own } = api.engines;
-  const { response, body } = await getJSON(own.connect, await engineTarget(exchange, own.version));
+  const { response, body } = await getJSON(own.kept, await engineTarget(exchange, own.version));
   const manager = api.backend.manager();
   if (response.statusCode !== 200 || !Array.isArray(body) || manager === undefined) {
     return answerJSON(exchange, response.statusCode ?? 502, body);
@@ -124,12 +124,12 @@ async function inspect(api: Api, exchange: Exchange): Promise<void> {
 /** The containers of this node on the network, as its engine shows them; null when it has none of it, or does not answer. */
 async function containersOn(api: Api, network: Network): Promise<unknown> {
   try {
-    const { connect } = api.engines.own;
+    const { kept } = api.engines.own;
     const filters = encodeURIComponent(JSON.stringify({ label: [`${networkLabel}=${network.ID}`] }));
-    const { body } = await getJSON(connect, `/networks?filters=${filters}`);
+    const { body } = await getJSON(kept, `/networks?filters=${filters}`);
     const id = Array.isArray(body) ? (body[0] as EngineNetwork | undefined)?.Id : undefined;
     if (typeof id !== 'string') return null;
-    return ((await getJSON(connect, `/networks/${encodeURIComponent(id)}`)).body as EngineNetwork).Containers ?? null;
+    return ((await getJSON(kept, `/networks/${encodeURIComponent(id)}`)).body as EngineNetwork).Containers ?? null;
   } catch {
     return null;
   }

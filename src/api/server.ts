@@ -14,9 +14,10 @@ import { EventLog } from './event-log.js';
 import { type Api, answerJSON, type Exchange } from './exchange.js';
 import { defaultLimits, type Limits } from './limits.js';
 import { type ApiAddress, type ApiTLS, listenTCP, listenUnix } from './listening.js';
-import { passThrough, passUpgrade } from './passthrough.js';
+import { passThrough } from './passthrough.js';
 import { type Match, Router } from './router.js';
 import { routes } from './routes.js';
+import { passUpgrade } from './upgrade.js';
 import { apiVersion, splitVersion } from './version.js';
 
 export interface ApiServerOptions {
@@ -85,6 +86,7 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
     async close() {
       api.events.follow(undefined);
       await api.engines.follow(undefined);
+      api.engines.close();
       await Promise.all(
         servers.splice(0).map((server) => {
           const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -28,7 +28,7 @@ async function ping(api: Api, { request, response }: Exchange): Promise<void> {
 /** The engine's own answer to a question about the system, or why there is none. */
 async function askEngine(api: Api, path: string): Promise<{ answer: Record<string, unknown>; error: string }> {
   try {
-    const { response, body } = await getJSON(api.engines.own.connect, path);
+    const { response, body } = await getJSON(api.engines.own.kept, path);
     const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
     if (response.statusCode === 200 && isObject) return { answer: body as Record<string, unknown>, error: '' };
     return { answer: {}, error: `the Docker Engine of this node answered ${response.statusCode}` };

@@ -91,6 +91,16 @@ export class ApiFixture {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** The body of an answer as it comes, until `signal` hangs up. */
+  async *stream(path: string, signal: AbortSignal): AsyncGenerator<string> {
+    const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {
+      const request = http.get({ socketPath: this.socket, path, agent: false, signal }, resolve);
+      request.on('error', reject);
+    });
+    answer.on('error', () => {}); // of hanging up
+    for await (const chunk of answer) yield String(chunk);
+  }
+
   /** One request and its whole answer. A body that is no string or buffer is sent as JSON. */
   call(method: string, path: string, body?: unknown, headers: http.OutgoingHttpHeaders = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
