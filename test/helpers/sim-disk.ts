@@ -4,32 +4,61 @@ import type { Disk, DiskFile } from '../../src/raft/log/disk.js';
 type FileOperation = { position: number; data: Buffer } | { truncate: number };
 type DirectoryOperation = { set: string; inode: Inode } | { remove: string };
 
+/** Bytes that grow at the end without being copied each time. */
+class Content {
+  private buffer: Buffer = Buffer.alloc(0);
+  length = 0;
+
+  get bytes(): Buffer {
+    return this.buffer.subarray(0, this.length);
+  }
+
+  set(bytes: Uint8Array): void {
+    this.buffer = Buffer.from(bytes);
+    this.length = bytes.length;
+  }
+
+  apply(operation: FileOperation): void {
+    if ('truncate' in operation) {
+      this.resize(operation.truncate);
+      return;
+    }
+    const { position, data } = operation;
+    if (position > this.length) this.resize(position);
+    this.reserve(position + data.length);
+    this.buffer.set(data, position);
+    this.length = Math.max(this.length, position + data.length);
+  }
+
+  private reserve(length: number): void {
+    if (length <= this.buffer.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(length, 2 * this.buffer.length, 512));
+    this.buffer.copy(grown, 0, 0, this.length);
+    this.buffer = grown;
+  }
+
+  private resize(length: number): void {
+    this.reserve(length);
+    if (length > this.length) this.buffer.fill(0, this.length, length);
+    this.length = length;
+  }
+}
+
 /** A file's bytes as programs see them, and as a power cut would leave them. */
 class Inode {
-  live: Buffer = Buffer.alloc(0);
-  durable: Buffer = Buffer.alloc(0);
+  readonly live = new Content();
+  readonly durable = new Content();
   pending: FileOperation[] = [];
 
   apply(operation: FileOperation): void {
-    this.live = applied(this.live, operation);
+    this.live.apply(operation);
     this.pending.push(operation);
   }
 
   /** Makes the first `count` pending operations durable. */
   settle(count: number): void {
-    for (const operation of this.pending.splice(0, count)) this.durable = applied(this.durable, operation);
+    for (const operation of this.pending.splice(0, count)) this.durable.apply(operation);
   }
-}
-
-function applied(content: Buffer, operation: FileOperation): Buffer {
-  const end = 'truncate' in operation ? operation.truncate : operation.position + operation.data.length;
-  let result = content;
-  if ('truncate' in operation ? end !== content.length : end > content.length) {
-    result = Buffer.alloc(end);
-    content.copy(result, 0, 0, Math.min(content.length, end));
-  }
-  if ('data' in operation) operation.data.copy(result, operation.position);
-  return result;
 }
 
 function errorOf(code: string, what: string): Error {
@@ -123,7 +152,7 @@ export class SimulatedDisk {
       },
       read: async (position, length) => {
         await alive();
-        return Buffer.from(inode.live.subarray(position, position + length));
+        return Buffer.from(inode.live.bytes.subarray(position, position + length));
       },
       write: async (position, data) => {
         const copy = Buffer.from(data);
@@ -168,9 +197,9 @@ export class SimulatedDisk {
     this.names = new Map(this.durableNames);
     for (const inode of new Set(this.names.values())) {
       for (const operation of inode.pending.splice(0)) {
-        for (const part of torn(operation, random)) inode.durable = applied(inode.durable, part);
+        for (const part of torn(operation, random)) inode.durable.apply(part);
       }
-      inode.live = Buffer.from(inode.durable);
+      inode.live.set(inode.durable.bytes);
     }
   }
 
@@ -178,14 +207,14 @@ export class SimulatedDisk {
   content(name: string): Buffer {
     const inode = this.names.get(name);
     if (inode === undefined) throw errorOf('ENOENT', name);
-    return inode.live;
+    return inode.live.bytes;
   }
 
   /** Puts a file on the disk, durable. */
   put(name: string, content: Uint8Array): void {
     const inode = new Inode();
-    inode.live = Buffer.from(content);
-    inode.durable = Buffer.from(content);
+    inode.live.set(content);
+    inode.durable.set(content);
     this.names.set(name, inode);
     this.durableNames.set(name, inode);
   }

@@ -21,7 +21,11 @@ export class World {
   /** Looked at after every step. */
   check: () => void = () => {};
 
-  constructor(readonly random: Random) {}
+  /** `settled`: lets everything run that waits for no simulated time. */
+  constructor(
+    readonly random: Random,
+    private readonly settled: () => Promise<void> = turnSettled,
+  ) {}
 
   /** The result cancels it. */
   after(delay_ms: number, call: () => void): () => void {
@@ -38,7 +42,7 @@ export class World {
 
   /** Runs until `until_ms`, or until `done`. Errors thrown by `check` end it. */
   async run(until_ms: number, done: () => boolean = () => false): Promise<void> {
-    await settled();
+    await this.settled();
     while (!done()) {
       const event = this.heap[0];
       if (event === undefined || event.at_ms > until_ms) break;
@@ -49,7 +53,7 @@ export class World {
       this.now_ms = event.at_ms;
       this.steps++;
       event.call();
-      await settled();
+      await this.settled();
       this.check();
     }
     if (!done()) this.now_ms = Math.max(this.now_ms, until_ms);
@@ -101,9 +105,17 @@ export class World {
   }
 }
 
-/** Lets everything run that waits for no simulated time: the next turn of the real event loop comes after all of it. */
-function settled(): Promise<void> {
+/** The next turn of the real event loop comes after all that waits for no simulated time, streams and their like included. */
+function turnSettled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * Of a simulation in which everything waits for promises only: Node calls the next tick once no promise has anything left to do. It
+ * costs a tenth of a turn of the event loop.
+ */
+export function promisesSettled(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
 }
 
 /** How far a process's clocks have jumped: the wall clock either way, the other only forward (a machine that was suspended). */

@@ -8,7 +8,14 @@ export function quorumSize(voters: number): number {
  * all it is infinite: an empty set holds nothing back.
  */
 export function committedIndex(voters: Iterable<number>, acknowledged: (id: number) => number | undefined): number {
-  const indexes = Array.from(voters, (id) => acknowledged(id) ?? 0).sort((left, right) => right - left);
+  // In falling order. A leader asks after every message, and a sort of so few costs more than they do.
+  const indexes: number[] = [];
+  for (const id of voters) {
+    const index = acknowledged(id) ?? 0;
+    let place = indexes.length;
+    for (; place > 0 && (indexes[place - 1] as number) < index; place--) indexes[place] = indexes[place - 1] as number;
+    indexes[place] = index;
+  }
   if (indexes.length === 0) return Number.POSITIVE_INFINITY;
   return indexes[quorumSize(indexes.length) - 1] as number;
 }

@@ -59,9 +59,9 @@ export class Replication {
 
   /** Sends to everyone what can be sent: new entries, and the commit index where it is news. */
   sendAppends(): void {
-    for (const [id, progress] of this.tracker.everyone()) {
+    this.tracker.forEach((progress, id) => {
       if (id !== this.context.id) this.sendAppendsTo(id, progress);
-    }
+    });
   }
 
   private sendAppendsTo(id: number, progress: Progress): void {
@@ -109,13 +109,12 @@ export class Replication {
   }
 
   sendHeartbeats(readSequence: number): void {
-    const { log } = this.context;
-    for (const [id, progress] of this.tracker.everyone()) {
+    const { committed } = this.context.log;
+    this.tracker.forEach((progress, id) => {
       if (id === this.context.id) progress.readSequence = readSequence;
       // Beyond its match the member's log may differ from ours, so it must not commit there.
-      else
-        this.context.send({ type: 'heartbeat', to: id, commit: Math.min(progress.match, log.committed), readSequence });
-    }
+      else this.context.send({ type: 'heartbeat', to: id, commit: Math.min(progress.match, committed), readSequence });
+    });
   }
 
   appendResponse(message: MessageOf<'append-response'>): void {

@@ -12,6 +12,7 @@ export interface Limits {
 export class Tracker {
   readonly progress = new Map<number, Progress>();
   membership: Membership = { voters: [], learners: [] };
+  private voterIDs: readonly number[] = [];
   /** Members that were removed and may not know it yet: they still get the log, for a while; they count for nothing. */
   readonly departing = new Map<number, Progress>();
 
@@ -20,6 +21,7 @@ export class Tracker {
   /** Follows a change of membership. New members are probed from `lastIndex`, the leader's last. */
   reconfigure(membership: Membership, lastIndex: number): void {
     this.membership = membership;
+    this.voterIDs = membership.voters.map((member) => member.id);
     const members = new Set([...membership.voters, ...membership.learners].map((member) => member.id));
     for (const [id, progress] of this.progress) {
       if (members.has(id)) continue;
@@ -42,13 +44,9 @@ export class Tracker {
   }
 
   /** All whom the log goes to. */
-  *everyone(): Iterable<[number, Progress]> {
-    yield* this.progress;
-    yield* this.departing;
-  }
-
-  private voterIDs(): number[] {
-    return this.membership.voters.map((member) => member.id);
+  forEach(call: (progress: Progress, id: number) => void): void {
+    this.progress.forEach(call);
+    this.departing.forEach(call);
   }
 
   isVoter(id: number): boolean {
@@ -57,19 +55,21 @@ export class Tracker {
 
   /** What a majority of the voters has on disk. */
   committed(): number {
-    return committedIndex(this.voterIDs(), (id) => this.progress.get(id)?.match);
+    return committedIndex(this.voterIDs, (id) => this.progress.get(id)?.match);
   }
 
   /** The highest read sequence that a majority of the voters answered. */
   readQuorum(): number {
-    return committedIndex(this.voterIDs(), (id) => this.progress.get(id)?.readSequence);
+    return committedIndex(this.voterIDs, (id) => this.progress.get(id)?.readSequence);
   }
 
   /** Whether a majority of the voters was heard of since the last call. `self` always counts as heard of. */
   takeQuorumActive(self: number): boolean {
     let active = 0;
-    for (const id of this.voterIDs()) if (id === self || this.progress.get(id)?.recentlyActive) active++;
-    for (const [, progress] of this.everyone()) progress.recentlyActive = false;
+    for (const id of this.voterIDs) if (id === self || this.progress.get(id)?.recentlyActive) active++;
+    this.forEach((progress) => {
+      progress.recentlyActive = false;
+    });
     return active >= quorumSize(this.membership.voters.length);
   }
 }

@@ -52,8 +52,9 @@ export class Ambushes extends Actor {
 
   private watchDuels(): void {
     const candidates = this.processes.filter(({ core }) => core?.role === 'candidate');
+    if (candidates.length < 2) return;
     const term = Math.max(0, ...candidates.map(({ core }) => core?.term ?? 0));
-    if (candidates.length < 2 || term <= this.duelTerm) return;
+    if (term <= this.duelTerm) return;
     this.duelTerm = term;
     // They do not hear of each other, and what they ask for comes again when it may have been forgotten.
     this.network.duplicateRate = 500;

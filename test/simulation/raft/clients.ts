@@ -3,6 +3,7 @@ import { ShoalError } from '../../../src/model/errors.js';
 import { Actor } from './actor.js';
 import type { Group } from './group.js';
 import type { History } from './history.js';
+import type { Invariants } from './invariants.js';
 import type { Process } from './process.js';
 
 /** Those who write and read through any member, and note what they see. */
@@ -12,6 +13,7 @@ export class Clients extends Actor {
   constructor(
     group: Group,
     private readonly history: History,
+    private readonly invariants: Invariants,
   ) {
     super(group);
   }
@@ -47,12 +49,13 @@ export class Clients extends Actor {
     // A process that dies leaves its clients without an answer.
     const outcome = await Promise.race([
       (process.node as NonNullable<typeof process.node>).propose(Buffer.from(text)).then(
-        ({ result }) => ({ kind: 'acknowledged', place: result as number }) as const,
+        ({ index, result }) => ({ kind: 'acknowledged', index, place: result as number }) as const,
         (error) => ({ kind: 'failed', error }) as const,
       ),
       this.world.sleep(8000).then(() => ({ kind: 'hung' }) as const),
     ]);
     if (outcome.kind === 'acknowledged') {
+      this.invariants.checkAcknowledged(outcome.index, text);
       this.history.ended(append, this.world.now_ms, 'acknowledged', outcome.place);
       return true;
     }

@@ -38,10 +38,14 @@ export class Group {
     });
   }
 
+  /** The one of the newest term, of those that take themselves for it. */
   get leader(): Process | undefined {
-    return this.processes
-      .filter(({ core }) => core?.role === 'leader')
-      .sort((left, right) => (right.core?.term ?? 0) - (left.core?.term ?? 0))[0];
+    let newest: Process | undefined;
+    for (const process of this.processes) {
+      const { core } = process;
+      if (core?.role === 'leader' && core.term > (newest?.core?.term ?? 0)) newest = process;
+    }
+    return newest;
   }
 
   newProcess(): Process {

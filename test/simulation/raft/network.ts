@@ -3,11 +3,14 @@ import type { Transport, TransportReceiver } from '../../../src/raft/transport/t
 import { decodeBatch, encodeBatch } from '../../../src/raft/wire/message.js';
 import type { World } from '../world.js';
 
+/** One number for the way from one to another; there are never a thousand of them. */
+const linkOf = (from: number, to: number) => from * 1000 + to;
+
 /** Drops, delays, doubles, reorders and cuts. */
 export class Network {
   private readonly receivers = new Map<number, TransportReceiver>();
-  /** `from>to` that is cut, and how many times over. */
-  private readonly cuts = new Map<string, number>();
+  /** Links that are cut, and how many times over. */
+  private readonly cuts = new Map<number, number>();
   /** In 1000. */
   dropRate = 0;
   duplicateRate = 0;
@@ -25,7 +28,7 @@ export class Network {
   }
 
   cutAll(links: readonly [from: number, to: number][]): () => void {
-    const names = links.map(([from, to]) => `${from}>${to}`);
+    const names = links.map(([from, to]) => linkOf(from, to));
     for (const name of names) this.cuts.set(name, (this.cuts.get(name) ?? 0) + 1);
     return () => {
       for (const name of names) {
@@ -34,6 +37,10 @@ export class Network {
         else this.cuts.delete(name);
       }
     };
+  }
+
+  private isCut(from: number, to: number): boolean {
+    return this.cuts.size > 0 && this.cuts.has(linkOf(from, to));
   }
 
   /** Mends everything. */
@@ -64,7 +71,7 @@ export class Network {
 
   private send(from: number, messages: readonly Message[], sender: TransportReceiver): void {
     for (const message of messages) {
-      const lost = this.cuts.has(`${from}>${message.to}`) || this.world.random.below(1000) < this.dropRate;
+      const lost = this.isCut(from, message.to) || this.world.random.below(1000) < this.dropRate;
       if (lost) {
         if (this.world.oneIn(4))
           this.world.after(1, () => this.receivers.get(from) === sender && sender.unreachable(message.to));
@@ -80,7 +87,7 @@ export class Network {
     const [received] = this.world.oneIn(8) ? decodeBatch(encodeBatch([message])) : [message];
     const late = this.world.random.below(1000) < this.stragglerRate;
     this.world.after(late ? this.world.between(100, 6000) : this.world.between(1, this.maxDelay_ms), () => {
-      if (this.cuts.has(`${message.from}>${message.to}`)) return;
+      if (this.isCut(message.from, message.to)) return;
       this.delivered.set(message.to, (this.delivered.get(message.to) ?? 0) + 1);
       this.receivers.get(message.to)?.receive([received as Message]);
     });

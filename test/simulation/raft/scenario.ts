@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { ShoalError } from '../../../src/model/errors.js';
 import { seededRandom } from '../../../src/model/random.js';
-import { World } from '../world.js';
+import { promisesSettled, World } from '../world.js';
 import { Ambushes } from './ambushes.js';
 import { Clients } from './clients.js';
 import { Faults } from './faults.js';
@@ -36,9 +36,9 @@ class Scenario {
   private readonly ambushes: Ambushes;
 
   constructor(private readonly seed: number) {
-    this.world = new World(seededRandom(seed));
+    this.world = new World(seededRandom(seed), promisesSettled);
     this.group = new Group(this.world, this.invariants);
-    this.clients = new Clients(this.group, this.history);
+    this.clients = new Clients(this.group, this.history, this.invariants);
     this.faults = new Faults(this.group);
     this.ambushes = new Ambushes(this.group, this.faults);
     this.world.check = () => this.check();
@@ -47,10 +47,9 @@ class Scenario {
   private check(): void {
     const { failure, processes } = this.group;
     if (failure !== undefined) throw failure;
-    const observed = processes.flatMap(({ id, core }) => (core === undefined ? [] : [{ id, core }]));
-    this.invariants.check(observed);
+    this.invariants.check(processes);
     this.ambushes.watch();
-    if (this.world.steps % 500 === 0) this.invariants.checkLogMatching(observed);
+    if (this.world.steps % 500 === 0) this.invariants.checkLogMatching(processes);
   }
 
   async run(): Promise<ScenarioResult> {
@@ -112,11 +111,10 @@ class Scenario {
 
   private isWhole(said: ReadonlySet<number>): boolean {
     const { leader, processes } = this.group;
-    const members = leader?.node?.status().members ?? [];
-    if (leader === undefined || members.length === 0) return false;
-    return members.every(({ id, learner }) => {
-      const process = processes[id - 1] as Process;
-      return !learner && said.has(id) && process.core?.applied === leader.core?.lastIndex;
+    const core = leader?.core;
+    if (core === undefined || core.membership.voters.length === 0 || core.membership.learners.length > 0) return false;
+    return core.membership.voters.every(({ id }) => {
+      return said.has(id) && processes[id - 1]?.core?.applied === core.lastIndex;
     });
   }
 }
