@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { preview } from '../../../src/manager/preview/preview.js';
 import { complete } from '../../../src/model/codec.js';
-import { seededRandom } from '../../../src/model/random.js';
 import type { OperationInit, ServiceSpecInit } from '../../../src/model/types.js';
 import { Orchestra } from '../../helpers/orchestra.js';
 
@@ -13,7 +12,8 @@ describe('a preview', () => {
     world.addNodes(3);
   });
 
-  const ask = (...operations: OperationInit[]) => preview(world.store, operations, world.now, seededRandom(1_000_007));
+  // Chance is the world's own: a second source with the same seed gave a task an id that one of the world had.
+  const ask = (...operations: OperationInit[]) => preview(world.store, operations, world.now, world.random);
   const updated = (name: string, change: (spec: ServiceSpecInit) => void): OperationInit => {
     const service = world.service(name);
     const Spec = complete('ServiceSpec', service.Spec!);
@@ -186,6 +186,7 @@ describe('a preview', () => {
       },
     );
     await fc.assert(property, { numRuns: 60 });
+    await fc.assert(property, { numRuns: 14, seed: -1286005531 }); // failed once
 
     function operationOf(what: {
       kind: string;
