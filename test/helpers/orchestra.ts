@@ -122,6 +122,18 @@ export class Orchestra {
     this.commit([{ Action: 'update', Service: { ...service, Spec, PreviousSpec: service.Spec, UpdateStatus: null } }]);
   }
 
+  /** `service rollback`, as the API does it: the two specs change places. */
+  rollBack(name: string): void {
+    const service = this.service(name);
+    const UpdateStatus = {
+      State: 'rollback_started',
+      Message: 'manually requested rollback',
+      StartedAt: new Date(this.now).toISOString(),
+    };
+    const exchanged = { Spec: service.PreviousSpec, PreviousSpec: service.Spec, UpdateStatus };
+    this.commit([{ Action: 'update', Service: { ...service, ...exchanged } }]);
+  }
+
   scale(name: string, replicas: number): void {
     this.update(name, (spec) => {
       spec.Mode = { Replicated: { Replicas: replicas } };

@@ -49,6 +49,8 @@ export class SimulatedEngine implements Engine {
   eventDelay_ms = 0;
   /** Events reach nobody while set. */
   losesEvents = false;
+  /** There is no room on its disk for another container. */
+  isFull = false;
   readonly counts = new Map<EngineCall, number>();
 
   private alive = true;
@@ -164,6 +166,7 @@ export class SimulatedEngine implements Engine {
   create(name: string, config: ContainerConfig): Promise<string> {
     return this.answer('create', () => {
       if (!this.images.has(config.Image)) throw new ShoalError('not-found', `No such image: ${config.Image}`);
+      if (this.isFull) throw new ShoalError('internal', 'no space left on device');
       const other = [...this.containers.values()].find((container) => container.name === name);
       if (other !== undefined) {
         throw new ShoalError(

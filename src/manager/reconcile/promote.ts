@@ -1,3 +1,5 @@
+import type { Task } from '../../model/types.js';
+import { isWanted } from '../../scheduler/fleet.js';
 import type { ServicePass } from './pass.js';
 import { stopGraceOf, timeOf } from './policy.js';
 import { isEnded, type Slot } from './slots.js';
@@ -10,21 +12,27 @@ const patience_ms = 60_000;
 
 /** Lets tasks that are held back start: when their restart delay is over, and nothing of the slot still has to stop. */
 export function promoteSlot(pass: ServicePass, slot: Slot): void {
-  for (const task of slot.live) {
+  for (const task of [...slot.live]) {
     if (task.DesiredState !== 'ready' || pass.isBorn(task) || isEnded(task)) continue;
     const startAfter = timeOf(task.StartAfter) ?? Number.NEGATIVE_INFINITY;
     if (startAfter > pass.pass.now) {
       pass.wake(startAfter);
       continue;
     }
+    // One that was to run beside its successor, as updates were ordered then, does not as they are ordered now.
+    if (!pass.update.startFirst) for (const other of slot.live.filter((one) => one !== task)) pass.stop(slot, other);
     if (slot.leaving.length > 0) {
-      const slowest_ms = Math.max(...slot.leaving.map((leaving) => stopGraceOf(leaving.Spec)));
-      const until = (timeOf(task.CreatedAt) ?? 0) + slowest_ms + patience_ms;
-      if (until > pass.pass.now) {
-        pass.wake(until);
+      const until = Math.max(...slot.leaving.map((leaving) => toldToStop(pass, leaving) + stopGraceOf(leaving.Spec)));
+      if (until + patience_ms > pass.pass.now) {
+        pass.wake(until + patience_ms);
         continue;
       }
     }
     pass.draft.change(task, { DesiredState: pass.goal });
   }
+}
+
+/** When a task that is leaving was told to: now, if this plan does it, else when what it shall be last changed. */
+function toldToStop(pass: ServicePass, task: Task): number {
+  return isWanted(task) ? pass.pass.now : (timeOf(task.UpdatedAt) ?? 0);
 }

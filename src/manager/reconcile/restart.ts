@@ -53,6 +53,7 @@ function replaceEnded(pass: ServicePass, slot: Slot, task: Task): void {
   pass.stop(slot, task);
   if (hasSuccessor(pass, slot, task) || !shouldRestart(pass, slot, task)) return;
   if (!pass.freshness.isFresh(task)) {
+    if (isServed(pass, slot)) return;
     pass.bear(slot, { replaces: task }); // what comes is not what failed: nothing to wait for
     return;
   }
@@ -87,7 +88,15 @@ function move(pass: ServicePass, slot: Slot, task: Task): void {
     pass.draft.observe(task, { ...task.Status!, State: 'orphaned', Timestamp: new Date(pass.pass.now).toISOString() });
   }
   pass.stop(slot, task);
-  if (replaceable && !hasSuccessor(pass, slot, task)) pass.bear(slot, { replaces: task });
+  if (replaceable && !hasSuccessor(pass, slot, task) && !isServed(pass, slot)) pass.bear(slot, { replaces: task });
+}
+
+/**
+ * Whether a task of an older spec runs in the slot and may stay: the one that was to come after it is gone, and the update gives the slot
+ * another in its turn and order.
+ */
+function isServed(pass: ServicePass, slot: Slot): boolean {
+  return slot.live.some((task) => isRunning(task) && !mustMove(pass, task));
 }
 
 /** Whether another live task of the slot is one that shall stay. */

@@ -8,6 +8,7 @@ import { type EngineWitness, taskOf } from './engine.js';
 import type { Host } from './host.js';
 import type { Links } from './links.js';
 import { checkPlacement } from './placement.js';
+import { Rollouts } from './rollouts.js';
 
 /** A manager of which nothing is heard no longer counts at the gate after 3 s, and sessions end after that: with room to spare. */
 const calmForDrain_ms = 10_000;
@@ -22,6 +23,7 @@ export class Checks {
   private readonly endingSince = new Map<string, number>();
   /** When a container was first seen that has no business to run. */
   private readonly unwantedSince = new Map<string, number>();
+  readonly rollouts = new Rollouts();
   readonly counts = { drains: 0, excused: 0, containers: 0 };
 
   constructor(
@@ -89,6 +91,7 @@ export class Checks {
   committed(commit: Commit, view: View): void {
     const { index, changes } = commit;
     checkPlacement(view, commit);
+    this.rollouts.check(view, commit);
     for (const { kind, id, before, after } of changes) {
       if (kind !== 'Task') continue;
       const [was, is] = [before as Task | undefined, after as Task | undefined];

@@ -15,7 +15,7 @@ import { Rpc } from './rpc.js';
 import { Trace } from './trace.js';
 
 /** Said at level error of what the simulation does to a daemon, not of what the daemon does. */
-const expectedErrors = ['routes could not be applied'];
+const expectedErrors = ['routes could not be applied', 'the disk is full', 'cannot take a snapshot'];
 
 /** Three managers, which are workers too, and some workers more: everything on one clock, in one process. */
 export class Cluster {

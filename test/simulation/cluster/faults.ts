@@ -9,7 +9,7 @@ interface Profile {
   /** The longest time without something new going wrong. */
   calm_ms: number;
   /** How often hosts, the network, engines and containers fail, compared with each other. */
-  weights: { hosts: number; network: number; engines: number; containers: number };
+  weights: { hosts: number; network: number; engines: number; containers: number; disks: number };
 }
 
 /** Everything that goes wrong. */
@@ -18,12 +18,22 @@ export class Faults {
   private readonly profile: Profile;
   count = 0;
 
-  constructor(private readonly cluster: Cluster) {
+  constructor(
+    private readonly cluster: Cluster,
+    /** Whether disks run full besides. */
+    fillsDisks: boolean,
+  ) {
     const { world } = cluster;
     const weight = () => world.pick([0, 1, 1, 3]) as number;
     this.profile = {
       calm_ms: world.pick([1_000, 4_000, 15_000]) as number,
-      weights: { hosts: weight(), network: weight(), engines: weight(), containers: weight() },
+      weights: {
+        hosts: weight(),
+        network: weight(),
+        engines: weight(),
+        containers: weight(),
+        disks: fillsDisks ? weight() : 0,
+      },
     };
     for (const host of cluster.hosts) host.rate = world.between(990, 1010) / 1000;
   }
@@ -40,12 +50,13 @@ export class Faults {
   }
 
   private happen(): void {
-    const { hosts, network, engines, containers } = this.profile.weights;
+    const { hosts, network, engines, containers, disks } = this.profile.weights;
     const kinds: [weight: number, ...(() => void)[]][] = [
       [hosts, () => this.kill(), () => this.powerCut(), () => this.stopCleanly(), () => this.slowDisk()],
       [network, () => this.partition(), () => this.isolate(), () => this.slowHost(), () => this.badRaft()],
       [engines, () => this.engineDies(), () => this.engineHangs(), () => this.slowEngine(), () => this.engineErrs()],
       [containers, () => this.containerEnds(), () => this.containerEnds(), () => this.containerVanishes()],
+      [disks, () => this.managersDiskFills(), () => this.enginesDiskFills()],
     ];
     const all = kinds.flatMap(([weight, ...calls]) => Array.from({ length: weight }, () => calls).flat());
     this.cluster.world.pick(all)?.();
@@ -62,6 +73,7 @@ export class Faults {
     Object.assign(cluster.raft, { dropRate: 0, duplicateRate: 0, stragglerRate: 0, maxDelay_ms: 5 });
     for (const host of cluster.hosts) {
       host.diskDelay_ms = 2;
+      host.disk.faults.capacity = Number.POSITIVE_INFINITY;
       this.engineBack(host);
       if (!cluster.links.isOn(host.name)) host.powerOn();
       else host.start();
@@ -119,6 +131,29 @@ export class Faults {
     const host = this.cluster.world.pick(this.cluster.managers) as Host;
     this.note(`slow disk at ${host.name}`);
     host.diskDelay_ms = this.cluster.world.pick([1, 20, 200]) as number;
+  }
+
+  // ------------------------------------------------------------ disks
+
+  private managersDiskFills(): void {
+    const { world, links, managers } = this.cluster;
+    const host = world.pick(managers) as Host;
+    this.note(`the disk of ${host.name} is full`);
+    links.trouble(host.name);
+    host.disk.faults.capacity = 0;
+    this.later(500, 9_000, () => {
+      host.disk.faults.capacity = Number.POSITIVE_INFINITY;
+      links.trouble(host.name);
+    });
+  }
+
+  private enginesDiskFills(): void {
+    const host = this.someHost();
+    this.note(`the disk of the engine of ${host.name} is full`);
+    host.engine.isFull = true;
+    this.later(500, 20_000, () => {
+      host.engine.isFull = false;
+    });
   }
 
   // ------------------------------------------------------------ network
@@ -188,6 +223,7 @@ export class Faults {
     host.engine.boot();
     host.engine.resume();
     host.engine.losesEvents = false;
+    host.engine.isFull = false;
     host.engine.latency_ms = () => 2;
     this.cluster.links.trouble(engineOf(host));
   }

@@ -6,7 +6,7 @@ import type { Commit, View } from '../../../src/store/view.js';
 // What must hold of where tasks are and of jobs, said anew and simply: nothing of src/scheduler or src/manager/reconcile is used.
 
 /** Whether the node satisfies the constraints that users ask for here. */
-function qualifies(node: Node, spec: TaskSpec | null): boolean {
+export function qualifies(node: Node, spec: TaskSpec | null): boolean {
   return (spec?.Placement?.Constraints ?? []).every((constraint) => {
     const tier = node.Spec?.Labels.tier ?? '';
     return constraint === 'node.labels.tier==a' ? tier === 'a' : tier !== 'b';

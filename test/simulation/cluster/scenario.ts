@@ -4,6 +4,7 @@ import { World } from '../world.js';
 import { Cluster } from './cluster.js';
 import { Faults } from './faults.js';
 import { notSettled, unevenness } from './settled.js';
+import { Turns } from './turns.js';
 import { User } from './user.js';
 import { Wishes } from './wishes.js';
 
@@ -11,7 +12,8 @@ export interface ScenarioResult {
   seed: number;
   /** Of everything that happened, in order. */
   trace: string;
-  steps: number;
+  /** Things that happened, in simulated time. */
+  events: number;
   simulated_ms: number;
   entries: number;
   acknowledged: number;
@@ -20,9 +22,14 @@ export interface ScenarioResult {
   /** Tasks that were told to stop, and how many of those nothing could be said of as hosts were in trouble. */
   drains: number;
   excused: number;
+  /** Tasks that came to run in place of others, and how many of those the turn of an update brought. */
+  handovers: number;
+  steps: number;
 }
 
 const faults_ms = 40_000;
+/** Where users ask for everything, what counts is how many clusters differ: more of them for the same time. */
+const faultsOfServices_ms = 15_000;
 /** Everything is as declared within this time after the last fault: a minute past the stop grace is what a successor waits at most. */
 const settle_ms_max = 150_000;
 /** The longest that a node waits before it looks for its preferred manager is 45 s: then nothing may happen any more. */
@@ -42,15 +49,16 @@ class Scenario {
   constructor(
     private readonly seed: number,
     private readonly asksForAll: boolean,
+    turns: Turns,
   ) {
-    this.world = new World(seededRandom(seed));
+    this.world = new World(seededRandom(seed), () => turns.settled());
     this.cluster = new Cluster(this.world, this.world.between(1, 4));
     const { trace, managers } = this.cluster;
     const wishes = asksForAll ? new Wishes(this.world) : undefined;
     this.users = [0, 1].map(
       (at) => new User(this.world, trace, managers, [`a${at}`, `b${at}`], 8000 + 100 * at, at === 0, wishes),
     );
-    this.faults = new Faults(this.cluster);
+    this.faults = new Faults(this.cluster, asksForAll);
   }
 
   async run(): Promise<ScenarioResult> {
@@ -59,19 +67,20 @@ class Scenario {
     for (const user of this.users) this.keepActing(user);
     this.keepLooking();
     this.faults.begin();
-    await world.run(world.now_ms + faults_ms);
+    await world.run(world.now_ms + (this.asksForAll ? faultsOfServices_ms : faults_ms));
     await this.settle();
     await this.rest();
     await this.spread();
     return {
       seed: this.seed,
       trace: cluster.trace.digest(),
-      steps: world.steps,
+      events: world.steps,
       simulated_ms: world.now_ms,
       entries: cluster.leader?.core?.lastIndex ?? 0,
       acknowledged: this.users.reduce((sum, user) => sum + user.acknowledged, 0),
       faults: this.faults.count,
       ...cluster.checks.counts,
+      ...cluster.checks.rollouts.counts,
     };
   }
 
@@ -187,13 +196,16 @@ class Scenario {
  * a service can be, jobs and constraints included, where else they keep to the parts that traffic needs.
  */
 export async function simulate(seed: number, asksForAll = false): Promise<ScenarioResult> {
+  const turns = new Turns();
   try {
-    return await new Scenario(seed, asksForAll).run();
+    return await new Scenario(seed, asksForAll, turns).run();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(
       `seed ${seed}: ${reason}\nreplay it: npm run simulate -- ${asksForAll ? 'services' : 'cluster'} --seed ${seed}`,
       { cause: error },
     );
+  } finally {
+    turns.giveBack();
   }
 }

@@ -1,27 +1,17 @@
 import assert from 'node:assert/strict';
 import { type Clock, timestamp } from '../../../src/model/clock.js';
-import { complete } from '../../../src/model/codec.js';
 import { ShoalError } from '../../../src/model/errors.js';
 import { newID } from '../../../src/model/ids.js';
-import type {
-  Node,
-  OperationInit,
-  Service,
-  ServiceModeInit,
-  ServiceSpec,
-  ServiceSpecInit,
-} from '../../../src/model/types.js';
-import { withStoredDefaults } from '../../../src/model/validate/defaults.js';
-import { validateServiceSpec } from '../../../src/model/validate/service.js';
+import type { Node, OperationInit, Service, ServiceSpec } from '../../../src/model/types.js';
 import type { View } from '../../../src/store/view.js';
 import { processClock, type World } from '../world.js';
 import type { Host } from './host.js';
+import { Specs } from './specs.js';
 import type { Trace } from './trace.js';
 import { failsByItself, isJob, type Wishes } from './wishes.js';
 
 /** A client gives up on a daemon that does not answer after this long. */
 const answer_ms_max = 12_000;
-const second = 1e9;
 
 type Outcome = 'acknowledged' | 'refused' | 'unknown';
 
@@ -44,19 +34,21 @@ export class User {
   private said = 0;
   acknowledged = 0;
   private readonly clock: Clock;
+  private readonly specs: Specs;
 
   constructor(
     private readonly world: World,
     private readonly trace: Trace,
     private readonly hosts: readonly Host[],
     private readonly names: readonly string[],
-    private readonly firstPort: number,
+    firstPort: number,
     /** Whether it drains and pauses nodes; one user only does. */
     private readonly movesNodes: boolean,
     /** What it asks for besides; undefined: what it always did, so that the seeds that found something find it again. */
     private readonly wishes?: Wishes,
   ) {
     this.clock = processClock(world, 1, () => true);
+    this.specs = new Specs(world, names, firstPort, wishes);
     for (const name of names)
       this.fates.set(name, { acknowledged: 0, id: '', possible: new Map(), removing: new Set() });
   }
@@ -72,6 +64,8 @@ export class User {
     this.checkFate(name, service);
     if (service === undefined) await this.create(host, name);
     else if (this.world.oneIn(8)) await this.remove(host, service);
+    else if (this.wishes !== undefined && canRollBack(service) && this.world.oneIn(6))
+      await this.rollBack(host, service);
     else await this.update(host, service);
   }
 
@@ -109,7 +103,7 @@ export class User {
   /** A new service, to be looked at when it has come to rest. */
   async declare(host: Host, name: string, replicas: number): Promise<boolean> {
     this.said++;
-    const Spec = this.specOf(name, { Mode: { Replicated: { Replicas: replicas } } });
+    const Spec = this.specs.made(name, { Replicated: { Replicas: replicas } }, this.said);
     const created: OperationInit = { Action: 'create', Service: { ID: newID(this.world.random), Spec, Endpoint: {} } };
     return (await this.propose(host, created)) === 'acknowledged';
   }
@@ -129,9 +123,7 @@ export class User {
   private async create(host: Host, name: string): Promise<void> {
     const fate = this.fates.get(name) as Fate;
     const change = ++this.said;
-    const isGlobal = this.world.oneIn(6);
-    const plain = isGlobal ? { Global: {} } : { Replicated: { Replicas: this.world.random.below(7) } };
-    const Spec = this.specOf(name, { Mode: this.wishes?.mode() ?? plain });
+    const Spec = this.specs.made(name, this.specs.mode(), change);
     const JobStatus = isJob(Spec) ? { JobIteration: { Index: 0 } } : null;
     const Service = { ID: newID(this.world.random), Spec, Endpoint: {}, JobStatus };
     fate.possible.set(change, 'create');
@@ -151,7 +143,7 @@ export class User {
   private async update(host: Host, service: Service, isRepair = false): Promise<void> {
     const fate = this.fates.get(service.Spec?.Name ?? '') as Fate;
     const change = ++this.said;
-    const Spec = this.changed(service.Spec as ServiceSpec, isRepair);
+    const Spec = this.specs.changed(service.Spec as ServiceSpec, change, isRepair);
     const iteration = service.JobStatus?.JobIteration;
     const JobStatus = iteration ? { JobIteration: { Index: iteration.Index + 1 } } : null;
     fate.possible.set(change, 'update');
@@ -161,6 +153,20 @@ export class User {
       Service: { ...service, Spec, PreviousSpec: service.Spec, UpdateStatus: null, JobStatus },
     });
     this.learn(fate, outcome, change, service.ID);
+  }
+
+  /** As the API does it. What the service then shows is what was before, whatever was acknowledged since. */
+  private async rollBack(host: Host, service: Service): Promise<void> {
+    await this.propose(host, {
+      Action: 'update',
+      ExpectedVersion: service.Version?.Index ?? 0,
+      Service: {
+        ...service,
+        Spec: service.PreviousSpec,
+        PreviousSpec: service.Spec,
+        UpdateStatus: { State: 'rollback_started', StartedAt: timestamp(this.clock) },
+      },
+    });
   }
 
   private async remove(host: Host, service: Service): Promise<void> {
@@ -197,70 +203,6 @@ export class User {
     if (outcome === 'refused') this.availabilities.set(node.ID, before);
   }
 
-  /** One of the many things that a service can be, with the number of the change on it. */
-  private specOf(name: string, over: ServiceSpecInit): ServiceSpec {
-    const { world } = this;
-    const port = this.firstPort + this.names.indexOf(name);
-    const Ports = world.oneIn(4)
-      ? []
-      : [{ Protocol: 'tcp', TargetPort: 80, PublishedPort: world.oneIn(3) ? 0 : port, PublishMode: 'ingress' }];
-    const spec = withStoredDefaults(
-      complete('ServiceSpec', {
-        Name: name,
-        Labels: { change: String(this.said) },
-        EndpointSpec: { Ports },
-        ...over,
-        ...this.workOf(over.Mode ?? {}, name === 'last'),
-        ...(over.Mode?.ReplicatedJob || over.Mode?.GlobalJob ? { EndpointSpec: null } : {}),
-      }),
-    );
-    validateServiceSpec(spec);
-    return spec;
-  }
-
-  private workOf(mode: ServiceModeInit, isSound: boolean): ServiceSpecInit {
-    const work = this.work();
-    return isSound && this.wishes !== undefined ? work : (this.wishes?.work(work, mode, isSound) ?? work);
-  }
-
-  private work(): ServiceSpecInit {
-    const { world } = this;
-    return {
-      TaskTemplate: {
-        ContainerSpec: {
-          Image: world.pick(['web', 'db']) as string,
-          Command: world.oneIn(4) ? ['sleep', '1000000'] : [], // which ends at no signal but the last
-          Env: [`CHANGE=${this.said}`],
-          StopGracePeriod: world.between(1, 6) * second,
-        },
-        RestartPolicy: { Condition: 'any', Delay: world.pick([0, 0.1 * second, second, 5 * second]) },
-      },
-      UpdateConfig: {
-        Parallelism: world.between(0, 3),
-        Delay: world.pick([0, 0, second]) as number,
-        Monitor: world.between(1, 5) * second,
-        Order: world.pick(['stop-first', 'stop-first', 'start-first']) as string,
-        FailureAction: world.pick(['continue', 'continue', 'pause', 'rollback']) as string,
-      },
-    };
-  }
-
-  private changed(before: ServiceSpec, isRepair: boolean): ServiceSpec {
-    const { world, wishes } = this;
-    const Labels = { change: String(this.said) };
-    if (wishes !== undefined) {
-      const Mode = world.oneIn(2) ? wishes.changed(before.Mode) : (before.Mode as ServiceModeInit);
-      const isScaled = !isRepair && !isJob(before) && world.oneIn(3);
-      const work = isScaled ? {} : wishes.work(this.work(), Mode, isRepair);
-      return withStoredDefaults(complete('ServiceSpec', { ...before, ...work, Labels, Mode }));
-    }
-    const replicated = before.Mode?.Replicated != null;
-    if (replicated && world.oneIn(2)) {
-      return complete('ServiceSpec', { ...before, Labels, Mode: { Replicated: { Replicas: world.random.below(9) } } });
-    }
-    return complete('ServiceSpec', { ...before, ...this.work(), Labels });
-  }
-
   private async read(host: Host | undefined): Promise<View | undefined> {
     if (host?.manager === undefined) return undefined;
     return this.answer(
@@ -290,4 +232,8 @@ export class User {
   private answer<T>(work: Promise<T>): Promise<T | undefined> {
     return Promise.race([work, this.world.sleep(answer_ms_max).then(() => undefined)]);
   }
+}
+
+function canRollBack({ Spec, PreviousSpec }: Service): boolean {
+  return PreviousSpec !== null && !isJob(Spec);
 }

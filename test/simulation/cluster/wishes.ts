@@ -49,11 +49,22 @@ export class Wishes {
       const ContainerSpec = { ...template.ContainerSpec, Command };
       return { TaskTemplate: { ...template, ContainerSpec, RestartPolicy: { Condition: 'on-failure', Delay } } };
     }
-    const UpdateConfig = { ...work.UpdateConfig, Order: world.pick(['stop-first', 'start-first']) };
-    if (isSound || !world.oneIn(6)) return { ...work, TaskTemplate: template, UpdateConfig };
+    const order = () => world.pick(['stop-first', 'start-first']) as string;
+    const MaxFailureRatio = world.pick([0, 0, 0.5]) as number;
+    const UpdateConfig = { ...work.UpdateConfig, Order: order(), MaxFailureRatio };
+    const RollbackConfig = {
+      Parallelism: world.between(0, 2),
+      Delay: world.pick([0, second]) as number,
+      Monitor: world.between(1, 3) * second,
+      Order: order(),
+      FailureAction: world.pick(['pause', 'continue']) as string,
+    };
+    const policies = { UpdateConfig, RollbackConfig };
+    if (isSound || !world.oneIn(6)) return { ...work, ...policies, TaskTemplate: template };
     const ContainerSpec = { ...template.ContainerSpec, Command: failing };
-    const FailureAction = world.pick(['rollback', 'rollback', 'pause', 'continue']);
-    return { ...work, TaskTemplate: { ...template, ContainerSpec }, UpdateConfig: { ...UpdateConfig, FailureAction } };
+    const FailureAction = world.pick(['rollback', 'rollback', 'pause', 'continue']) as string;
+    UpdateConfig.FailureAction = FailureAction;
+    return { ...work, ...policies, TaskTemplate: { ...template, ContainerSpec } };
   }
 
   /** A node's labels another time: constraints turn for or against what runs there. */

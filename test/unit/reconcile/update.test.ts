@@ -292,22 +292,7 @@ describe('a rolling update', () => {
     running(4, { Parallelism: 1 }, { RollbackConfig: { Parallelism: 4 } });
     world.setImage('web', 'web:2');
     world.settle();
-    const service = world.service('web');
-    world.commit([
-      {
-        Action: 'update',
-        Service: {
-          ...service,
-          Spec: service.PreviousSpec,
-          PreviousSpec: service.Spec,
-          UpdateStatus: {
-            State: 'rollback_started',
-            StartedAt: new Date(world.now).toISOString(),
-            Message: 'manually requested rollback',
-          },
-        },
-      },
-    ]);
+    world.rollBack('web');
     world.planAll();
     assert.deepEqual(world.images(world.wanted('web')), Array(4).fill('web:1'));
     world.settle();
@@ -419,5 +404,50 @@ describe('a rolling update', () => {
     world.setImage('web', 'web:2');
     world.settle();
     assert.deepEqual(world.images(world.running('web')), ['web:2', 'web:2']);
+  });
+
+  it('leaves a slot that serves to its turn when the task that was to come after it is gone, whatever the order was then', () => {
+    running(3, { Parallelism: 0, Order: 'start-first' });
+    world.setImage('web', 'web:2');
+    world.planAll();
+    assert.equal(fresh().length, 3, 'all are to start beside the old');
+    const gone = fresh().map((task) => task.ID);
+    world.update('web', (spec) => {
+      spec.TaskTemplate!.ContainerSpec!.Image = 'web:3';
+      spec.UpdateConfig = { Parallelism: 1, Order: 'stop-first' };
+    });
+    for (const id of gone) world.report(world.store.get('Task', id)!, 'failed');
+    world.planAll();
+    const serving = world.running('web');
+    assert.equal(serving.length, 2, 'one slot at a time');
+    const successors = world.wanted('web').filter((task) => task.Spec?.ContainerSpec?.Image === 'web:3');
+    assert.deepEqual(
+      successors.map(({ DesiredState }) => DesiredState),
+      ['ready'],
+    );
+    world.settle();
+    assert.deepEqual(world.images(world.running('web')), Array(3).fill('web:3'));
+  });
+
+  it('stops what was to run beside its successor once it is told to stop first', () => {
+    running(1, { Parallelism: 1, Order: 'start-first', FailureAction: 'continue' });
+    world.setImage('web', 'web:2');
+    world.planAll();
+    world.report(fresh()[0]!, 'failed');
+    world.planAll();
+    const [restarted] = fresh();
+    assert.equal(restarted?.DesiredState, 'ready');
+    world.report(restarted!, 'ready');
+    world.update('web', (spec) => {
+      spec.UpdateConfig = { Parallelism: 1, Order: 'stop-first' };
+    });
+    world.pass(3600_000);
+    world.planAll();
+    const [before] = world.tasks('web').filter((task) => !isNew(task));
+    assert.equal(before?.DesiredState, 'shutdown');
+    assert.equal(fresh()[0]!.DesiredState, 'ready', 'that one has not stopped yet');
+    world.report(before!, 'shutdown');
+    world.planAll();
+    assert.equal(fresh()[0]!.DesiredState, 'running');
   });
 });
