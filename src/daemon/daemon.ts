@@ -3,6 +3,7 @@ import type { Logger } from 'winston';
 import type { Backend, InitRequest, JoinRequest, LocalNode, ManagerBackend } from '../api/backend.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { parseUnlockKey } from '../security/unlock-key.js';
+import { Backoff } from '../worker/backoff.js';
 import { splitHostPort } from './addresses.js';
 import { foundCluster } from './founding.js';
 import { joinAsMember } from './joining.js';
@@ -13,6 +14,13 @@ import { StateDirectory } from './state.js';
 
 const joined_ms = 20_000; // Docker's: how long `join` waits before it says that it goes on in the background
 const look_ms = 50;
+// An address that comes up late at boot is there within seconds; a file system that is full is emptied within minutes.
+const comeBack_ms = { first: 1_000, most: 30_000 };
+
+/** Whether what keeps the node from its cluster stays so until somebody mends it: waiting changes nothing. */
+function isLasting(error: unknown): boolean {
+  return error instanceof ShoalError && ['locked', 'failed-precondition', 'invalid-argument'].includes(error.code);
+}
 
 /** The node as the API sees it: in no cluster, or a member of one; and the way from one to the other. */
 export class Daemon implements Backend {
@@ -27,6 +35,10 @@ export class Daemon implements Backend {
   /** The node file is encrypted: nothing of the cluster can be taken up before `unlock`. */
   #isLocked = false;
   #isChanging = false;
+  /** The attempt to take up the cluster that is under way, and the wait for the next. */
+  #comingBack: Promise<void> = Promise.resolve();
+  #cancelComeBack = () => {};
+  #isStopped = false;
   readonly #onManager = new Set<() => void>();
 
   constructor(parts: Parts, options: DaemonOptions, version: string) {
@@ -37,18 +49,41 @@ export class Daemon implements Backend {
     this.#log = parts.log.child({ part: 'daemon' });
   }
 
-  /** Takes up the role it had. What keeps it from that is logged and told by the API (state `error`); the daemon itself goes on. */
-  async start(): Promise<void> {
-    try {
-      const state = await this.#directory.load();
-      if (state === undefined) return;
-      this.#log.info('coming back', { node: state.nodeID, cluster: state.clusterID, role: state.role });
-      this.#become(await ClusterMember.start(this.#parts, this.#directory, state));
-    } catch (error) {
-      this.#fail(error);
-      if (this.#isLocked) this.#log.warn('this manager is locked, and waits to be unlocked');
-      else this.#log.error('the node could not take up its place in the cluster', { error });
-    }
+  /**
+   * Takes up the role it had. What keeps it from that is logged and told by the API (state `error`); the daemon itself goes on, and tries
+   * again unless only the user can mend it. Resolves after the first attempt.
+   */
+  start(): Promise<void> {
+    return this.#comeBack(new Backoff(this.#parts.random, comeBack_ms.first, comeBack_ms.most));
+  }
+
+  #comeBack(backoff: Backoff): Promise<void> {
+    this.#comingBack = this.#exclusively(async () => {
+      try {
+        const state = await this.#directory.load();
+        if (state === undefined) return;
+        this.#log.info('coming back', { node: state.nodeID, cluster: state.clusterID, role: state.role });
+        this.#become(await ClusterMember.start(this.#parts, this.#directory, state));
+        this.#failure = '';
+      } catch (error) {
+        this.#fail(error);
+        if (this.#isLocked) this.#log.warn('this manager is locked, and waits to be unlocked');
+        else if (isLasting(error)) this.#log.error('the node could not take up its place in the cluster', { error });
+        else this.#comeBackLater(backoff, error);
+      }
+    });
+    return this.#comingBack;
+  }
+
+  #comeBackLater(backoff: Backoff, error: unknown): void {
+    const wait_ms = backoff.next_ms();
+    const what = 'the node could not take up its place in the cluster yet, and tries again';
+    this.#log.error(what, { reason: messageOf(error), after_ms: wait_ms });
+    this.#cancelComeBack = this.#parts.clock.after(wait_ms, () => {
+      if (this.#isStopped) return;
+      if (this.#isChanging) this.#comeBackLater(backoff, error);
+      else void this.#comeBack(backoff);
+    });
   }
 
   /** The state directory tells of a cluster that is not taken up: nothing but `leave` may clear it. */
@@ -59,6 +94,9 @@ export class Daemon implements Backend {
 
   /** Stops as a member; containers run on. A leader hands over first. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancelComeBack();
+    await this.#comingBack;
     await this.#member?.stop({ handOver: true });
     this.#become(undefined);
   }
@@ -111,7 +149,10 @@ export class Daemon implements Backend {
 
   init(request: InitRequest): Promise<string> {
     return this.#exclusively(async () => {
-      if (request.forceNewCluster) return this.#forceNewCluster();
+      if (request.forceNewCluster) {
+        this.#cancelComeBack();
+        return this.#forceNewCluster();
+      }
       this.#refuseMember();
       return this.#become(await foundCluster(this.#parts, this.#directory, this.#options, request)).state.nodeID;
     });
@@ -131,20 +172,35 @@ export class Daemon implements Backend {
       if (member === undefined && this.#failure === '') {
         throw new ShoalError('not-a-manager', 'This node is not part of a swarm');
       }
+      this.#cancelComeBack();
+      const nodeID = member?.state.nodeID ?? (await this.#keptNodeID());
       await member?.drain();
       this.#become(undefined);
       this.#failure = '';
       this.#isLocked = false;
       try {
         await member?.leaveRaft();
-        await member?.leave();
+        await member?.stop({ handOver: true });
       } catch (error) {
         // Whatever could not be stopped in good order: the user gave the cluster up, and a node that comes back into it has not left.
         this.#log.error('the node left the cluster in disorder', { error });
       }
+      if (nodeID !== undefined) await this.#parts.clearNode(nodeID);
       await this.#directory.clear();
-      this.#log.info('left the cluster', { node: member?.state.nodeID });
+      this.#log.info('left the cluster', { node: nodeID });
     });
+  }
+
+  /** Which node this was, of a cluster that could not be taken up; undefined, with a warning, when that cannot be read either. */
+  async #keptNodeID(): Promise<string | undefined> {
+    try {
+      return (await this.#directory.load())?.nodeID;
+    } catch (error) {
+      this.#log.warn('which node this was is not known: containers of its tasks are left', {
+        reason: messageOf(error),
+      });
+      return undefined;
+    }
   }
 
   unlock(key: string): Promise<void> {

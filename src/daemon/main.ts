@@ -22,7 +22,7 @@ import type { Parts } from './parts.js';
 import { comeFirst } from './priority.js';
 import { openRaft, prepareRaft } from './raft.js';
 import { surviveErrors } from './survive.js';
-import { startWorkerSide } from './worker-side.js';
+import { clearWorkerSide, startWorkerSide } from './worker-side.js';
 
 export type { DaemonOptions };
 export { defaultDaemonOptions };
@@ -79,6 +79,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
 
   const clock = new AttendedClock(systemClock);
   const engine = new DockerEngine(options.engineSocket, clock);
+  const kernelTools = process.geteuid?.() === 0 ? systemTools : undefined;
   const connectEngine = () => connectEngineSocket(options.engineSocket.replace(/^unix:\/\//, ''));
   const parts: Parts = {
     clock,
@@ -94,11 +95,12 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
         labels: options.labels,
         genericResources: options.genericResources,
         publishAddress: options.publishAddress,
-        kernelTools: process.geteuid?.() === 0 ? systemTools : undefined,
+        kernelTools,
         clock,
         random,
         log,
       }),
+    clearNode: (nodeID) => clearWorkerSide(nodeID, { engine, kernelTools, clock, log }),
   };
   const version = shoalVersion();
   const daemon = new Daemon(parts, { ...options, stateDirectory: resolve(options.stateDirectory) }, version);

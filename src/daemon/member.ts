@@ -248,21 +248,24 @@ export class ClusterMember {
     };
   }
 
-  /** Stops everything; containers run on. A leader hands over first when `handOver`. */
+  /**
+   * Stops everything; containers run on. A leader hands over first when `handOver`. What fails to stop keeps nothing else from stopping; the
+   * first such failure is thrown at the end.
+   */
   async stop({ handOver }: { handOver: boolean }): Promise<void> {
     const converged = this.#convergence.stop(patience_ms);
-    if (handOver) await this.manager?.handOver();
-    await this.#worker?.stop();
-    await this.#managerSide.stop();
-    await this.#listener.close();
-    await converged;
-    await this.#record.settled();
-  }
-
-  /** Stops, and removes the containers of the node's tasks. */
-  async leave(): Promise<void> {
-    await this.stop({ handOver: true });
-    await this.#worker?.removeContainers();
+    const failures: unknown[] = [];
+    for (const end of [
+      async () => handOver && this.manager?.handOver(),
+      async () => this.#worker?.stop(),
+      () => this.#managerSide.stop(),
+      () => this.#listener.close(),
+      () => converged,
+      () => this.#record.settled(),
+    ]) {
+      await end().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
   }
 }
 

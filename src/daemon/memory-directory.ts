@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, statfsSync } from 'node:fs';
+import { lstatSync, mkdirSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'winston';
 import { messageOf } from '../model/errors.js';
@@ -25,6 +25,22 @@ export function memoryDirectory(nodeID: string, homes: readonly string[], log: L
   }
   log.warn('no directory in memory: tasks with secrets or configs are rejected on this node', { reasons });
   return undefined;
+}
+
+/** Removes what is left there of the node's tasks, at whichever of `homes` it was. Never throws. */
+export function clearMemory(nodeID: string, homes: readonly string[], log: Logger): void {
+  for (const home of homes) {
+    const directory = join(home, 'shoal', nodeID);
+    try {
+      for (const path of [dirname(directory), directory]) checkOwn(path);
+      rmSync(directory, { recursive: true });
+      rmdirSync(dirname(directory));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTEMPTY') continue; // nothing of ours, or another node's beside it
+      log.warn('secrets and configs of tasks may be left in memory', { directory, reason: messageOf(error) });
+    }
+  }
 }
 
 /** /dev/shm is everybody's: whoever had made the directory there before us, or a link in its place, could take what we put into it. */

@@ -40,7 +40,7 @@ export class NodeCertificate {
     const { identity, validity } = credentials;
     if (identity.nodeID !== nodeID) {
       throw new ShoalError(
-        'internal',
+        'failed-precondition',
         `node.json: damaged: the certificate is of node ${identity.nodeID}, not of ${nodeID}`,
       );
     }

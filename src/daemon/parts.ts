@@ -34,6 +34,8 @@ export interface Parts {
   prepareRaft: (directory: string, sealer: Sealer) => Promise<void>;
   openRaft: (place: RaftPlace) => Promise<OpenedRaft>;
   startWorker: (place: WorkerPlace) => WorkerSide;
+  /** Removes what the node's tasks have left on this machine, when its worker's side runs no more. Never rejects. */
+  clearNode: (nodeID: string) => Promise<void>;
   /** The member has become a manager, or is none any more. */
   onManager?: () => void;
 }

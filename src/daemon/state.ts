@@ -44,7 +44,7 @@ export class StateDirectory {
     return join(this.path, 'raft');
   }
 
-  /** The node's state; undefined when it is in no cluster. Throws `internal` naming the file when it is damaged. */
+  /** The node's state; undefined when it is in no cluster. Throws naming the file: `failed-precondition` when it is damaged, `internal` when it cannot be read. */
   async load(): Promise<NodeState | undefined> {
     let text: string;
     try {
@@ -56,7 +56,7 @@ export class StateDirectory {
     try {
       return parse(text);
     } catch (error) {
-      throw new ShoalError('internal', `${this.nodeFile}: damaged: ${messageOf(error)}`, { cause: error });
+      throw new ShoalError('failed-precondition', `${this.nodeFile}: damaged: ${messageOf(error)}`, { cause: error });
     }
   }
 

@@ -3,17 +3,19 @@ import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
 import { serviceClient } from '../model/services.js';
 import type { GenericResource } from '../model/types.js';
+import { KernelNetworks } from '../network/kernel/kernel-networks.js';
 import type { KernelTools } from '../network/kernel/tools.js';
 import { UserSpacePlane } from '../network/user-space/plane.js';
 import type { Credentials } from '../security/credentials.js';
+import { clearEngine } from '../worker/departure.js';
 import type { Engine } from '../worker/engine.js';
 import { NodeWorker, type WorkerEvents } from '../worker/node-worker.js';
 import { splitHostPort } from './addresses.js';
-import { memoryDirectory, memoryHomes } from './memory-directory.js';
+import { clearMemory, memoryDirectory, memoryHomes } from './memory-directory.js';
 import type { NodeState } from './state.js';
 
 /** What a member of a cluster knows of its side as a worker. */
-export type WorkerSide = Pick<NodeWorker, 'isConnected' | 'openGrace_ms' | 'stop' | 'removeContainers'>;
+export type WorkerSide = Pick<NodeWorker, 'isConnected' | 'openGrace_ms' | 'stop'>;
 
 export interface WorkerPlace {
   state: NodeState;
@@ -68,4 +70,17 @@ export function startWorkerSide({ state, credentials, events }: WorkerPlace, par
     random,
     log,
   });
+}
+
+/**
+ * Removes what a node that leaves its cluster has of it besides its state directory, whether its worker's side ran or could not (a
+ * manager that is locked): containers, networks, secrets and configs in memory. Never rejects; what is left is logged.
+ */
+export async function clearWorkerSide(
+  nodeID: string,
+  { engine, kernelTools, clock, log }: Pick<WorkerParts, 'engine' | 'kernelTools' | 'clock' | 'log'>,
+): Promise<void> {
+  if (kernelTools !== undefined) await new KernelNetworks({ nodeID, tools: kernelTools, clock, log }).close();
+  await clearEngine(engine, nodeID, log);
+  clearMemory(nodeID, memoryHomes(process.env), log);
 }

@@ -85,7 +85,7 @@ function dataKeysOf({ dataKeys }: SealedContent): DataKey[] {
 
 /**
  * Reads what `saveNodeFile` wrote. Throws `locked` when its keys are encrypted and no key is given, `invalid-argument` when the key is
- * not the right one, `internal` naming the file that is missing or damaged.
+ * not the right one; naming the file, `failed-precondition` when it is damaged and `internal` when it cannot be read.
  */
 export async function loadNodeFile(directory: string, unlockKey = ''): Promise<NodeFile> {
   const paths = { node: join(directory, nodeFile), root: join(directory, rootFile) };
@@ -106,6 +106,6 @@ export async function loadNodeFile(directory: string, unlockKey = ''): Promise<N
   } catch (error) {
     if (error instanceof ShoalError && (error.code === 'locked' || error.code === 'invalid-argument')) throw error;
     const what = `${paths.node} (with ${paths.root}): damaged: ${messageOf(error)}`;
-    throw new ShoalError('internal', what, { cause: error });
+    throw new ShoalError('failed-precondition', what, { cause: error });
   }
 }

@@ -11,7 +11,6 @@ import { PlaneDriver } from '../network/plane-driver.js';
 import type { NodeRole } from '../security/identity.js';
 import { type Agent, startAgent } from './agent.js';
 import type { Engine } from './engine.js';
-import { labelNames } from './labels.js';
 import { NodeNetworks } from './networks/node-networks.js';
 import { NodeSession } from './session/session.js';
 
@@ -202,17 +201,5 @@ export class NodeWorker {
     this.#session.stop();
     await this.#routes.close();
     await Promise.all([this.#options.plane.close(), this.#networks.close(), this.#agent.stop()]);
-  }
-
-  /** Removes the containers of the node's tasks, after `stop`: the node leaves the cluster. */
-  async removeContainers(): Promise<void> {
-    const { engine, node, log } = this.#options;
-    try {
-      const containers = await engine.list({ [labelNames.nodeID]: node.id });
-      await Promise.all(containers.map(({ id }) => engine.remove(id)));
-      await this.#networks.removeBridges();
-    } catch (error) {
-      log.warn('containers of tasks were left behind', { node: node.id, reason: messageOf(error) });
-    }
   }
 }

@@ -8,8 +8,8 @@ import { Daemon } from '../../src/daemon/daemon.js';
 import { type DaemonOptions, defaultDaemonOptions } from '../../src/daemon/options.js';
 import type { Parts, RaftPlace } from '../../src/daemon/parts.js';
 import { openRaft, prepareRaft } from '../../src/daemon/raft.js';
-import { startWorkerSide, type WorkerSide } from '../../src/daemon/worker-side.js';
-import { systemClock } from '../../src/model/clock.js';
+import { clearWorkerSide, startWorkerSide, type WorkerSide } from '../../src/daemon/worker-side.js';
+import { type Clock, systemClock } from '../../src/model/clock.js';
 import { complete } from '../../src/model/codec.js';
 import { ShoalError } from '../../src/model/errors.js';
 import { systemRandom } from '../../src/model/random.js';
@@ -63,11 +63,14 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
 export class Daemons {
   readonly #directories: string[] = [];
   readonly #running: Daemon[] = [];
-  /** Each daemon's engine, as it was started last. */
+  /** Each daemon's engine, which outlives it. */
   readonly engines = new Map<Daemon, SimulatedEngine>();
+  readonly #engineOf = new Map<string, SimulatedEngine>();
   readonly #optionsOf = new Map<Daemon, DaemonOptions>();
   readonly #workers = new Map<string, WorkerSide>();
 
+  /** Of the daemons that are started from now on. */
+  clock: Clock = systemClock;
   /** Called when a daemon takes part in its group, before it knows that it does. */
   raftOpened: (place: RaftPlace) => void = () => {};
 
@@ -89,9 +92,11 @@ export class Daemons {
         transports: [new winston.transports.Console()],
       })
       .child({ at: options.listenAddress });
-    const engine = new SimulatedEngine(systemClock);
+    const { clock } = this;
+    const engine = this.#engineOf.get(options.stateDirectory) ?? new SimulatedEngine(systemClock);
+    this.#engineOf.set(options.stateDirectory, engine);
     const parts: Parts = {
-      clock: systemClock,
+      clock,
       random: systemRandom,
       log,
       connectEngine: async () => {
@@ -103,7 +108,7 @@ export class Daemons {
       openRaft: async (place) => {
         const { group } = this;
         const open = async () => {
-          if (group === undefined) return openRaft(place, { clock: systemClock, random: systemRandom, log });
+          if (group === undefined) return openRaft(place, { clock, random: systemRandom, log });
           const node = await group.open(place.self, place.stateMachine, place.isFirst);
           return { node, close: () => node.stop() };
         };
@@ -119,13 +124,14 @@ export class Daemons {
           genericResources: options.genericResources,
           publishAddress: '127.0.0.1',
           kernelTools: undefined,
-          clock: systemClock,
+          clock,
           random: systemRandom,
           log,
         });
         this.#workers.set(options.stateDirectory, worker);
         return worker;
       },
+      clearNode: (nodeID) => clearWorkerSide(nodeID, { engine, kernelTools: undefined, clock, log }),
     };
     const daemon = new Daemon(parts, options, 'test');
     this.engines.set(daemon, engine);

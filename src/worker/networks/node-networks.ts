@@ -124,16 +124,6 @@ export class NodeNetworks {
     await this.resolver.close();
   }
 
-  /** Removes the bridges, after `close`: the node leaves the cluster, and no container of a task is left. */
-  async removeBridges(): Promise<void> {
-    const { engine, log } = this.options;
-    for (const { id, name } of await engine.networks(networkLabel)) {
-      await engine
-        .removeNetwork(id)
-        .catch((error) => log.warn('a network was left behind', { network: name, reason: messageOf(error) }));
-    }
-  }
-
   private bring(network: Network): Promise<EngineNetwork> {
     let making = this.making.get(network.ID);
     if (making === undefined) {

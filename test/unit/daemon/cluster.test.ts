@@ -269,7 +269,13 @@ for (const agreement of ['Raft', 'agreement without Raft'] as const) {
     it('leaves nothing behind when the node cannot leave in good order', async () => {
       const { all } = await cluster(1, 0);
       const directory = daemons.directoryOf(all[0]!);
-      daemons.workerOf(directory).removeContainers = () => Promise.reject(new Error('the engine is gone'));
+      const worker = daemons.workerOf(directory);
+      const stop = worker.stop.bind(worker);
+      worker.stop = async () => {
+        await stop();
+        throw new Error('it does not stop in good order');
+      };
+      daemons.engines.get(all[0]!)!.list = () => Promise.reject(new Error('the engine is gone'));
       await all[0]!.leave();
       assert.equal(all[0]!.local().state, 'inactive');
       await assert.rejects(stat(join(directory, 'node.json')));

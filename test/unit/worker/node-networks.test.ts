@@ -6,6 +6,7 @@ import { seededRandom } from '../../../src/model/random.js';
 import type { NetworkService, Task } from '../../../src/model/types.js';
 import type { KernelTools } from '../../../src/network/kernel/tools.js';
 import type { NetworkItems } from '../../../src/network/network-table.js';
+import { clearEngine } from '../../../src/worker/departure.js';
 import { networkLabel } from '../../../src/worker/networks/labels.js';
 import { NodeNetworks } from '../../../src/worker/networks/node-networks.js';
 import { ManualClock, settled } from '../../helpers/manual-clock.js';
@@ -228,7 +229,7 @@ describe('the networks of the cluster on a node', () => {
     await networks.close();
     assert.deepEqual([machine.hasTunnel, machine.table], [false, '']);
     assert.ok(machine.asked.some((line) => line.startsWith('iptables -w -D DOCKER-USER')));
-    await networks.removeBridges();
+    await clearEngine(engine, 'me', winston.createLogger({ silent: true }));
     assert.equal(engine.bridges.size, 0);
   });
 
