@@ -100,7 +100,7 @@ function planning(shape: Shape, tasks: number, nodes: readonly Node[]): number {
   let due: ReadonlySet<string> | undefined;
   do {
     const plan = reconcile(store, 0, random, due);
-    if (plan.transaction !== undefined) commit(plan.transaction.Operations ?? []);
+    for (const transaction of plan.transactions) commit(transaction.Operations ?? []);
     due = plan.left;
   } while (due.size > 0);
   const seconds = (performance.now() - began) / 1000;

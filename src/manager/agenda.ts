@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { isFinal } from '../model/states.js';
 import type { Cluster, Node, Task } from '../model/types.js';
 import type { Change, Commit, View } from '../store/view.js';
-import type { Plan } from './reconcile/plan.js';
+import { earliestOf, type Plan } from './reconcile/plan.js';
 import { allServices } from './reconcile/reconcile.js';
 
 /**
@@ -12,6 +12,8 @@ import { allServices } from './reconcile/reconcile.js';
 export class Agenda {
   #all = true;
   #due = new Set<string>();
+  /** What the plan before had no room for. */
+  #left: ReadonlySet<string> = new Set();
   readonly #waiting = new Set<string>();
   readonly #wakes = new Map<string, number>();
 
@@ -37,15 +39,18 @@ export class Agenda {
       this.#wakes.delete(id);
       this.#due.add(id);
     }
+    const due = this.#due;
+    for (const id of this.#left) {
+      due.delete(id);
+      due.add(id); // last: a service that takes many plans does not keep the others waiting
+    }
+    this.#due = new Set();
+    this.#left = new Set();
     if (this.#all) {
       this.#all = false;
-      this.#due = new Set();
       return 'all';
     }
-    if (this.#due.size === 0) return undefined;
-    const due = this.#due;
-    this.#due = new Set();
-    return due;
+    return due.size === 0 ? undefined : due;
   }
 
   /** One service of what is due at `now`, to be dealt with alone. */
@@ -76,13 +81,12 @@ export class Agenda {
     }
     for (const id of plan.waiting) this.#waiting.add(id);
     for (const [id, at] of plan.wakes) this.#wakes.set(id, at);
-    this.add(plan.left);
+    this.#left = plan.left;
   }
 
   /** When the next service is due though nothing changed. */
   nextWake(): number | undefined {
-    const at = Math.min(...this.#wakes.values());
-    return Number.isFinite(at) ? at : undefined;
+    return earliestOf(this.#wakes.values());
   }
 
   #noteChange(change: Change, view: View): void {

@@ -23,7 +23,7 @@ const sleep_ms_max = 30_000;
 
 /**
  * Has the cluster become what was declared: on the leading manager, plans after every change and at the times that plans ask for,
- * one transaction at a time. What changes while one is being committed is taken up, all together, by the next.
+ * one plan at a time. What changes while one is being carried out is taken up, all together, by the next.
  */
 export class Planner {
   readonly #parts: PlannerParts;
@@ -107,7 +107,7 @@ export class Planner {
   }
 
   /**
-   * Makes a plan of what is due and has it committed, in this term or never: the next leader plans from what it finds, and a plan of ours
+   * Makes a plan of what is due and has it carried out, in this term or never: the next leader plans from what it finds, and a plan of ours
    * that came after its own would do things twice. False when nothing is due.
    */
   async #step(term: number): Promise<boolean> {
@@ -119,11 +119,12 @@ export class Planner {
     try {
       const plan = reconcile(store, clock.now(), random, due === 'all' ? undefined : due);
       this.#agenda.keep(due, plan);
-      if (plan.transaction === undefined) return true;
-      const started = clock.monotonic();
-      const { index } = await proposer.propose(plan.transaction, term);
-      const operations = plan.transaction.Operations?.length;
-      log.debug('plan applied', { index, operations, took_ms: clock.monotonic() - started });
+      for (const transaction of plan.transactions) {
+        const started = clock.monotonic();
+        const { index } = await proposer.propose(transaction, term);
+        const operations = transaction.Operations?.length;
+        log.debug('plan applied', { index, operations, took_ms: clock.monotonic() - started });
+      }
       return true;
     } catch (error) {
       this.#agenda.putBack(due);

@@ -158,10 +158,10 @@ export class Orchestra {
 
   /** Plans and commits once. Whether there was anything to do. */
   plan(): boolean {
-    const { transaction } = this.look();
-    if (transaction === undefined) return false;
+    const { transactions } = this.look();
+    if (transactions.length === 0) return false;
     this.plans++;
-    this.apply(transaction);
+    for (const transaction of transactions) this.apply(transaction);
     return true;
   }
 

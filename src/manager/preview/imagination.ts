@@ -47,7 +47,7 @@ export class Imagination {
     this.#agenda.take(now); // only what follows from the change is looked at
     const waiting = new Set<string>();
     for (const task of view.list('Task')) if (task.NodeID === '') waiting.add(task.ServiceID);
-    this.#agenda.keep(new Set(), { waiting, wakes: new Map(), left: new Set() });
+    this.#agenda.keep(new Set(), { transactions: [], waiting, wakes: new Map(), left: new Set() });
     this.store.watch((commit) => this.#note(commit));
   }
 
@@ -84,10 +84,10 @@ export class Imagination {
     }
     const plan = reconcile(this.store, this.#now, this.#random, due);
     this.#agenda.keep(due, plan);
-    if (plan.transaction === undefined) return;
+    if (plan.transactions.length === 0) return;
     this.steps++;
     const before = this.startedAt.size + this.stoppedAt.size;
-    this.#commit(plan.transaction.Operations ?? [], 'reconcile');
+    for (const { Operations } of plan.transactions) this.#commit(Operations ?? [], 'reconcile');
     if (this.startedAt.size + this.stoppedAt.size === before) this.steps--; // only restated what there is
   }
 

@@ -1,14 +1,7 @@
-import type {
-  Network,
-  OperationInit,
-  Service,
-  Task,
-  TaskSpec,
-  TaskStatus,
-  TransactionInit,
-} from '../../model/types.js';
+import type { Network, Service, Task, TaskSpec, TaskStatus, TransactionInit } from '../../model/types.js';
 import { isWanted } from '../../scheduler/fleet.js';
 import type { Wanted } from '../../scheduler/group.js';
+import { bytes_max, type Content, entriesOf, operations_max, type TaskChange } from './entries.js';
 
 /** A task that the plan brings into being; its node is chosen at the end of the pass. */
 export interface Birth {
@@ -16,39 +9,49 @@ export interface Birth {
   wanted: Omit<Wanted, 'id'>;
 }
 
-/** Changes to tasks that exist, before they become one operation a task. */
-interface Change {
-  task: Task;
-  fields: Partial<Task>;
-  status?: TaskStatus;
-}
-
-// A plan is cut off where it grows past these; what is left follows in the next. Applying an entry holds up everything else on
-// a manager, heartbeats of Raft included: this many tasks take some 0.2 s, well below the shortest election timeout of 1 s.
-const operations_max = 2000;
-const bytes_max = 2 * 2 ** 20;
+/**
+ * A plan is cut off where it would be more entries than this; what is left follows in the next. Each plan looks at all tasks of its services,
+ * so one entry a plan would cost a service of 100,000 tasks fifty such looks; and for as long as a plan is being carried out nothing else is
+ * planned, some 0.2 s for each entry.
+ */
+const entries_max = 8;
 /** What a task takes in an entry besides its spec, roughly. */
 const taskOverhead_bytes = 300;
 
-/** The plan as it grows: every task and service at most once, turned into one transaction at the end. */
+/** The plan as it grows: every task and service at most once, turned into transactions at the end. */
 export class Draft {
   /** Set once something was left out for want of room. */
   cut = false;
   readonly #births = new Map<string, Birth>();
   readonly wakes = new Map<string, number>();
   readonly waiting = new Set<string>();
-  readonly #changes = new Map<string, Change>();
+  readonly #changes = new Map<string, TaskChange>();
   readonly #removed = new Map<string, Task>();
   readonly #services = new Map<string, { before: Service; after: Service }>();
   readonly #checkedServices = new Map<string, Service>();
   readonly #networks: Network[] = [];
-  readonly #checks: OperationInit[] = [];
+  readonly #checkedNodes = new Map<string, number>();
+  #current = '';
   #bytes = 0;
   readonly #specBytes = new Map<TaskSpec, number>(); // tasks of a service mostly share one
 
+  /** What comes next is planned for this service. */
+  begin(serviceID: string): void {
+    this.#current = serviceID;
+  }
+
   /** Whether there is room for more; if not, notes that the plan is not whole. */
   hasRoom(): boolean {
-    if (this.size < operations_max && this.#bytes < bytes_max) return true;
+    return this.#fits(this.#services.has(this.#current) ? 1 : entries_max);
+  }
+
+  /** Whether the service's object may still change in this plan: all that is done for it then goes into the first entry, with that. */
+  mayWriteService(): boolean {
+    return this.#services.has(this.#current) || this.#fits(1);
+  }
+
+  #fits(entries: number): boolean {
+    if (this.size < entries * operations_max && this.#bytes < entries * bytes_max) return true;
     this.cut = true;
     return false;
   }
@@ -77,7 +80,7 @@ export class Draft {
   }
 
   bear(birth: Birth): void {
-    this.#weigh(birth.task);
+    this.#bytes += this.#bytesOf(birth.task);
     this.#births.set(birth.task.ID, birth);
   }
 
@@ -104,7 +107,7 @@ export class Draft {
   }
 
   checkNode(id: string, version: number): void {
-    this.#checks.push({ Action: 'check', Kind: 'Node', ID: id, ExpectedVersion: version });
+    this.#checkedNodes.set(id, version);
   }
 
   wake(serviceID: string, at: number): void {
@@ -123,64 +126,35 @@ export class Draft {
     return this.#births.size + this.#changes.size + this.#removed.size;
   }
 
-  /** The whole as one transaction; undefined when nothing changes. */
-  transaction(now: number): TransactionInit | undefined {
-    const operations: OperationInit[] = [];
-    for (const { before, after } of this.#services.values()) {
-      operations.push({ Action: 'update', ID: after.ID, ExpectedVersion: before.Version?.Index ?? 0, Service: after });
-    }
-    for (const network of this.#networks) {
-      operations.push({
-        Action: 'update',
-        ID: network.ID,
-        ExpectedVersion: network.Version?.Index ?? 0,
-        Network: network,
-      });
-    }
-    for (const task of this.#removed.values()) {
-      operations.push({ Action: 'remove', Kind: 'Task', ID: task.ID, ExpectedVersion: task.Version?.Index ?? 0 });
-    }
-    for (const { task, fields, status } of this.#changes.values()) {
-      if (Object.keys(fields).length > 0) {
-        const expected = task.Version?.Index ?? 0;
-        operations.push({ Action: 'update', ID: task.ID, ExpectedVersion: expected, Task: { ...task, ...fields } });
-      }
-      if (status !== undefined)
-        operations.push({ Action: 'observe', ID: task.ID, Task: { ID: task.ID, Status: status } });
-    }
-    for (const { task } of this.births) operations.push({ Action: 'create', ID: task.ID, Task: task });
-    if (operations.length === 0) return undefined;
-    return {
-      Operations: [...this.#serviceChecks(), ...this.#checks, ...operations],
-      Origin: 'reconcile',
-      Time: new Date(now).toISOString(),
+  /** The whole as entries of Raft's log, in order; none when nothing changes. */
+  transactions(now: number): TransactionInit[] {
+    const content: Content = {
+      services: [...this.#services.values()],
+      networks: this.#networks,
+      removed: [...this.#removed.values()],
+      changes: [...this.#changes.values()],
+      births: Array.from(this.births, ({ task }) => task),
+      checkedServices: this.#checkedServices,
+      checkedNodes: this.#checkedNodes,
+      bytesOf: (task) => this.#bytesOf(task),
     };
+    return entriesOf(content, now);
   }
 
-  #serviceChecks(): OperationInit[] {
-    return [...this.#checkedServices.values()]
-      .filter((service) => !this.#services.has(service.ID))
-      .map((service) => ({
-        Action: 'check',
-        Kind: 'Service',
-        ID: service.ID,
-        ExpectedVersion: service.Version?.Index ?? 0,
-      }));
-  }
-
-  #weigh(task: Task): void {
-    let bytes = task.Spec === null ? 0 : this.#specBytes.get(task.Spec);
+  #bytesOf({ Spec }: Task): number {
+    if (Spec === null) return taskOverhead_bytes;
+    let bytes = this.#specBytes.get(Spec);
     if (bytes === undefined) {
-      bytes = JSON.stringify(task.Spec).length;
-      this.#specBytes.set(task.Spec!, bytes);
+      bytes = JSON.stringify(Spec).length;
+      this.#specBytes.set(Spec, bytes);
     }
-    this.#bytes += bytes + taskOverhead_bytes;
+    return bytes + taskOverhead_bytes;
   }
 
-  #changeOf(task: Task): Change {
+  #changeOf(task: Task): TaskChange {
     let change = this.#changes.get(task.ID);
     if (change === undefined) {
-      this.#weigh(task);
+      this.#bytes += this.#bytesOf(task);
       change = { task, fields: {} };
       this.#changes.set(task.ID, change);
     }

@@ -5,13 +5,13 @@ import { Draft } from './draft.js';
 import { Nodes } from './nodes.js';
 import type { Pass, ServicePass } from './pass.js';
 import { placeTasks } from './placing.js';
-import type { Plan } from './plan.js';
+import { earliestOf, type Plan } from './plan.js';
 import { PublishedPorts } from './ports.js';
 import { removeTasks } from './removal.js';
 import { planService } from './service.js';
 
 /**
- * What the cluster needs next, as one transaction: which tasks each service shall have, where they run, and which stop. Pure: all
+ * What the cluster needs next, as transactions, mostly one: which tasks each service shall have, where they run, and which stop. Pure: all
  * follows from what is replicated and from `now` (milliseconds since 1970), so any manager goes on where another left
  * off, and a dry run is the same call without the commit. `random` gives ids.
  *
@@ -32,6 +32,7 @@ export function reconcile(view: View, now: number, random: Random, services?: Re
   const planned: ServicePass[] = [];
   const left = new Set<string>();
   for (const id of services ?? allServices(view)) {
+    draft.begin(id);
     if (!draft.hasRoom()) {
       left.add(id);
       continue;
@@ -50,10 +51,9 @@ export function reconcile(view: View, now: number, random: Random, services?: Re
   }
   placeTasks(pass, planned);
   for (const network of restAfter(view, draft.removed, now)) draft.writeNetwork(network);
-  const wakeAt = Math.min(...draft.wakes.values());
   return {
-    transaction: draft.transaction(now),
-    wakeAt: Number.isFinite(wakeAt) ? wakeAt : undefined,
+    transactions: draft.transactions(now),
+    wakeAt: earliestOf(draft.wakes.values()),
     wakes: draft.wakes,
     waiting: draft.waiting,
     left,

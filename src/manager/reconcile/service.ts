@@ -13,7 +13,9 @@ import { isAttempt, isUpdating, judgeFailures, rollForward } from './update.js';
 /** Plans for one service all that it needs now. Returns it for its births to be placed; undefined when it is not to have any. */
 export function planService(pass: Pass, service: Service): ServicePass | undefined {
   const mode = service.Spec?.Mode;
-  const of = new ServicePass(pass, withEndpoint(pass, service));
+  const settled = withEndpoint(pass, service);
+  if (settled === undefined) return undefined;
+  const of = new ServicePass(pass, settled);
   finishRemoval(pass, of.removing);
   removeTasks(pass, of.outdated);
   const job = of.iteration !== undefined;
@@ -38,9 +40,11 @@ export function planService(pass: Pass, service: Service): ServicePass | undefin
   return of;
 }
 
-function withEndpoint(pass: Pass, service: Service): Service {
+/** Undefined when its endpoint is to change and this plan has no room for that. */
+function withEndpoint(pass: Pass, service: Service): Service | undefined {
   const endpoint = endpointFor(service, pass);
   if (endpoint === undefined) return service;
+  if (!pass.draft.mayWriteService()) return undefined;
   const after = { ...service, Endpoint: endpoint };
   pass.draft.writeService(service, after);
   return after;

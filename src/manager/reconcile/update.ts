@@ -23,7 +23,7 @@ export function isUpdating(status: UpdateStatus | null): boolean {
 
 /**
  * What the failures of an update that is on demand, before anything else is planned for the service. True when the service
- * goes back to its former spec: that changes everything, so the rest waits for the next plan.
+ * goes back to its former spec, or this plan has no room to say what follows: the rest waits for the next plan.
  */
 export function judgeFailures(pass: ServicePass): boolean {
   const { service } = pass;
@@ -33,6 +33,7 @@ export function judgeFailures(pass: ServicePass): boolean {
   if (policy.failureAction === 'continue') return false;
   const { failed, attempted } = failures(pass, policy);
   if (failed.length === 0 || failed.length / attempted <= policy.maxFailureRatio) return false;
+  if (!pass.draft.mayWriteService()) return true;
   const culprit = failed[0]!.ID;
   if (policy.failureAction === 'rollback' && !rollingBack && canRollBack(pass)) {
     rollBack(pass, `update rolled back due to failure or early termination of task ${culprit}`);
@@ -78,7 +79,10 @@ export function rollForward(pass: ServicePass): void {
   const dirty = [...pass.slots.values()].filter((slot) => isDirty(pass, slot));
   const started = isUpdating(pass.service.UpdateStatus);
   if (dirty.length === 0 && !started) return;
-  if (!started) start(pass);
+  if (!started) {
+    if (!pass.draft.mayWriteService()) return;
+    start(pass);
+  }
   const policy = pass.update;
   const { underWay, observedUntil } = progress(pass, policy);
   const room = policy.parallelism - underWay;
@@ -91,7 +95,7 @@ export function rollForward(pass: ServicePass): void {
   }
   if (dirty.length > 0 || underWay > 0) return;
   if (observedUntil > pass.pass.now) pass.wake(observedUntil);
-  else complete(pass);
+  else if (pass.draft.mayWriteService()) complete(pass);
 }
 
 /** Whether nothing in the slot is of the present spec. A task of the old one that has ended for good is replaced too. */

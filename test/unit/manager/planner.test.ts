@@ -218,6 +218,42 @@ describe('the planner', () => {
     assert.equal(manager.world.wanted('bad').length, 0);
   });
 
+  it('carries a large plan out one entry after the other, and plans anew where one is refused', async () => {
+    manager.lead(2);
+    await settled();
+    let open = () => {};
+    manager.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    manager.world.create('web', 5000);
+    await settled();
+    assert.equal(manager.plans.length, 1, 'one entry at a time');
+    manager.world.scale('web', 4000); // what the plan was made for is no more
+    manager.gate = Promise.resolve();
+    open();
+    await settled();
+    assert.equal(manager.world.wanted('web').length, 4000);
+    assert.ok(
+      manager.plans.length <= 1 + 2 + 1,
+      `${manager.plans.length} entries: those after the refused one were not tried`,
+    );
+  });
+
+  it('does not let a service that takes several plans keep the others waiting', async () => {
+    manager.world.create('large', 17_000);
+    manager.lead(2);
+    const propose = manager.propose.bind(manager);
+    manager.propose = async (transaction) => {
+      if (manager.plans.length === 1) manager.world.create('small', 1);
+      return propose(transaction);
+    };
+    await settled();
+    assert.equal(manager.world.wanted('large').length, 17_000);
+    const service = manager.world.service('small').ID;
+    const ofSmall = manager.plans.findIndex((plan) => plan.Operations?.some(({ Task }) => Task?.ServiceID === service));
+    assert.equal(ofSmall, 8, 'right after the plan that was being carried out');
+  });
+
   it('leaves nothing behind when it is stopped', async () => {
     manager.lead(2);
     await settled();
@@ -279,11 +315,11 @@ describe('the agenda', () => {
           for (let due = agenda.take(world.now); due !== undefined; due = agenda.take(world.now)) {
             const plan = reconcile(world.store, world.now, world.random, due === 'all' ? undefined : due);
             agenda.keep(due, plan);
-            if (plan.transaction !== undefined) world.apply(plan.transaction);
+            for (const transaction of plan.transactions) world.apply(transaction);
           }
           const rest = world.look();
           // Counts in the reason why a task waits may be out of date: to keep them so would cost an entry with every change.
-          const missed = rest.transaction?.Operations?.filter(
+          const missed = rest.transactions[0]?.Operations?.filter(
             (operation) => operation.Action !== 'check' && operation.Task?.Status?.State !== 'pending',
           );
           assert.deepEqual(missed ?? [], []);

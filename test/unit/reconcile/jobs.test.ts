@@ -71,7 +71,7 @@ describe('a job', () => {
     assert.equal(completed().length, 2);
     assert.equal(world.tasks('job').filter((task) => task.Status?.State === 'failed').length, 3);
     world.pass(3_600_000);
-    assert.equal(world.look().transaction, undefined);
+    assert.deepEqual(world.look().transactions, []);
   });
 
   it('never runs again what has completed, even if its node is lost', () => {

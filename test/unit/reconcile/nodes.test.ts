@@ -214,7 +214,7 @@ describe('a global service', () => {
     world.create('big', 0, { Mode: { Global: {} }, TaskTemplate: { Resources: { Reservations: { NanoCPUs: 1e9 } } } });
     world.settle();
     assert.equal(world.running('big').length, 3);
-    assert.equal(world.look().transaction, undefined);
+    assert.deepEqual(world.look().transactions, []);
     const waiting = () => world.wanted('big').filter(({ NodeID }) => NodeID === '');
     const [task] = waiting();
     assert.deepEqual([task?.OnlyNodeID, task?.Name, task?.Status?.State], ['small', 'big.small', 'pending']);
@@ -250,7 +250,7 @@ describe('a global service', () => {
         });
         world.settle();
         assert.deepEqual(nodes(), ['node1']);
-        assert.equal(world.look().transaction, undefined);
+        assert.deepEqual(world.look().transactions, []);
         assert.notEqual(world.service('agent').UpdateStatus?.State, 'updating');
       }
     }

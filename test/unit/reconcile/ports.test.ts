@@ -58,7 +58,7 @@ describe('published ports', () => {
     web([{ TargetPort: 80, PublishMode: 'host' }]);
     world.settle();
     assert.deepEqual(published(), [0]);
-    assert.equal(world.look().transaction, undefined);
+    assert.deepEqual(world.look().transactions, []);
   });
 
   it('are free again when the service no longer publishes them', () => {

@@ -10,7 +10,8 @@ describe('reconcile of a replicated service', () => {
 
   it('makes every replica with its slot and its node in one entry', () => {
     const service = world.create('web', 5);
-    const { transaction } = world.look();
+    const [transaction, ...others] = world.look().transactions;
+    assert.equal(others.length, 0);
     const actions = transaction!.Operations!.map((operation) => operation.Action);
     assert.deepEqual(
       actions.filter((action) => action === 'create'),
@@ -40,7 +41,7 @@ describe('reconcile of a replicated service', () => {
     world.create('web', 5);
     world.settle();
     assert.equal(world.running('web').length, 5);
-    assert.deepEqual(world.look().transaction, undefined);
+    assert.deepEqual(world.look().transactions, []);
     assert.deepEqual(world.look().wakeAt, undefined);
   });
 
@@ -145,7 +146,7 @@ describe('reconcile of a replicated service', () => {
       task!.Status?.Err,
       'no suitable node (2 nodes not available for new tasks; scheduling constraints not satisfied on 1 node)',
     );
-    assert.equal(world.look().transaction, undefined);
+    assert.deepEqual(world.look().transactions, []);
     assert.ok(world.look().waiting.has(task!.ServiceID));
     world.setNode('node1', { Labels: { zone: 'x' } });
     world.settle();
@@ -155,28 +156,84 @@ describe('reconcile of a replicated service', () => {
     assert.equal(placed?.Status?.Err, '');
   });
 
-  it('leaves out what does not fit into one entry and brings it in the next', () => {
-    for (const [replicas, env_bytes] of [
-      [4500, 1],
-      [300, 30_000],
-    ] as const) {
-      world = new Orchestra();
-      world.addNodes(3);
+  const large = [
+    [4500, 1],
+    [300, 30_000],
+  ] as const;
+
+  for (const [replicas, env_bytes] of large) {
+    it(`makes ${replicas} tasks of ${env_bytes} bytes in one look, as entries that a manager can apply within a heartbeat or two`, () => {
       const Env = [`FILL=${'x'.repeat(env_bytes)}`];
       world.create('web', replicas, { TaskTemplate: { ContainerSpec: { Image: 'web:1', Env } } });
-      assert.equal(world.look().left.size, 1);
+      const { transactions, left } = world.look();
+      assert.equal(left.size, 0);
+      assert.ok(transactions.length > 2);
+      for (const transaction of transactions) {
+        const births = transaction.Operations!.filter(({ Action }) => Action === 'create');
+        assert.ok(births.length <= 2000 && births.length * env_bytes <= 2.1 * 2 ** 20, `${births.length} in one entry`);
+      }
       world.planAll();
-      assert.ok(world.plans > 2);
+      assert.equal(world.plans, 1);
       assert.equal(world.wanted('web').length, replicas);
-      assert.equal(world.look().left.size, 0);
       const spread = [...world.spread(world.wanted('web')).values()];
       assert.ok(Math.max(...spread) - Math.min(...spread) <= 1);
+    });
+  }
+
+  it('leaves to the next plan what would hold up everything else for too long', () => {
+    world.create('web', 20_000);
+    assert.equal(world.look().left.size, 1);
+    world.planAll();
+    assert.equal(world.plans, 2);
+    assert.equal(world.wanted('web').length, 20_000);
+  });
+
+  it('is right after each of a plan’s entries, so that another leader can go on from there', () => {
+    world.create('web', 4500);
+    world.settle();
+    world.update('web', (spec) => {
+      spec.TaskTemplate!.ContainerSpec!.Image = 'web:2';
+      spec.UpdateConfig = { Parallelism: 0 };
+    });
+    let cut = 0;
+    while (world.service('web').UpdateStatus?.State !== 'completed') {
+      const { transactions, wakeAt } = world.look();
+      const [first, ...others] = transactions;
+      if (first !== undefined) world.apply(first);
+      cut += others.length;
+      const slots = world.wanted('web').map(({ Slot }) => Slot);
+      assert.equal(slots.length, 4500);
+      assert.equal(new Set(slots).size, 4500);
+      if (!world.work() && first === undefined && wakeAt !== undefined) world.now = wakeAt;
     }
+    assert.ok(cut > 0);
+    assert.ok(world.running('web').every((task) => task.Spec?.ContainerSpec?.Image === 'web:2'));
+  });
+
+  it('writes a service together with all that is done for it', () => {
+    world.create('web', 4500);
+    world.planAll();
+    world.create('other', 5000);
+    world.update('web', (spec) => {
+      spec.TaskTemplate!.ContainerSpec!.Image = 'web:2';
+      spec.UpdateConfig = { Parallelism: 0 };
+    });
+    for (let plans = 0; plans < 20; plans++) {
+      const { transactions } = world.look();
+      for (const [at, { Operations }] of transactions.entries()) {
+        const isWritten = transactions[0]!.Operations!.some(({ Service }) => Service?.ID === world.service('web').ID);
+        const isTouched = Operations!.some(({ Task }) => Task?.ServiceID === world.service('web').ID);
+        assert.ok(!(isWritten && isTouched) || at === 0);
+      }
+      for (const transaction of transactions) world.apply(transaction);
+    }
+    assert.equal(world.wanted('web').filter((task) => task.Spec?.ContainerSpec?.Image === 'web:2').length, 4500);
+    assert.equal(world.wanted('other').length, 5000);
   });
 
   it('refuses nothing and loses nothing when the service changed while the plan was on its way', () => {
     world.create('web', 2);
-    const stale = world.look().transaction!;
+    const stale = world.look().transactions[0]!;
     world.scale('web', 1);
     assert.throws(() => world.apply(stale), /changed meanwhile/);
     world.settle();
@@ -185,7 +242,7 @@ describe('reconcile of a replicated service', () => {
 
   it('is refused when a node it chose was changed meanwhile', () => {
     world.create('web', 3);
-    const stale = world.look().transaction!;
+    const stale = world.look().transactions[0]!;
     world.setNode('node1', { Availability: 'drain' });
     assert.throws(() => world.apply(stale), /node1 changed meanwhile/);
     world.settle();

@@ -50,7 +50,7 @@ describe('a rolling update', () => {
   it('stops the old and makes the new in one entry', () => {
     running(1);
     world.setImage('web', 'web:2');
-    const operations = world.look().transaction!.Operations!;
+    const operations = world.look().transactions[0]!.Operations!;
     assert.deepEqual(
       operations.map((operation) => operation.Action),
       ['check', 'update', 'update', 'create'],
@@ -69,7 +69,7 @@ describe('a rolling update', () => {
     assert.equal(status()?.State, 'completed');
     assert.equal(status()?.Message, 'update completed');
     assert.notEqual(status()?.CompletedAt, '');
-    assert.equal(world.look().transaction, undefined);
+    assert.deepEqual(world.look().transactions, []);
   });
 
   it('keeps replicas where they were spread', () => {
@@ -377,11 +377,11 @@ describe('a rolling update', () => {
     world.setImage('web', 'web:2');
     for (let step = 0; step < 60; step++) {
       // Every plan is made by a reconcile that has seen nothing before.
-      const { transaction, wakeAt } = world.look();
-      if (transaction !== undefined) world.apply(transaction);
+      const { transactions, wakeAt } = world.look();
+      for (const transaction of transactions) world.apply(transaction);
       assert.ok(world.running('web').length >= 5);
       assert.ok(world.wanted('web').length <= 7);
-      if (!world.work() && transaction === undefined && wakeAt !== undefined) world.now = wakeAt;
+      if (!world.work() && transactions.length === 0 && wakeAt !== undefined) world.now = wakeAt;
     }
     assert.equal(status()?.State, 'completed');
   });

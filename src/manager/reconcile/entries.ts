@@ -1,0 +1,153 @@
+import type { Network, OperationInit, Service, Task, TaskStatus, TransactionInit } from '../../model/types.js';
+
+// Applying an entry holds up everything else on a manager, heartbeats of Raft included: this many tasks take some 0.2 s, well below
+// the shortest election timeout of 1 s.
+export const operations_max = 2000;
+export const bytes_max = 2 * 2 ** 20;
+
+/** Changes to a task that exists, before they become operations. */
+export interface TaskChange {
+  task: Task;
+  fields: Partial<Task>;
+  status?: TaskStatus;
+}
+
+/** All that a plan does. */
+export interface Content {
+  services: readonly { before: Service; after: Service }[];
+  networks: readonly Network[];
+  removed: readonly Task[];
+  changes: readonly TaskChange[];
+  births: readonly Task[];
+  /** By id: services that must be as they were when the plan was made, for what is done to their tasks. */
+  checkedServices: ReadonlyMap<string, Service>;
+  /** By id: versions that nodes must have when they are given tasks. */
+  checkedNodes: ReadonlyMap<string, number>;
+  /** What a task takes in an entry, roughly. */
+  bytesOf(task: Task): number;
+}
+
+/**
+ * The plan as entries for Raft's log, to be carried out in this order. Each is right without those after it, whoever leads by then: what is
+ * done in one slot is in one entry, and so is all that is done for a service whose own object changes, with that change.
+ */
+export function entriesOf(content: Content, now: number): TransactionInit[] {
+  const entries = divide(content).map((entry, at) => ({
+    Operations: [
+      ...checksOf(entry, content),
+      ...(at === 0 ? objects(content) : []),
+      ...entry.removed.map(removal),
+      ...entry.changes.flatMap(changing),
+      ...entry.births.map((task): OperationInit => ({ Action: 'create', ID: task.ID, Task: task })),
+    ],
+    Origin: 'reconcile',
+    Time: new Date(now).toISOString(),
+  }));
+  return entries.filter(({ Operations }) => Operations.length > 0);
+}
+
+interface Entry {
+  removed: Task[];
+  changes: TaskChange[];
+  births: Task[];
+}
+
+function divide({ services, removed, changes, births, bytesOf }: Content): Entry[] {
+  const sizes = new Map<string, { operations: number; bytes: number; isFirst: boolean }>();
+  const written = new Set(services.map(({ after }) => after.ID));
+  const weigh = (task: Task, bytes: number) => {
+    const key = slotKey(task);
+    const size = sizes.get(key);
+    if (size === undefined) sizes.set(key, { operations: 1, bytes, isFirst: written.has(task.ServiceID) });
+    else {
+      size.operations++;
+      size.bytes += bytes;
+    }
+  };
+  for (const task of removed) weigh(task, 0);
+  for (const { task } of changes) weigh(task, bytesOf(task));
+  for (const task of births) weigh(task, bytesOf(task));
+
+  const entries: Entry[] = [{ removed: [], changes: [], births: [] }];
+  const entryOf = new Map<string, Entry>();
+  const left = { operations: operations_max, bytes: bytes_max };
+  const put = (key: string, size: { operations: number; bytes: number }) => {
+    entryOf.set(key, entries.at(-1)!);
+    left.operations -= size.operations;
+    left.bytes -= size.bytes;
+  };
+  for (const [key, size] of sizes) if (size.isFirst) put(key, size);
+  for (const [key, size] of sizes) {
+    if (size.isFirst) continue;
+    if (left.operations <= 0 || left.bytes <= 0) {
+      entries.push({ removed: [], changes: [], births: [] });
+      left.operations = operations_max;
+      left.bytes = bytes_max;
+    }
+    put(key, size);
+  }
+  for (const task of removed) entryOf.get(slotKey(task))!.removed.push(task);
+  for (const change of changes) entryOf.get(slotKey(change.task))!.changes.push(change);
+  for (const task of births) entryOf.get(slotKey(task))!.births.push(task);
+  return entries;
+}
+
+/** Of a global service a slot is a node. */
+function slotKey({ ServiceID, Slot, NodeID, OnlyNodeID }: Task): string {
+  return `${ServiceID}/${Slot === 0 ? NodeID || OnlyNodeID : Slot}`;
+}
+
+function checksOf({ removed, changes, births }: Entry, content: Content): OperationInit[] {
+  const checks: OperationInit[] = [];
+  const written = new Set(content.services.map(({ after }) => after.ID));
+  const services = new Set<string>();
+  for (const { ServiceID } of [...removed, ...changes.map(({ task }) => task), ...births]) services.add(ServiceID);
+  for (const ID of services) {
+    const service = content.checkedServices.get(ID);
+    if (service === undefined || written.has(ID)) continue;
+    checks.push({ Action: 'check', Kind: 'Service', ID, ExpectedVersion: service.Version?.Index ?? 0 });
+  }
+  const nodes = new Set<string>();
+  for (const { fields } of changes) if (fields.NodeID) nodes.add(fields.NodeID);
+  for (const { NodeID } of births) if (NodeID !== '') nodes.add(NodeID);
+  for (const ID of nodes) {
+    const ExpectedVersion = content.checkedNodes.get(ID);
+    if (ExpectedVersion !== undefined) checks.push({ Action: 'check', Kind: 'Node', ID, ExpectedVersion });
+  }
+  return checks;
+}
+
+function objects({ services, networks }: Content): OperationInit[] {
+  return [
+    ...services.map(
+      ({ before, after }): OperationInit => ({
+        Action: 'update',
+        ID: after.ID,
+        ExpectedVersion: before.Version?.Index ?? 0,
+        Service: after,
+      }),
+    ),
+    ...networks.map(
+      (network): OperationInit => ({
+        Action: 'update',
+        ID: network.ID,
+        ExpectedVersion: network.Version?.Index ?? 0,
+        Network: network,
+      }),
+    ),
+  ];
+}
+
+function removal(task: Task): OperationInit {
+  return { Action: 'remove', Kind: 'Task', ID: task.ID, ExpectedVersion: task.Version?.Index ?? 0 };
+}
+
+function changing({ task, fields, status }: TaskChange): OperationInit[] {
+  const operations: OperationInit[] = [];
+  if (Object.keys(fields).length > 0) {
+    const ExpectedVersion = task.Version?.Index ?? 0;
+    operations.push({ Action: 'update', ID: task.ID, ExpectedVersion, Task: { ...task, ...fields } });
+  }
+  if (status !== undefined) operations.push({ Action: 'observe', ID: task.ID, Task: { ID: task.ID, Status: status } });
+  return operations;
+}
