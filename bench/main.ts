@@ -2,6 +2,7 @@
 const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void> }>> = {
   api: () => import('./api.js'),
   converge: () => import('./converge.js'),
+  fleet: () => import('./fleet.js'),
   lb: () => import('./lb.js'),
   place: () => import('./place.js'),
   raft: () => import('./raft.js'),

@@ -87,7 +87,7 @@ async function etcdStatus(port: number): Promise<{ leader?: string; header: { me
 }
 
 /** Processor time that the group's processes have taken, in seconds; user and system. */
-export function cpuSeconds({ processes }: Group): number {
+export function cpuSeconds({ processes }: { processes: readonly { pid?: number | undefined }[] }): number {
   let ticks = 0;
   for (const { pid } of processes) {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')

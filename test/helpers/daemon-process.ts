@@ -20,7 +20,13 @@ export class DaemonProcess {
     /** host:port of its cluster port. */
     readonly address: string,
     private readonly socketName = 'api.sock',
+    private readonly nodeFlags: readonly string[] = [],
   ) {}
+
+  /** Undefined while it does not run. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
 
   get socket(): string {
     return join(this.directory, this.socketName);
@@ -42,7 +48,7 @@ export class DaemonProcess {
       hostname: this.address,
     };
     const program = `import(${JSON.stringify(main)}).then((m) => m.runDaemon(${JSON.stringify(options)})).catch((e) => { console.error(e.message); process.exit(1); })`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    const child = spawn(process.execPath, [...this.nodeFlags, '--input-type=module', '-e', program], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;

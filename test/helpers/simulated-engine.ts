@@ -300,8 +300,9 @@ export class SimulatedEngine implements Engine {
       giveUp = reject;
     });
     this.givenUp.add(giveUp);
-    const tooLate = new ShoalError('unavailable', `the engine did not answer a ${call} in time`);
-    const cancel = this.clock.after(limit_ms(call), () => giveUp(tooLate));
+    const cancel = this.clock.after(limit_ms(call), () => {
+      giveUp(new ShoalError('unavailable', `the engine did not answer a ${call} in time`));
+    });
     const working = this.work(call, work);
     working.catch(() => {}); // the caller may be gone by then
     try {
