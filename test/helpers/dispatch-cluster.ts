@@ -84,6 +84,7 @@ export class TestManager {
       connectPeer: ({ address }) =>
         serviceClient('ManagerPeers', address, grpc.credentials.createInsecure(), asNode(nodeID)),
       clock: cluster.attended,
+      onTime: () => {},
       random: seededRandom(1),
       log: quiet,
     });

@@ -13,6 +13,7 @@ import type { Change, Commit, View } from '../../store/view.js';
 import { RotationKeeper } from '../ca/rotation-keeper.js';
 import { certificateAuthority } from '../ca/service.js';
 import { type SwarmChange, updateSwarm } from '../ca/update-swarm.js';
+import { ClusterClock } from '../cluster-clock.js';
 import { Dispatcher, type ManagerAddress } from '../dispatcher/dispatcher.js';
 import { demoteOthers } from '../membership/demotion.js';
 import { MembershipKeeper } from '../membership/keeper.js';
@@ -119,6 +120,7 @@ export class Manager {
     if (!this.#options.isForced) this.#keepMembership();
     this.#serve('Membership', membershipService({ raft, store, dialer, identityOf, clock, log: membershipLog }));
 
+    const clusterClock = new ClusterClock(clock);
     const dispatcher = new Dispatcher({
       self: this.#options.nodeID,
       store: this.#store,
@@ -126,7 +128,8 @@ export class Manager {
       leadership: () => leadershipOf(raft.status()),
       identityOf,
       connectPeer,
-      clock,
+      clock: clusterClock,
+      onTime: (time_ms) => clusterClock.follow(time_ms),
       random,
       log: log.child({ part: 'dispatcher' }),
     });
@@ -140,7 +143,7 @@ export class Manager {
       store: this.#store,
       proposer: store,
       raft,
-      clock,
+      clock: clusterClock,
       random,
       log: log.child({ part: 'planner' }),
     });

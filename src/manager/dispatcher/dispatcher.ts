@@ -36,6 +36,8 @@ export interface DispatcherOptions {
   identityOf: IdentityOf;
   connectPeer(manager: ManagerAddress): ManagerPeersClient;
   clock: Clock;
+  /** The leader said what time it is, in milliseconds since 1970. */
+  onTime(time_ms: number): void;
   random: Random;
   log: Logger;
 }
@@ -80,6 +82,7 @@ export class Dispatcher {
     this.draining = new Draining({
       ...options,
       connect: options.connectPeer,
+      leads: () => options.leadership().leads,
       lost_ms: () => this.lostNodes.lost_ms,
       onProgress: () => this.assignments.tellWaiting(),
     });

@@ -1,6 +1,6 @@
 import * as grpc from '@grpc/grpc-js';
 import type { Logger } from 'winston';
-import type { Clock } from '../../model/clock.js';
+import { type Clock, timestamp } from '../../model/clock.js';
 import type { Random } from '../../model/random.js';
 import type { DrainState, DrainStateInit, ManagerPeersClient, ManagerPeersHandlers } from '../../model/types.js';
 import type { IdentityOf } from '../../security/identity.js';
@@ -19,6 +19,10 @@ export interface PeersOptions {
   log: Logger;
   /** A manager told how far its sessions are. */
   onProgress(nodeID: string, progress: Progress): void;
+  /** Whether this manager leads. */
+  leads(): boolean;
+  /** The leader said what time it is, in milliseconds since 1970. */
+  onTime(time_ms: number): void;
   /** Nothing more is heard from that manager since `since_ms` (of the clock's monotonic time). */
   onLost(nodeID: string, since_ms: number): void;
 }
@@ -49,7 +53,8 @@ export class Peers {
 
   /** To be called at every change of progress, and often enough besides that silence means something. */
   tell({ revision, busy }: Progress): void {
-    this.latest = { Revision: revision, BusyTaskIDs: [...busy] };
+    const { clock, leads } = this.options;
+    this.latest = { Revision: revision, BusyTaskIDs: [...busy], Time: leads() ? timestamp(clock) : '' };
     for (const peer of this.told.values()) peer.send(this.latest);
   }
 
@@ -76,15 +81,17 @@ export class Peers {
   }
 
   private accept(call: FromPeer): void {
-    const { clock, identityOf, onProgress, onLost } = this.options;
+    const { clock, identityOf, onProgress, onTime, onLost } = this.options;
     const { nodeID } = identityOf(call);
     this.heard.get(nodeID)?.call.end();
     const mine = { call, at_ms: clock.monotonic() };
     this.heard.set(nodeID, mine);
     call.sendMetadata(new grpc.Metadata()); // the other end learns that it is connected
-    call.on('data', ({ Revision, BusyTaskIDs }: DrainState) => {
+    call.on('data', ({ Revision, BusyTaskIDs, Time }: DrainState) => {
       if (this.heard.get(nodeID) !== mine) return;
       mine.at_ms = clock.monotonic();
+      const time_ms = Date.parse(Time);
+      if (!Number.isNaN(time_ms)) onTime(time_ms);
       onProgress(nodeID, { revision: Revision, busy: new Set(BusyTaskIDs) });
     });
     const over = () => {
@@ -154,7 +161,7 @@ class ToPeer {
     });
     stream.on('error', (error: Error) => over(error.message));
     const latest = this.latest();
-    if (latest !== undefined) this.send(latest);
+    if (latest !== undefined) this.send({ ...latest, Time: '' }); // it was that time when it was said
   }
 
   private retry(wasOpen: boolean): void {

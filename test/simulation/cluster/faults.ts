@@ -20,8 +20,8 @@ export class Faults {
 
   constructor(
     private readonly cluster: Cluster,
-    /** Whether disks run full besides. */
-    fillsDisks: boolean,
+    /** Whether disks run full besides, and clocks differ by minutes. */
+    asksForAll: boolean,
   ) {
     const { world } = cluster;
     const weight = () => world.pick([0, 1, 1, 3]) as number;
@@ -32,10 +32,13 @@ export class Faults {
         network: weight(),
         engines: weight(),
         containers: weight(),
-        disks: fillsDisks ? weight() : 0,
+        disks: asksForAll ? weight() : 0,
       },
     };
-    for (const host of cluster.hosts) host.rate = world.between(990, 1010) / 1000;
+    for (const host of cluster.hosts) {
+      host.rate = world.between(990, 1010) / 1000;
+      if (asksForAll && world.oneIn(2)) host.error.wall_ms = world.between(-600, 600) * 1000;
+    }
   }
 
   /** Something goes wrong every now and then, until `end`. */

@@ -53,6 +53,8 @@ export class Host {
   readonly engine: WatchedEngine;
   /** How fast its clock goes. */
   rate = 1;
+  /** By how much its clock is wrong. */
+  readonly error = { wall_ms: 0, monotonic_ms: 0 };
   diskDelay_ms = 2;
   process: Process | undefined;
   private known: readonly { NodeID: string; Addr: string }[];
@@ -108,7 +110,7 @@ export class Host {
     };
     this.process = own;
     const alive = () => own.isAlive;
-    const clock = processClock(world, this.rate, alive);
+    const clock = processClock(world, this.rate, alive, this.error);
     const port = new Port(alive);
     rpc.listen(this.name, port);
     const log = this.ground.log(this, alive);
