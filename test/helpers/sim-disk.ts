@@ -73,7 +73,8 @@ export interface DiskFaults {
 }
 
 const sectorBytes = 512;
-const never = new Promise<never>(() => {});
+/** One of its own for whoever waits: a single one would remember them all. */
+const never = () => new Promise<never>(() => {});
 
 /**
  * A disk in memory that keeps only what was synced. A power cut (`crash`) keeps an arbitrary part of the rest: of unsynced writes any
@@ -92,7 +93,7 @@ export class SimulatedDisk {
     const epoch = ++this.mounted;
     const alive = async () => {
       await this.faults.delay();
-      if (this.mounted !== epoch) await never;
+      if (this.mounted !== epoch) await never();
     };
     const find = (name: string): Inode => {
       const inode = this.names.get(name);

@@ -85,6 +85,7 @@ export class Process {
   /** Bits on its disk were flipped; and then it found that, and did not start. */
   spoilt = false;
   damaged = false;
+  private copy: { name: string; content: Buffer } | undefined;
   maxAppendBytes = 1024 * 1024;
   snapshotChunkBytes = 1024 * 1024;
   /** In ticks: how far election timeouts differ. */
@@ -158,11 +159,19 @@ export class Process {
     const isNewest = name === names.findLast((other) => other.startsWith('wal-'));
     const end = isNewest ? startOfLastBatch(content, Number.parseInt(name.slice(4), 16)) : content.length;
     if (end === 0) return;
+    this.copy = { name, content: Buffer.from(content) };
     const spoilt = Buffer.from(content);
     const at = this.world.random.below(end);
     spoilt[at] = (spoilt[at] as number) ^ (1 << this.world.random.below(8));
     this.disk.put(name, spoilt);
     this.spoilt = true;
+  }
+
+  /** The operator has a copy of what was there before the bit flipped, taken after it last ran. */
+  putBack(): void {
+    if (this.copy === undefined || !this.damaged) return;
+    this.disk.put(this.copy.name, this.copy.content);
+    this.damaged = false;
   }
 
   private chance(): Random {

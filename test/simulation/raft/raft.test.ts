@@ -15,6 +15,11 @@ describe('raft under crashes, cuts and torn disks', () => {
     });
   }
 
+  // Of the many that were run, those that failed once. 1003998: two voters were left of three, and one of them with a spoilt disk.
+  for (const seed of [1003998]) {
+    it(`keeps its promises where it did not once, seed ${seed}`, () => simulate(seed));
+  }
+
   it('goes the same way again from the same seed', async () => {
     assert.deepEqual(await simulate(first), await simulate(first));
   });

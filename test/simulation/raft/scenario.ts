@@ -87,6 +87,7 @@ class Scenario {
   private async finish(last: Set<number>): Promise<void> {
     const { group, world } = this;
     for (;;) {
+      this.putBackWhatIsNeeded();
       for (const process of group.processes) {
         if (!process.running && !process.gone && !process.damaged) process.start();
       }
@@ -98,6 +99,20 @@ class Scenario {
         if (await this.clients.write(process, `last ${id}`)) last.add(id);
       }
     }
+  }
+
+  /**
+   * A removal that was under way when the disk was spoilt may leave two voters, of whom one does not start: they can do nothing without
+   * it, so that the operator puts a copy of its disk back. Larger groups must do without.
+   */
+  private putBackWhatIsNeeded(): void {
+    const { processes, spoilt } = this.group;
+    if (spoilt?.damaged !== true) return;
+    const needed = processes.some(({ core }) => {
+      const voters = core?.membership.voters ?? [];
+      return voters.length === 2 && voters.some(({ id }) => id === spoilt.id);
+    });
+    if (needed) spoilt.putBack();
   }
 
   /** The operator takes a member away that does not start any more. */
