@@ -60,8 +60,13 @@ export class RaftCore {
   termAt(index: number): number | undefined {
     return this.state.log.term(index);
   }
+  /** The latest one; while `restoring`, it may not be on the disk yet. */
   get snapshot(): SnapshotMeta | undefined {
     return this.state.snapshot;
+  }
+  /** Whether the leader's snapshot was accepted that is yet to be brought to its place, and restored. */
+  get restoring(): boolean {
+    return this.state.restoring !== undefined;
   }
   get hardState(): HardState {
     return { term: this.state.term, vote: this.state.vote, commit: this.state.log.committed };

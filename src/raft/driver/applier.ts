@@ -77,7 +77,8 @@ export class Applier {
       const first = chunks.next();
       await storage.saveSnapshot(meta, continued(chunks, first));
       core.snapshotTaken(meta, meta.index - policy.trailingEntries);
-      const newest = core.snapshot ?? meta;
+      // The leader's may have come meanwhile. While it is not in its place on the disk, this one is what a restart begins with.
+      const newest = core.restoring ? meta : (core.snapshot ?? meta);
       await storage.compact(newest, Math.min(core.firstIndex - 1, newest.index));
     } finally {
       this.saving = false;

@@ -177,6 +177,13 @@ export const raftMutants: readonly Mutant[] = [
     unitTest: 'member.test.js',
   },
   {
+    name: 'a snapshot that sweeps away for one that is not in its place yet',
+    file: 'driver/applier.js',
+    find: 'core.restoring ? meta : ',
+    replace: '',
+    unitTest: 'applier.test.js',
+  },
+  {
     name: 'a snapshot of two halves',
     file: 'log/snapshot-file.js',
     find: '.uint(3, this.crc)',
