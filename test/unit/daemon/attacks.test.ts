@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { connect as connectHTTP2 } from 'node:http2';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { connect as connectTLS } from 'node:tls';
+import { connect as connectTLS, createServer as createTLSServer } from 'node:tls';
+import { gzipSync } from 'node:zlib';
 import { type StatusObject, status } from '@grpc/grpc-js';
 import type { Daemon } from '../../../src/daemon/daemon.js';
 import { serviceClient } from '../../../src/model/services.js';
@@ -146,6 +147,77 @@ describe('attacks on a cluster', function () {
       assert.ok(/is not for a worker/.test(details) || code === status.UNIMPLEMENTED, details);
     }
     for (const client of Object.values(clients)) client.close();
+  });
+
+  it('a compressed message is not unpacked beyond what a message may have', async () => {
+    const session = connectHTTP2(`https://${address}`, { rejectUnauthorized: false });
+    session.on('error', () => {});
+    const bomb = gzipSync(Buffer.alloc(32 * 1024 * 1024)); // 32 KiB, within what a stranger may send
+    const head = Buffer.from([1, 0, 0, 0, 0]);
+    head.writeUInt32BE(bomb.length, 1);
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/shoal.CertificateAuthority/GetRoot',
+      'content-type': 'application/grpc',
+      'grpc-encoding': 'gzip',
+      te: 'trailers',
+    });
+    stream.on('error', () => {});
+    const ended = new Promise((resolve) => {
+      stream.once('response', (headers) => headers['grpc-status'] !== undefined && resolve(headers['grpc-status']));
+      stream.once('trailers', (trailers) => resolve(trailers['grpc-status']));
+    });
+    stream.end(Buffer.concat([head, bomb]));
+    stream.resume();
+    assert.equal(Number(await ended), status.RESOURCE_EXHAUSTED);
+    session.destroy();
+  });
+
+  it('an impostor, and one that offers an older TLS, get neither the token nor a request to sign', async () => {
+    const { keyPEM: key, certificatePEM: cert } = await materialOf(worker);
+    const token = (await clusterOf()).JoinTokens!.Worker;
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const heard: Buffer[] = [];
+      const impostor = createTLSServer({ key, cert, maxVersion, ALPNProtocols: ['h2'] }, (socket) => {
+        socket.on('error', () => {});
+        socket.on('data', (chunk) => heard.push(chunk));
+        socket.pipe(connectTLS({ ...target, rejectUnauthorized: false, ALPNProtocols: ['h2'] })).pipe(socket); // the true root, from the true manager
+      });
+      const port = await freePort();
+      await new Promise<void>((resolve) => impostor.listen(port, '127.0.0.1', resolve));
+      const daemon = await daemons.start(await daemons.options());
+      await assert.rejects(daemon.join(joinRequest(token, `127.0.0.1:${port}`)));
+      assert.equal(daemon.local().state, 'inactive');
+      assert.ok(!Buffer.concat(heard).includes(token) && !Buffer.concat(heard).includes('CERTIFICATE REQUEST'));
+      impostor.close();
+    }
+  });
+
+  it("a worker's stolen key makes nobody a manager, neither as one who is called nor for another node", async () => {
+    const material = await materialOf(worker);
+    const server = createTLSServer({
+      key: material.keyPEM,
+      cert: material.certificatePEM,
+      ALPNProtocols: ['h2'],
+    });
+    const port = await freePort();
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    const other = new Credentials(await materialOf(founder));
+    const call = { credentials: other.credentials({ role: 'manager' }), timeout_ms: 3_000 };
+    await assert.rejects(
+      callOnce('Membership', 'LeaveRaft', `127.0.0.1:${port}`, {}, call),
+      /it is a worker, not a manager/,
+    );
+    server.close();
+    const stolen = new Credentials(material);
+    const asked = { credentials: stolen.credentials({ role: 'manager' }), timeout_ms: 3_000 };
+    const manager = founder.local().nodeID;
+    const forbidden = { code: 'forbidden', message: /is not for a worker/ };
+    await assert.rejects(callOnce('Membership', 'LeaveRaft', address, { NodeID: manager }, asked), forbidden);
+    await assert.rejects(
+      callOnce('Membership', 'JoinRaft', address, { NodeID: manager, Addr: address }, asked),
+      forbidden,
+    );
   });
 
   it('frames that are too large, garbled or endless end their connection and nothing else', async () => {
