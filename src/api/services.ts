@@ -180,17 +180,20 @@ function rolledBack(api: Api, current: Service): Service {
       `rpc error: code = FailedPrecondition desc = service ${current.ID} does not have a previous spec`,
     );
   }
+  const UpdateStatus = {
+    State: 'rollback_started',
+    Message: 'manually requested rollback',
+    StartedAt: timestamp(api.clock),
+  };
+  const JobStatus = jobStatus(api, current.PreviousSpec, current);
   return complete('Service', {
     ...current,
     Spec: current.PreviousSpec,
     PreviousSpec: current.Spec,
     RegistryAuth: current.PreviousRegistryAuth,
     PreviousRegistryAuth: current.RegistryAuth,
-    UpdateStatus: {
-      State: 'rollback_started',
-      Message: 'manually requested rollback',
-      StartedAt: timestamp(api.clock),
-    },
+    UpdateStatus: JobStatus === null ? UpdateStatus : null, // a job runs anew: there is nothing to be replaced step by step
+    JobStatus,
   });
 }
 

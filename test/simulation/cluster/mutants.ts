@@ -87,6 +87,42 @@ export const servicesMutants: readonly Mutant[] = [
     replace: 'if (false && (',
   },
   {
+    name: 'an update that takes one more down than it may',
+    file: 'manager/reconcile/update.js',
+    find: 'policy.parallelism - underWay',
+    replace: 'policy.parallelism - underWay + 1',
+  },
+  {
+    name: 'an update that starts first though it shall stop first',
+    file: 'manager/reconcile/update.js',
+    find: 'policy.startFirst && serving !== undefined',
+    replace: 'serving !== undefined',
+  },
+  {
+    name: 'a successor that does not wait for its predecessor to stop',
+    file: 'manager/reconcile/promote.js',
+    find: 'if (slot.leaving.length > 0)',
+    replace: 'if (false)',
+  },
+  {
+    name: 'a rollback that goes by the policy of updates',
+    file: 'manager/reconcile/policy.js',
+    find: 'rollingBack ? service.Spec?.RollbackConfig :',
+    replace: 'false ? service.Spec?.RollbackConfig :',
+  },
+  {
+    name: 'a task made anew beside the one that serves',
+    file: 'manager/reconcile/restart.js',
+    find: 'return slot.live.some((task) => isRunning(task) && !mustMove(pass, task));',
+    replace: 'return false;',
+  },
+  {
+    name: 'managers that stamp by their own clocks',
+    file: 'manager/cluster-clock.js',
+    find: '> tolerance_ms',
+    replace: '> 1e12',
+  },
+  {
     name: 'replicas that share a slot',
     file: 'manager/reconcile/replicated.js',
     find: 'if (occupied.has(number))',

@@ -226,6 +226,20 @@ describe('the services endpoint', () => {
     assert.equal((await update('&rollback=next', smallSpec('web'))).status, 400);
   });
 
+  it('runs a job anew when it is rolled back, as on every update', async () => {
+    const job = (TotalCompletions: number) =>
+      smallSpec('job', { Mode: { ReplicatedJob: { MaxConcurrent: 1, TotalCompletions } } });
+    await create(job(1));
+    const update = async (query: string, spec: object) =>
+      api.call('POST', `/services/job/update?version=${await versionOf('job')}${query}`, spec);
+    await update('', job(2));
+    assert.equal((await update('&rollback=previous', job(1))).status, 200);
+    const shown = (await api.call('GET', '/services/job')).body;
+    assert.equal(shown.Spec.Mode.ReplicatedJob.TotalCompletions, 1);
+    assert.equal(shown.JobStatus.JobIteration.Index, 2);
+    assert.equal(shown.UpdateStatus, undefined);
+  });
+
   it('removes a service', async () => {
     await create(smallSpec('web'));
     assert.equal((await api.call('DELETE', '/services/web')).status, 200);
