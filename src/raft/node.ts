@@ -21,6 +21,9 @@ export interface RaftNode {
   /** Hands leadership to `id`, or to the most advanced voter; resolves when this node leads no more (at once if it did not). */
   transferLeadership(id?: number): Promise<void>;
 
+  /** From now on a snapshot is taken after so many applied entries, and so many are kept behind it for slow followers. */
+  setSnapshotPolicy(policy: { everyEntries: number; trailingEntries: number }): void;
+
   status(): RaftStatus;
   /** Calls back after every change of leader, term or membership; the result stops it. */
   onStatus(call: (status: RaftStatus) => void): () => void;

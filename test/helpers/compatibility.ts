@@ -64,7 +64,10 @@ export const refusals: readonly Refusal[] = [
 /** What Docker takes and we take otherwise. */
 const differences: readonly (readonly [string, string])[] = [
   ['`Mounts[].TmpfsOptions.Options` (API 1.46)', 'passed over: older engines have no such option'],
-  ['`SwarmSpec.Raft.*`', 'kept and shown, without effect: elections have times of their own'],
+  [
+    '`SwarmSpec.Raft.ElectionTick`, `HeartbeatTick`, `KeepOldSnapshots`',
+    'kept and shown, without effect: elections have times of their own, and one snapshot is kept',
+  ],
   [
     '`docker exec`, `logs`, `inspect`, `stats`, `attach` of a task’s container on another node',
     'work at any manager, by id or name, through the tunnel; Docker knows only the containers of the node it is asked on',

@@ -14,6 +14,8 @@ import { GrpcTransport } from '../../src/raft/transport/grpc-transport.js';
 /** A list of texts: what was applied, in order. */
 export class ListMachine implements StateMachine {
   items: string[] = [];
+  /** How many were asked for. */
+  snapshots = 0;
 
   apply(_index: number, data: Uint8Array): unknown {
     this.items.push(Buffer.from(data).toString());
@@ -21,6 +23,7 @@ export class ListMachine implements StateMachine {
   }
 
   async *snapshot(): AsyncIterable<Uint8Array> {
+    this.snapshots++;
     const items = [...this.items];
     for (let at = 0; at < items.length; at += 100) yield Buffer.from(JSON.stringify(items.slice(at, at + 100)));
   }

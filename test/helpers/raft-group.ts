@@ -109,6 +109,7 @@ export class RaftGroup {
         if (heir !== undefined) this.#leader = heir;
         this.#settle();
       },
+      setSnapshotPolicy: () => {},
       status: () => this.#status(running),
       onStatus: (call) => {
         running.watchers.add(call);

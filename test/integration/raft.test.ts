@@ -75,6 +75,16 @@ describe('raft on real disks and gRPC', () => {
     assert.deepEqual(back.machine.items, said);
   });
 
+  it('takes snapshots as often as it is told to, from then on', async () => {
+    await three();
+    for (let count = 0; count < 60; count++) await propose(1, `${count}`);
+    await cluster.nodes.get(3)?.stop();
+    for (const id of [1, 2]) cluster.nodes.get(id)?.node.setSnapshotPolicy({ everyEntries: 20, trailingEntries: 5 });
+    await until('a snapshot on both', () => [1, 2].every((id) => (cluster.nodes.get(id)?.machine.snapshots ?? 0) > 0));
+    const back = await cluster.start(3);
+    await until('all of it', () => back.machine.items.length === 60);
+  });
+
   it('hands leadership over, and on when the leader stops cleanly', async () => {
     const first = await three();
     await first.node.transferLeadership(2);

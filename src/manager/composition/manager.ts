@@ -25,6 +25,7 @@ import { Planner } from '../planner.js';
 import { openTunnel } from '../tunnel/client.js';
 import { leadershipOf, type ManagerState, managersOf } from './managers.js';
 import { ReplicatedStore } from './replicated-store.js';
+import { followSettings } from './settings.js';
 
 export interface OpenedRaft {
   node: RaftNode;
@@ -159,7 +160,7 @@ export class Manager {
     });
     this.#ends.push(() => rotation.stop());
     this.#ends.push(raft.onStatus(() => rotation.wake()));
-    this.#tellUnlockKey();
+    this.#ends.push(followSettings({ store: this.#store, raft, onUnlockKey: this.#options.onUnlockKey }));
     this.#ends.push(listener.setGuard(guardOf(this.#store, raft)));
     this.#ends.push(() => this.#cancelRecheck());
     this.#ends.push(raft.onStatus(() => this.#recheckLater()));
@@ -167,15 +168,9 @@ export class Manager {
       this.#store.watch(({ changes }) => {
         if (changes.some(isLossOfStanding)) this.#recheckLater();
         if (changes.some(({ kind }) => kind === 'Node')) this.#keeper?.wake();
-        if (changes.some(({ kind }) => kind === 'Cluster')) this.#tellUnlockKey();
         if (changes.some(({ kind }) => kind === 'Cluster' || kind === 'Node')) rotation.wake();
       }),
     );
-  }
-
-  #tellUnlockKey(): void {
-    const cluster = this.#store.cluster();
-    if (cluster !== undefined) this.#options.onUnlockKey(cluster.UnlockKey, cluster.Version?.Index ?? 0);
   }
 
   #keepMembership(): void {

@@ -28,7 +28,7 @@ export class Applier {
     private readonly storage: RaftStorage,
     private readonly stateMachine: StateMachine,
     private readonly clock: Clock,
-    private readonly policy: SnapshotPolicy,
+    private policy: SnapshotPolicy,
     private readonly applied: (entry: Entry, result: unknown) => void,
   ) {
     this.appliedIndex = core.applied;
@@ -49,6 +49,12 @@ export class Applier {
     this.appliedIndex = entry.index;
     this.bytesSinceSnapshot += entrySize(entry);
     this.applied(entry, result);
+  }
+
+  /** Holds from the next look at whether a snapshot is due. */
+  setPolicy(changed: Partial<SnapshotPolicy>): void {
+    this.policy = { ...this.policy, ...changed };
+    this.notBefore = 0;
   }
 
   /** The state machine was restored from a snapshot. */

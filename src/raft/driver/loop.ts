@@ -261,6 +261,11 @@ export class Loop {
     this.waiters.failAll(stoppedError());
   }
 
+  setSnapshotPolicy(policy: { everyEntries: number; trailingEntries: number }): void {
+    this.applier.setPolicy(policy);
+    this.wake();
+  }
+
   /** To be called after `shutDown`; nothing touches the disk when it resolves. */
   async close(): Promise<void> {
     await this.writing;

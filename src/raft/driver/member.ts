@@ -78,6 +78,10 @@ export class RaftMember implements RaftNode {
     if (!this.loop.isStopped) await this.changes.transfer(id);
   }
 
+  setSnapshotPolicy(policy: { everyEntries: number; trailingEntries: number }): void {
+    this.loop.setSnapshotPolicy(policy);
+  }
+
   status(): RaftStatus {
     return this.loop.statuses.now(this.loop.appliedIndex);
   }

@@ -132,12 +132,13 @@ export class Cluster {
       Status: { State: 'unknown' },
       ...(raftID > 0 && { ManagerStatus: { Addr: address }, RaftID: raftID }),
     }));
+    const Raft = { SnapshotInterval: 60, LogEntriesForSlowFollowers: 20 }; // so that some managers need one
     leader
       .propose({
         Origin: 'init',
         Time: timestamp(processClock(this.world, 1, () => true)),
         Operations: [
-          { Action: 'create', Cluster: { ID: 'cluster', Spec: { Name: 'default' }, NextRaftID: 4 } },
+          { Action: 'create', Cluster: { ID: 'cluster', Spec: { Name: 'default', Raft }, NextRaftID: 4 } },
           ...nodes.map((Node) => ({ Action: 'create', Node })),
         ],
       })

@@ -160,8 +160,6 @@ export class Host {
       random: this.draw(),
       log,
       onFatal: (error) => ground.failed(error),
-      snapshotEveryEntries: 60,
-      trailingEntries: 20,
       segmentBytes: 64 * 1024,
       ...bootstrap,
     });
