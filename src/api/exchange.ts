@@ -120,8 +120,13 @@ export async function readJSON(api: Api, exchange: Exchange): Promise<unknown> {
   try {
     return JSON.parse(body.toString('utf8'));
   } catch (thrown) {
-    throw new ShoalError('invalid-argument', `invalid JSON: ${(thrown as Error).message}`);
+    throw new ShoalError('invalid-argument', `invalid JSON: ${faultOf(thrown as Error)}`);
   }
+}
+
+/** What is wrong with a text that is no JSON, without the part of it that V8 quotes: it may be a secret's. */
+function faultOf({ message }: Error): string {
+  return message.replace(/ '[\s\S]*', (\.\.\.)?"[\s\S]*$/, '');
 }
 
 /** A boolean query parameter, by Docker's reading (httputils BoolValue): empty, 0, no, false and none are false. */

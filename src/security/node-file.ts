@@ -66,13 +66,24 @@ function opened(sealed: Buffer, unlockKey: string): SealedContent {
   }
 }
 
+/** Damage is told of without the parser's words, which quote what they stumble over. */
+function unsealedKeysIn(text: string): Partial<SealedContent> {
+  const found = blockIn(text, labels.data);
+  if (found === undefined) return {};
+  try {
+    const { lockedAsOf, dataKeys } = JSON.parse(found.toString());
+    return { lockedAsOf, dataKeys };
+  } catch {
+    throw new Error('the data keys in it cannot be read');
+  }
+}
+
 function keysIn(text: string, unlockKey: string): SealedContent {
   const sealed = blockIn(text, labels.sealed);
   if (sealed !== undefined) return opened(sealed, unlockKey);
   const key = blockIn(text, labels.key);
   if (key === undefined) throw new Error('there is no private key in it');
-  const { lockedAsOf = 0, dataKeys = [] } = JSON.parse((blockIn(text, labels.data) ?? '{}').toString());
-  return { keyPEM: block(labels.key, key), lockedAsOf, dataKeys };
+  return { keyPEM: block(labels.key, key), lockedAsOf: 0, dataKeys: [], ...unsealedKeysIn(text) };
 }
 
 function dataKeysOf({ dataKeys }: SealedContent): DataKey[] {

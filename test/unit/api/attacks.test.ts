@@ -68,6 +68,33 @@ describe('attacks on the API', function () {
     assert.match(text, /invalid JSON/);
   });
 
+  it('an error never repeats what a secret, a token or a key was', async () => {
+    const hush = 'aHVzaC1odXNo';
+    for (const body of [
+      hush,
+      `{"Name":"k","Data":${hush}}`,
+      `{"Name":"k","Data":"${hush}`,
+      `{"Name":"k","Data":"${hush}" ${hush}}`,
+      `{"Name":"k","Data":'${hush}'}`,
+      `{"Name":"k","Data":["${hush}"]}`,
+      `{"Name":"k","Data":"${hush}!"}`,
+      `{"Name":"k","Data":"${hush}","Labels":"${hush}"}`,
+      `{"Name":"k","Data":"${hush}","Driver":{"Name":"x"}}`,
+      `{"UnlockKey":${hush}}`,
+      `{"UnlockKey":"${hush}"}`,
+      `{"JoinToken":"${hush}","RemoteAddrs":["h:1"]}`,
+      `{"CAConfig":{"SigningCAKey":"${hush}"}}`,
+    ]) {
+      for (const path of ['/secrets/create', '/swarm/unlock', '/swarm/join', '/swarm/update?version=1']) {
+        const { status, text } = await post(path, body);
+        if (status < 400) continue;
+        for (let at = 0; at + 4 <= hush.length; at++) {
+          assert.ok(!text.includes(hush.slice(at, at + 4)), `${path} ${body}: ${text}`);
+        }
+      }
+    }
+  });
+
   it('names and labels bring no control characters, and no lines of their own into headers', async () => {
     for (const Name of ['a\r\nX-Evil: 1', 'a\u0000b', 'a/../b', '../a', 'a b', '\u202ea']) {
       assert.equal(

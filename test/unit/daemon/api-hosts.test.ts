@@ -41,6 +41,11 @@ describe('the places where the API is served', function () {
       apiAddresses({ ...options, group: 'root', apiHosts: [host], ...more }, silent)[0];
     assert.deepEqual(of('unix:///run/x.sock'), { path: '/run/x.sock', group: 0, mustHaveGroup: true });
     assert.deepEqual(of('/run/x.sock', { group: 'nobody-has-this-group' }), { path: '/run/x.sock' });
+    assert.deepEqual(of('/run/x.sock', { group: '987654' }), {
+      path: '/run/x.sock',
+      group: 987654,
+      mustHaveGroup: true,
+    });
     assert.throws(() => of('tcp://1.2.3.4'), /Use --tlsverify with --tlscacert, --tlscert and --tlskey/);
     assert.throws(() => of('tcp://1.2.3.4', { tlsVerify: true, tlsKey: '' }), /--tlskey: is needed/);
     assert.throws(

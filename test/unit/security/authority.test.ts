@@ -102,6 +102,14 @@ describe('credentials on disk', () => {
     const whole = await readFile(path, 'utf8');
     await writeFile(path, whole.slice(0, whole.length / 2));
     await assert.rejects(loadNodeFile(directory), /swarm-node\.pem.*damaged/);
+    const block = /(-----BEGIN SHOAL DATA KEYS-----\n)[^-]*/;
+    for (const garbled of ['hush-hush', '{"dataKeys":hush-hush}', '{"dataKeys":[{"id":1,"key":"hush-hush"}]}']) {
+      await writeFile(path, whole.replace(block, `$1${Buffer.from(garbled).toString('base64')}\n`));
+      await assert.rejects(loadNodeFile(directory), ({ code, message }) => {
+        assert.match(message, /swarm-node\.pem.*damaged: .*data key/);
+        return code === 'failed-precondition' && !message.includes('hush');
+      });
+    }
     await writeFile(path, whole);
     await writeFile(join(directory, 'swarm-root-ca.crt'), (await createAuthority(Date.now())).certificatePEM);
     await assert.rejects(loadNodeFile(directory), /damaged: the node certificate is not signed/);
