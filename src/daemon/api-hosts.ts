@@ -41,7 +41,7 @@ function protection(options: ApiOptions): ApiTLS | undefined {
   );
 }
 
-/** The group that owns the unix sockets (dockerd's --group); undefined when this machine has none of that name. */
+/** The group that owns the unix sockets (dockerd's --group: a name or a number); undefined when this machine has none of that name. */
 function groupID(name: string, log: Logger): number | undefined {
   let entries = '';
   try {
@@ -52,6 +52,7 @@ function groupID(name: string, log: Logger): number | undefined {
   const lines = entries.split('\n').map((entry) => entry.split(':'));
   const found = lines.find(([group, , id]) => group === name || id === name);
   if (found !== undefined) return Number(found[2]);
+  if (/^\d{1,9}$/.test(name)) return Number(name); // of the machine around a container, whose names are not here
   log.warn('the group that is to own the API socket does not exist; only its owner may use it', { group: name });
   return undefined;
 }

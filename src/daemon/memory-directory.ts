@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, rmdirSync, rmSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'winston';
 import { messageOf } from '../model/errors.js';
@@ -14,8 +14,10 @@ export function memoryDirectory(nodeID: string, homes: readonly string[], log: L
   const reasons: string[] = [];
   for (const home of homes) {
     try {
-      if (statfsSync(home).type !== tmpfs) throw new Error(`${home}: not a tmpfs`);
-      const directory = join(home, 'shoal', nodeID);
+      const own = join(home, 'shoal');
+      const there = existsSync(own) ? own : home; // in a container only our own directory is the machine's
+      if (statfsSync(there).type !== tmpfs) throw new Error(`${there}: not a tmpfs`);
+      const directory = join(own, nodeID);
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       for (const path of [dirname(directory), directory]) checkOwn(path);
       return directory;
@@ -37,7 +39,7 @@ export function clearMemory(nodeID: string, homes: readonly string[], log: Logge
       rmdirSync(dirname(directory));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT' || code === 'ENOTEMPTY') continue; // nothing of ours, or another node's beside it
+      if (code === 'ENOENT' || code === 'ENOTEMPTY' || code === 'EBUSY') continue; // nothing there, not ours alone, a mount
       log.warn('secrets and configs of tasks may be left in memory', { directory, reason: messageOf(error) });
     }
   }
