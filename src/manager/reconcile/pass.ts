@@ -6,6 +6,7 @@ import type { View } from '../../store/view.js';
 import type { Addresses } from './addresses.js';
 import { attachmentsOf } from './attachments.js';
 import type { Draft } from './draft.js';
+import { failuresUpTo } from './failures.js';
 import { Freshness } from './freshness.js';
 import type { Nodes } from './nodes.js';
 import { historyLimitOf, type RestartPolicy, restartPolicyOf, type UpdatePolicy, updatePolicyOf } from './policy.js';
@@ -152,6 +153,7 @@ export class ServicePass {
       OnlyNodeID: slot.nodeID,
       BornIndex: pass.view.index + 1, // younger than all there are; the store sets the real one
       RegistryAuth: '',
+      Failures: options.replaces === undefined ? [] : failuresUpTo(options.replaces, service.SpecVersion, pass.now),
     };
     slot.live.push(task);
     this.#born.add(task);

@@ -4,12 +4,9 @@ import { Fleet } from '../../scheduler/fleet.js';
 import type { Group, Placed, Wanted } from '../../scheduler/group.js';
 import { place } from '../../scheduler/place.js';
 import { attach } from './attachments.js';
+import { failuresUpTo } from './failures.js';
 import type { Pass, ServicePass } from './pass.js';
-import { timeOf } from './policy.js';
 import { isEnded } from './slots.js';
-
-/** Failures longer ago than this no longer speak against a node (swarmkit nodeinfo.go monitorFailures). */
-const failureMemory_ms = 5 * 60_000;
 
 /** Chooses nodes for everything that is born in this pass and for all that still waits for one, in one wave. */
 export function placeTasks(pass: Pass, services: readonly ServicePass[]): void {
@@ -79,17 +76,12 @@ function occupancyOf(service: ServicePass): Pick<Group, 'running' | 'leaving' | 
     if (stays !== undefined && stays.NodeID !== '') count(running, stays.NodeID);
     for (const task of slot.live) if (task !== stays && task.NodeID !== '') count(leaving, task.NodeID);
     for (const task of slot.leaving) count(leaving, task.NodeID);
-    for (const task of slot.ended) if (failedLately(service, task)) count(failures, task.NodeID);
+    const last = slot.newest;
+    if (last === undefined) continue;
+    for (const { NodeID } of failuresUpTo(last, service.service.SpecVersion, service.pass.now)) count(failures, NodeID);
   }
   for (const task of service.removing) if (task.NodeID !== '' && !isEnded(task)) count(leaving, task.NodeID);
   return { running, leaving, failures };
-}
-
-function failedLately(service: ServicePass, task: Task): boolean {
-  const state = task.Status?.State;
-  if ((state !== 'failed' && state !== 'rejected') || task.SpecVersion !== service.service.SpecVersion) return false;
-  const at = timeOf(task.Status?.AppliedAt) ?? timeOf(task.Status?.Timestamp);
-  return at !== undefined && service.pass.now - at < failureMemory_ms;
 }
 
 /** All nodes and what is on them once the plan is applied. */

@@ -165,6 +165,25 @@ describe('restarts', () => {
     assert.equal(world.spread(world.running('web')).get('bad'), undefined);
   });
 
+  it('avoid it for a single replica too, however short the history, and for five minutes only', () => {
+    world = new Orchestra(1, { Orchestration: { TaskHistoryRetentionLimit: 1 } });
+    world.addNode('bad');
+    world.addNode('full');
+    world.create('other', 3, { TaskTemplate: { Placement: { Constraints: ['node.id==full'] } } });
+    world.settle();
+    world.fate = (task) => (task.NodeID === 'bad' ? 'failed' : 'running');
+    world.create('web', 1, { TaskTemplate: { RestartPolicy: { Delay: second } } });
+    world.settle();
+    const [task] = world.running('web');
+    assert.equal(task?.NodeID, 'full', 'the node with more tasks');
+    assert.equal(task?.Failures.length, 5);
+    world.pass(5 * 60_000);
+    world.fate = () => 'running';
+    world.report(task!, 'failed');
+    world.settle();
+    assert.deepEqual([world.running('web')[0]?.NodeID, world.running('web')[0]?.Failures.length], ['bad', 1]);
+  });
+
   it('of a task that will not stop do not hold up its successor for ever', () => {
     running(1);
     const [stuck] = world.running('web');
