@@ -1,11 +1,11 @@
 import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
 import { messageOf } from '../../model/errors.js';
-import type { Node, NodeReport, TaskReport } from '../../model/types.js';
+import type { Node, NodeDescription, NodeReport, TaskReport } from '../../model/types.js';
 import type { Proposer, View } from '../../store/view.js';
 import { nodeState, silentNode } from './node-state.js';
 import { Reports } from './reports.js';
-import { checkDescription, statusFrom } from './said.js';
+import { descriptionFrom, statusFrom } from './said.js';
 import type { Session } from './session.js';
 
 export interface ObservationsOptions {
@@ -34,11 +34,12 @@ export class Observations {
     else log.warn('a report that cannot be used', { node: nodeID, task: TaskID, state: Status?.State.slice(0, 30) });
   }
 
-  node({ nodeID, epoch }: Session, { Description, EngineError }: NodeReport): void {
+  node({ nodeID, epoch }: Session, { Description: said, EngineError }: NodeReport): void {
     const known = this.options.store.get('Node', nodeID)?.Status ?? null;
     if (known === null) return;
+    let Description: NodeDescription | null;
     try {
-      if (Description !== null) checkDescription(Description, 'NodeReport.Description');
+      Description = said && descriptionFrom(said, 'NodeReport.Description');
     } catch (error) {
       this.options.log.warn('a report that cannot be used', { node: nodeID, reason: messageOf(error) });
       return;

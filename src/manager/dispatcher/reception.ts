@@ -9,7 +9,7 @@ import { statusOf } from '../../security/rpc.js';
 import type { Proposer, View } from '../../store/view.js';
 import { removalOf } from '../membership/removal.js';
 import { nodeState } from './node-state.js';
-import { checkHello } from './said.js';
+import { helloFrom } from './said.js';
 import { Session, type SessionCall } from './session.js';
 
 const hello_ms_max = 5_000;
@@ -82,10 +82,10 @@ export class Reception {
   }
 
   /** Makes the session known to the whole cluster; from then on no older one of the node counts. */
-  private async register(nodeID: string, hello: Hello, call: SessionCall): Promise<Session> {
+  private async register(nodeID: string, said: Hello, call: SessionCall): Promise<Session> {
     const { store, proposer, clock, self, checkServing, heartbeat_ms } = this.options;
     checkServing();
-    checkHello(hello);
+    const hello = helloFrom(said);
     if (this.registering.has(nodeID)) {
       throw new ShoalError('overloaded', `node ${nodeID}: another session of it is being opened`);
     }

@@ -12,9 +12,9 @@ const addressLength_max = 300; // a DNS name of 253 characters, brackets, a port
 
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/;
 
-/** Throws `invalid-argument` naming the field when the node says more of itself, or something else, than it may. */
-export function checkHello({ Description, Addr, ClusterAddr, DataPathAddr }: Hello): void {
-  if (Description !== null) checkDescription(Description, 'Hello.Description');
+/** What a node says of itself, as it may be kept. Throws `invalid-argument` naming the field when it is more, or something else, than it may be. */
+export function helloFrom(said: Hello): Hello {
+  const { Description, Addr, ClusterAddr, DataPathAddr } = said;
   for (const [field, address] of Object.entries({ Addr, ClusterAddr, DataPathAddr })) {
     if (address.length > addressLength_max || !/^[\x21-\x7e]*$/.test(address)) {
       throw new ShoalError(
@@ -23,21 +23,39 @@ export function checkHello({ Description, Addr, ClusterAddr, DataPathAddr }: Hel
       );
     }
   }
+  return { ...said, Description: Description && descriptionFrom(Description, 'Hello.Description') };
 }
 
-/** Throws `invalid-argument` naming the `field` when the description is too large. */
-export function checkDescription(description: NodeDescription, field: string): void {
-  const size = encode('NodeDescription', description).length;
-  if (size <= description_bytes_max) return;
-  throw new ShoalError(
-    'invalid-argument',
-    `${field}: ${size} bytes are above the limit of ${description_bytes_max} bytes`,
-  );
+/** A description as it may be kept. Throws `invalid-argument` naming the `field` when it is too large. */
+export function descriptionFrom(said: NodeDescription, field: string): NodeDescription {
+  const size = encode('NodeDescription', said).length;
+  if (size > description_bytes_max) {
+    throw new ShoalError(
+      'invalid-argument',
+      `${field}: ${size} bytes are above the limit of ${description_bytes_max} bytes`,
+    );
+  }
+  return { ...plain(said, controls), TLSInfo: plain(said.TLSInfo, controlsInText) };
+}
+
+// Clients print what is kept as it is, and a terminal obeys control characters.
+const controls = /[\x00-\x1f\x7f-\x9f]/g;
+const controlsInText = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g; // tabs and line ends may be in it
+
+/** The same with blanks in the place of control characters, in every string of it. */
+function plain<T>(value: T, unwanted: RegExp): T {
+  if (typeof value === 'string') return value.replace(unwanted, ' ') as T;
+  if (Array.isArray(value)) return value.map((item) => plain(item, unwanted)) as T;
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [plain(key, unwanted), plain(item, unwanted)]),
+  ) as T;
 }
 
 /** A text as it may be kept. */
 export function bounded(text: string): string {
-  return text.length <= textLength_max ? text : `${text.slice(0, textLength_max)}…`;
+  const kept = text.length <= textLength_max ? text : `${text.slice(0, textLength_max)}…`;
+  return plain(kept, controlsInText);
 }
 
 /** A task's status as it may be kept, and its size on the wire; undefined when nothing of it can be used. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
+import { complete } from '../../../../src/model/codec.js';
 import { ShoalError } from '../../../../src/model/errors.js';
 import { serviceClient } from '../../../../src/model/services.js';
 import type { FromNodeInit, TaskInit } from '../../../../src/model/types.js';
@@ -136,6 +137,27 @@ describe('sessions of nodes with managers', () => {
     const kept = one.store.get('Task', 'mine')?.Status;
     assert.ok((kept?.Message.length ?? 0) < 2_000);
     assert.match(kept?.Timestamp ?? '', /^20\d\d-/);
+  });
+
+  it('keeps nothing that a terminal would obey, whatever a node calls itself', async () => {
+    const node = await cluster.connected(one);
+    await cluster.commit([{ Action: 'create', Task: task('mine', node.id) }]);
+    const Err = 'no\x1b[2Jsuch\x9b31m image\nat all';
+    node.session.report([{ taskID: 'mine', status: status('rejected', { Err }) }]);
+    await cluster.until(() => taskState('mine') === 'rejected');
+    assert.equal(one.store.get('Task', 'mine')?.Status?.Err, 'no [2Jsuch 31m image\nat all');
+    const described = complete('NodeDescription', {
+      Hostname: 'a\r\n\x1b]0;x\x07b',
+      Engine: { EngineVersion: '1\x00', Labels: { 'k\x1b': 'v\x1b', __proto__: 'x' } },
+      TLSInfo: { TrustRoot: 'one\ntwo\x1b' },
+    });
+    node.session.describe(described, '');
+    const kept = () => one.store.get('Node', node.id)?.Description;
+    await cluster.until(() => kept()?.Hostname !== undefined && /^a/.test(kept()!.Hostname));
+    assert.equal(kept()!.Hostname, 'a   ]0;x b');
+    assert.deepEqual({ ...kept()!.Engine!.Labels }, { 'k ': 'v ' });
+    assert.equal(kept()!.Engine!.EngineVersion, '1 ');
+    assert.equal(kept()!.TLSInfo!.TrustRoot, 'one\ntwo ');
   });
 
   it('refuses sessions that do not start with Hello, or claim too much', async () => {
