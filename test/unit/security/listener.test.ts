@@ -21,6 +21,7 @@ describe('the cluster port', function () {
   this.timeout(20_000);
   let authority: Authority;
   let listener: ClusterListener;
+  let listenerCredentials: Credentials;
   let port: number;
   let lastCaller: string;
   const clients: grpc.Client[] = [];
@@ -31,9 +32,9 @@ describe('the cluster port', function () {
 
   beforeEach(async () => {
     lastCaller = '';
-    const credentials = new Credentials(await materialFor(authority, nodeID(0), 'manager'));
+    listenerCredentials = new Credentials(await materialFor(authority, nodeID(0), 'manager'));
     listener = new ClusterListener({
-      credentials,
+      credentials: listenerCredentials,
       clock: systemClock,
       log,
       handshake_ms: 300,
@@ -272,6 +273,35 @@ describe('the cluster port', function () {
     assert.equal(call.closed, false);
     await assert.rejects(membership(caller.credentials()), { code: 'forbidden' }, 'a new connection has the new role');
     call.cancel();
+  });
+
+  it('takes no session up again that was begun under a root which is trusted no more', async () => {
+    const old = await materialFor(authority, nodeID(5), 'manager');
+    const open = (session?: Buffer) =>
+      connectTLS({
+        host,
+        port,
+        key: old.keyPEM,
+        cert: old.certificatePEM,
+        rejectUnauthorized: false,
+        ALPNProtocols: ['h2'],
+        ...(session !== undefined && { session }),
+      });
+    const first = open();
+    const [ticket] = (await once(first, 'session')) as [Buffer];
+    const again = open(ticket);
+    await once(again, 'data'); // the server's HTTP/2 settings: it was let in
+    assert.equal(again.isSessionReused(), true, 'while the root is trusted it is taken up');
+    const next = await createAuthority(Date.now());
+    listenerCredentials.swap(await materialFor(next, nodeID(0), 'manager'));
+    const late = open(ticket);
+    late.on('error', () => {});
+    const seen: string[] = [];
+    late.on('data', () => seen.push('served'));
+    late.on('secureConnect', () => late.isSessionReused() && seen.push('taken up'));
+    await once(late, 'close');
+    assert.deepEqual(seen, []);
+    for (const socket of [first, again]) socket.destroy();
   });
 
   it('is not called when it is not who the caller expects', async () => {
