@@ -14,6 +14,8 @@ export interface PlannerParts {
   clock: Clock;
   random: Random;
   log: Logger;
+  /** It leads, and knows all that was done before. */
+  onLead?(): void;
 }
 
 /** How long to wait after a plan could not be committed, unless something changes before. */
@@ -88,6 +90,7 @@ export class Planner {
         // Once an entry of ours is applied, so is every one before it, plans of former leaders and lost answers included.
         if (!settled) {
           await this.#parts.proposer.propose({ Operations: [], Origin: 'reconcile', Time: this.#time() }, term);
+          this.#parts.onLead?.();
         }
         settled = true;
         if (this.#term === term && !(await this.#step(term))) await this.#sleep(this.#untilNextWake());

@@ -147,6 +147,7 @@ export class Manager {
       clock: clusterClock,
       random,
       log: log.child({ part: 'planner' }),
+      onLead: () => clusterClock.goOnFrom(this.#store),
     });
     this.#ends.push(() => planner.stop());
     planner.start();

@@ -38,6 +38,14 @@ export function timeOf(text: string | undefined): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
+/** Managers go by one clock (cluster-clock.ts) but for a manager's first moments: what is stamped later than this was so by a wrong one. */
+const skew_ms = 10_000;
+
+/** Whether `time` cannot have been yet. Nobody waits for a clock to come to it. */
+export function isBeyond(time: number, now: number): boolean {
+  return time > now + skew_ms;
+}
+
 export function restartPolicyOf(spec: TaskSpec | null): RestartPolicy {
   const policy = spec?.RestartPolicy;
   const condition = policy?.Condition;

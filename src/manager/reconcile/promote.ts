@@ -2,6 +2,7 @@ import type { Task } from '../../model/types.js';
 import { isWanted } from '../../scheduler/fleet.js';
 import type { ServicePass } from './pass.js';
 import { stopGraceOf, timeOf } from './policy.js';
+import { heldBackUntil } from './restart.js';
 import { isEnded, type Slot } from './slots.js';
 
 /**
@@ -14,8 +15,8 @@ const patience_ms = 60_000;
 export function promoteSlot(pass: ServicePass, slot: Slot): void {
   for (const task of [...slot.live]) {
     if (task.DesiredState !== 'ready' || pass.isBorn(task) || isEnded(task)) continue;
-    const startAfter = timeOf(task.StartAfter) ?? Number.NEGATIVE_INFINITY;
-    if (startAfter > pass.pass.now) {
+    const startAfter = heldBackUntil(pass, task);
+    if (startAfter !== undefined) {
       pass.wake(startAfter);
       continue;
     }

@@ -1,6 +1,6 @@
 import type { Task } from '../../model/types.js';
 import type { ServicePass } from './pass.js';
-import { timeOf } from './policy.js';
+import { isBeyond, timeOf } from './policy.js';
 import { isEnded, isRunning, type Slot } from './slots.js';
 
 /** Waits between tries of a task that never got to run, such as one whose image is not there: doubles up to this. */
@@ -17,6 +17,14 @@ export function tendSlot(pass: ServicePass, slot: Slot): void {
     if (isEnded(task)) replaceEnded(pass, slot, task);
     else if (mustMove(pass, task)) move(pass, slot, task);
   }
+}
+
+/** When the restart delay of a task is over; undefined when it is. No delay is longer than this one could be, whatever a clock said. */
+export function heldBackUntil(pass: ServicePass, task: Task): number | undefined {
+  const startAfter = timeOf(task.StartAfter);
+  const longest_ms = Math.max(pass.restart.delay_ms, backOff_ms_max);
+  if (startAfter === undefined || startAfter <= pass.pass.now) return undefined;
+  return isBeyond(startAfter, pass.pass.now + longest_ms) ? undefined : startAfter;
 }
 
 /** Whether a task that is no longer wanted leaves its slot to be filled again. If not, the slot counts as done. */
@@ -44,8 +52,8 @@ function attempts(pass: ServicePass, slot: Slot, task: Task): number {
 }
 
 function replaceEnded(pass: ServicePass, slot: Slot, task: Task): void {
-  const startAfter = task.DesiredState === 'ready' ? timeOf(task.StartAfter) : undefined;
-  if (startAfter !== undefined && startAfter > pass.pass.now) {
+  const startAfter = task.DesiredState === 'ready' ? heldBackUntil(pass, task) : undefined;
+  if (startAfter !== undefined) {
     // It ended while it waited for its turn: its successor gets the next turn, or a missing image would spin.
     pass.wake(startAfter);
     return;

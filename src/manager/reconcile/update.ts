@@ -1,6 +1,6 @@
 import type { Task, UpdateStatus } from '../../model/types.js';
 import type { ServicePass } from './pass.js';
-import { timeOf, type UpdatePolicy } from './policy.js';
+import { isBeyond, timeOf, type UpdatePolicy } from './policy.js';
 import { isOccupied } from './replicated.js';
 import { isRunning, type Slot } from './slots.js';
 
@@ -131,6 +131,7 @@ function progress(pass: ServicePass, policy: UpdatePolicy): { underWay: number; 
       continue;
     }
     const runningAt = timeOf(attempt.Status?.RunningAt) ?? timeOf(attempt.Status?.Timestamp) ?? pass.pass.now;
+    if (isBeyond(runningAt, pass.pass.now)) continue; // how long it has run cannot be told
     if (runningAt + policy.delay_ms > pass.pass.now) {
       underWay++;
       pass.wake(runningAt + policy.delay_ms);

@@ -165,6 +165,21 @@ describe('restarts', () => {
     assert.equal(world.spread(world.running('web')).get('bad'), undefined);
   });
 
+  it('wait for no clock that is hours behind, and an update for none that was ahead', () => {
+    running(1, { Delay: 10 * second });
+    world.report(world.running('web')[0]!, 'failed');
+    world.planAll();
+    world.pass(-3600_000); // another leads, and goes by its own clock
+    world.settleNow();
+    assert.equal(world.running('web').length, 1);
+    world.setImage('web', 'web:2');
+    world.plan();
+    world.settleNow();
+    world.pass(-3600_000);
+    world.settleNow();
+    assert.equal(world.service('web').UpdateStatus?.State, 'completed');
+  });
+
   it('avoid it for a single replica too, however short the history, and for five minutes only', () => {
     world = new Orchestra(1, { Orchestration: { TaskHistoryRetentionLimit: 1 } });
     world.addNode('bad');
