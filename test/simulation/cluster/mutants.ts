@@ -123,6 +123,12 @@ export const servicesMutants: readonly Mutant[] = [
     replace: '> 1e12',
   },
   {
+    name: 'a limit of replicas on a node that is none',
+    file: 'scheduler/filters.js',
+    find: 'present < limit',
+    replace: 'true',
+  },
+  {
     name: 'replicas that share a slot',
     file: 'manager/reconcile/replicated.js',
     find: 'if (occupied.has(number))',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { isFinal } from '../../../src/model/states.js';
+import { isAfter, isFinal } from '../../../src/model/states.js';
 import type { Node, Service, Task, TaskSpec } from '../../../src/model/types.js';
 import type { Commit, View } from '../../../src/store/view.js';
 
@@ -30,6 +30,18 @@ export function nodesFor(view: View, service: Service): Node[] {
   return [...view.list('Node')].filter((node) => isOpen(node) && qualifies(node, service.Spec?.TaskTemplate ?? null));
 }
 
+/** How many tasks of its service a node may have. */
+function mostOnNode({ Spec }: Task): number {
+  return Spec?.Placement?.MaxReplicas || Number.POSITIVE_INFINITY;
+}
+
+/** Other tasks of the service on the node, those that leave it included. */
+function besides(view: View, node: Node, task: Task): Task[] {
+  return [...view.tasksOfNode(node.ID)].filter(
+    (other) => other.ID !== task.ID && other.ServiceID === task.ServiceID && !isFinal(other.Status?.State ?? ''),
+  );
+}
+
 function reserved(task: Task): number {
   return task.Spec?.Resources?.Reservations?.NanoCPUs ?? 0;
 }
@@ -42,8 +54,8 @@ export function needlesslyWaiting(view: View, task: Task): string | undefined {
     if (task.OnlyNodeID !== '' && task.OnlyNodeID !== node.ID) continue;
     const held = [...view.tasksOfNode(node.ID)].filter(({ Status }) => !isFinal(Status?.State ?? ''));
     const left = (node.Description?.Resources?.NanoCPUs ?? 0) - held.reduce((sum, one) => sum + reserved(one), 0);
-    if (isOpen(node) && qualifies(node, task.Spec) && reserved(task) <= left)
-      return `${task.Name} waits, ${node.ID} has room`;
+    const isRoom = reserved(task) <= left && besides(view, node, task).length < mostOnNode(task);
+    if (isOpen(node) && qualifies(node, task.Spec) && isRoom) return `${task.Name} waits, ${node.ID} has room`;
   }
   return undefined;
 }
@@ -69,6 +81,9 @@ function checkPlaced(view: View, index: number, task: Task): void {
   const node = view.get('Node', task.NodeID);
   assert.ok(node !== undefined, `entry ${index}: ${task.Name} is placed on ${task.NodeID}, which is no node`);
   assert.equal(node.Spec?.Availability, 'active', `entry ${index}: ${task.Name} is placed on a node that takes none`);
+  // The one whose place it takes stops before it starts.
+  const others = besides(view, node, task).filter(({ DesiredState }) => !isAfter(DesiredState, 'running'));
+  assert.ok(others.length < mostOnNode(task), `entry ${index}: ${task.Name} is one too many on ${node.ID}`);
   assert.ok(qualifies(node, task.Spec), `entry ${index}: ${task.Name} is placed against its constraints on ${node.ID}`);
 }
 

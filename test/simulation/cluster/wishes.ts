@@ -36,11 +36,13 @@ export class Wishes {
   /** `work`: what any user asks for; `isSound`: nothing that fails by itself. */
   work(work: ServiceSpecInit, mode: ServiceModeInit, isSound: boolean): ServiceSpecInit {
     const { world } = this;
+    const tier = world.pick(['node.labels.tier==a', 'node.labels.tier!=b']) as string;
     const template: TaskSpecInit = {
       ...work.TaskTemplate,
-      Placement: world.oneIn(3)
-        ? { Constraints: [world.pick(['node.labels.tier==a', 'node.labels.tier!=b']) as string] }
-        : {},
+      Placement: {
+        Constraints: world.oneIn(3) ? [tier] : [],
+        MaxReplicas: mode.Replicated != null && world.oneIn(5) ? 2 : 0,
+      },
       Resources: world.oneIn(3) ? { Reservations: { NanoCPUs: world.pick([0.3e9, 0.9e9]) } } : {},
     };
     if (mode.ReplicatedJob != null || mode.GlobalJob != null) {
