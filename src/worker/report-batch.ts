@@ -6,7 +6,7 @@ import type { TaskStatus } from '../model/types.js';
  * How long a task's steps on its way to running may wait for more news: nobody acts on them, they are there to be looked at, and
  * each batch is a Raft commit, which costs every manager a millisecond of its processor while containers are being started.
  */
-const onTheWay_ms_max = 100;
+const onTheWay_ms_max = 250;
 
 /** Gathers what is to be reported: of several states of one task only the last is told. */
 export class ReportBatch {

@@ -33,7 +33,7 @@ describe('agent', () => {
 
   describe('a task', () => {
     it('is started with one create, one start and one look', async () => {
-      engine.latency_ms = () => 200;
+      engine.latency_ms = () => 400; // longer than a step on the way may wait to be told
       engine.counts.clear();
       const id = assign(1);
       await clock.advanceUntil(() => node.state(id) === 'running');
