@@ -8,7 +8,7 @@ import { type EngineWitness, taskOf } from './engine.js';
 import type { Host } from './host.js';
 import type { Links } from './links.js';
 import { checkPlacement } from './placement.js';
-import { Rollouts } from './rollouts.js';
+import { Rollouts, slotOf } from './rollouts.js';
 
 /** A manager of which nothing is heard no longer counts at the gate after 3 s, and sessions end after that: with room to spare. */
 const calmForDrain_ms = 10_000;
@@ -49,6 +49,7 @@ export class Checks {
     };
     return {
       created: (taskID) => guarded(() => this.checkOnlyContainer(taskID)),
+      started: (taskID) => guarded(() => this.checkOneASlot(taskID)),
       ending: (taskID) => guarded(() => this.checkDrained(host, taskID)),
     };
   }
@@ -59,6 +60,26 @@ export class Checks {
       [...engine.containers.values()].filter((container) => taskOf(container) === taskID).map(() => name),
     );
     assert.ok(holders.length <= 1, `task ${taskID} has ${holders.length} containers, on ${holders}`);
+  }
+
+  /** No container starts while another of its slot runs, but for one where successors start first. */
+  private checkOneASlot(taskID: string): void {
+    const view = this.latest();
+    const task = view?.get('Task', taskID);
+    if (view === undefined || task === undefined) return;
+    const beside: string[] = [];
+    for (const host of this.hosts) {
+      const isCalm =
+        this.links.calm_ms(host.name) > calmForDrain_ms && this.links.calm_ms(engineOf(host)) > calmForStop_ms;
+      if (!isCalm || view.get('Node', host.nodeID)?.Status?.State !== 'ready') continue;
+      for (const container of host.engine.running()) {
+        const other = view.get('Task', taskOf(container));
+        if (other === undefined || other.ID === taskID || other.DesiredState === 'remove') continue;
+        if (other.ServiceID === task.ServiceID && slotOf(other) === slotOf(task)) beside.push(container.name);
+      }
+    }
+    const most = this.rollouts.mayOverlap(task) ? 1 : 0;
+    assert.ok(beside.length <= most, `${task.Name} ${taskID} starts beside ${beside}`);
   }
 
   /** No node sends new connections to a task that is told to stop. */

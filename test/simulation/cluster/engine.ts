@@ -9,6 +9,7 @@ import { processClock } from '../world.js';
 /** What the engine of one host is told that changes something. */
 export interface EngineWitness {
   created(taskID: string): void;
+  started(taskID: string): void;
   /** The container runs, and is to be stopped or removed. */
   ending(taskID: string): void;
 }
@@ -34,6 +35,12 @@ export class WatchedEngine extends SimulatedEngine {
     const id = await super.create(name, config);
     this.witness.created(taskID);
     return id;
+  }
+
+  override async start(id: string): Promise<void> {
+    await super.start(id);
+    const container = this.containers.get(id);
+    if (container?.phase === 'running') this.witness.started(taskOf(container));
   }
 
   override stop(id: string, grace_ms: number): Promise<void> {

@@ -68,7 +68,7 @@ export class Rollouts {
     );
     const live = others.filter((other) => mayRun(view, other));
     const wanted = live.filter(shallRun);
-    if ((this.startFirstAt.get(task.ServiceID) ?? -1) >= task.BornIndex) {
+    if (this.mayOverlap(task)) {
       assert.ok(wanted.length <= 1, `entry ${index}: ${wanted.length + 1} tasks of ${task.Name} run at once`);
       return;
     }
@@ -76,6 +76,11 @@ export class Rollouts {
     const impatient = live.every((other) => !shallRun(other) && told_ms(other) >= graceOf(other) + patience_ms);
     const why = live.map(({ ID, DesiredState, Status }) => `${ID} is ${Status?.State}, and shall be ${DesiredState}`);
     assert.ok(live.length === 0 || impatient, `entry ${index}: ${task.Name} ${task.ID} may run, but ${why}`);
+  }
+
+  /** Whether the task may start before another of its slot has stopped: updates were so ordered since it was made. */
+  mayOverlap(task: Task): boolean {
+    return (this.startFirstAt.get(task.ServiceID) ?? -1) >= task.BornIndex;
   }
 
   /** Notes a task that the update put in the place of one that served, and could have gone on where it was. */
@@ -120,7 +125,7 @@ function isServed(view: View, task: Task): boolean {
   );
 }
 
-function slotOf(task: Task): string {
+export function slotOf(task: Task): string {
   return task.Slot === 0 ? task.NodeID || task.OnlyNodeID : String(task.Slot);
 }
 
