@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import type { Logger } from 'winston';
 import { systemClock } from '../../../src/model/clock.js';
@@ -70,6 +72,16 @@ const heartbeat = (from: number, to: number, commit = 0): Message => ({
   readSequence: 0,
 });
 
+function appendOf(data: Buffer): Message {
+  const entry = { index: 1, term: 1, type: 'normal', data, session: 0, sequence: 0 } as const;
+  return { type: 'append', from: 1, to: 2, term: 1, prevIndex: 0, prevTerm: 0, commit: 0, entries: [entry] };
+}
+
+function chunkOf(data: Buffer): Message {
+  const envelope = { type: 'snapshot-chunk', from: 1, to: 2, term: 1 } as const;
+  return { ...envelope, index: 1, logTerm: 1, offset: 0, total: data.length, data };
+}
+
 /** A stream of whatever `frames` are, as if from a broken or hostile peer. Resolves with the status that it ends with. */
 function rawStream(to: Station, frames: Buffer[]): Promise<grpc.status> {
   const asIs = (bytes: Buffer) => bytes;
@@ -84,8 +96,29 @@ function rawStream(to: Station, frames: Buffer[]): Promise<grpc.status> {
   });
 }
 
+const slowLinks: Server[] = [];
+
+/** A way to `port` on which little fits and which takes its time: a narrow line to another site. Gives the address of its near end. */
+async function slowLink(port: number): Promise<string> {
+  const server = createServer((near) => {
+    const far = connect(port, '127.0.0.1');
+    near.on('data', (bytes) => {
+      far.write(bytes);
+      near.pause();
+      setTimeout(() => near.resume(), Math.ceil(bytes.length / 4096));
+    });
+    far.pipe(near);
+    near.on('close', () => far.destroy()).on('error', () => {});
+    far.on('close', () => near.destroy()).on('error', () => {});
+  });
+  slowLinks.push(server);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
 describe('raft over gRPC', () => {
   afterEach(async () => {
+    for (const link of slowLinks.splice(0)) link.close();
     for (const one of open.splice(0)) await one.close();
   });
 
@@ -109,13 +142,30 @@ describe('raft over gRPC', () => {
   it('brings an entry that is larger than gRPC takes in one message', async () => {
     const [one, two] = await pair();
     const data = Buffer.alloc(9 * 1024 * 1024, 'shoal');
-    const entry = { index: 1, term: 1, type: 'normal', data, session: 0, sequence: 0 } as const;
-    one.transport.send([
-      { type: 'append', from: 1, to: 2, term: 1, prevIndex: 0, prevTerm: 0, commit: 0, entries: [entry] },
-    ]);
+    one.transport.send([appendOf(data)]);
     const message = await until('the entry', () => two.received[0]);
     assert.ok(message.type === 'append' && Buffer.compare(message.entries[0]?.data ?? data.subarray(1), data) === 0);
   });
+
+  for (const [what, large] of [
+    ['entries', (data: Buffer): Message => appendOf(data)],
+    ['snapshots', (data: Buffer): Message => chunkOf(data)],
+  ] as const) {
+    it(`does not hold heartbeats up behind large ${what}, on a slow link either`, async () => {
+      const [one, two] = [await station(1), await station(2)];
+      const address = await slowLink(Number(two.member.address.split(':')[1]));
+      one.transport.setPeers([{ ...two.member, address }]);
+      one.transport.send([heartbeat(1, 2, 1)]);
+      await until('the first', () => two.received.length === 1);
+      one.transport.send([large(Buffer.alloc(9 * 1024 * 1024))]);
+      for (let commit = 2; commit <= 5; commit++) {
+        one.transport.send([heartbeat(1, 2, commit)]);
+        await until('the next', () => two.received.length === commit);
+      }
+      assert.ok(two.received.every(({ type }) => type === 'heartbeat'));
+      await until('what was large', () => two.received.some(({ type }) => type !== 'heartbeat'), 50_000);
+    });
+  }
 
   it('answers a member that is not known yet over the address that it gave', async () => {
     const [one, two] = [await station(1), await station(2)];
