@@ -40,21 +40,33 @@ function seed(fileNumber: number, offset: number): number {
   return (Math.imul(fileNumber, 0x9e3779b1) ^ Math.imul(offset, 0x85ebca6b)) >>> 0;
 }
 
-/** A record's header, for a payload that is to be written right after it. */
-export function recordHeader(
-  place: { fileNumber: number; offset: number; synced: number; batch: number },
-  type: number,
-  payload: Uint8Array,
-): Buffer {
+/** What the headers of one write have in common. */
+export interface WritePlace {
+  fileNumber: number;
+  synced: number;
+  batch: number;
+}
+
+function fillFields(bytes: Buffer, at: number, place: WritePlace, type: number, length: number): void {
+  bytes.writeUInt32LE(length, at + 4);
+  bytes.writeUInt32LE(place.synced % 2 ** 32, at + 8);
+  bytes.writeUInt32LE(place.batch % 2 ** 32, at + 12);
+  bytes[at + 16] = type;
+  for (let byte = 0; byte < magic.length; byte++) bytes[at + magicOffset + byte] = magic[byte] as number;
+}
+
+/** A record's header, for a payload that is to be written right after it, at `offset` of the file. */
+export function recordHeader(place: WritePlace, offset: number, type: number, payload: Uint8Array): Buffer {
   const header = Buffer.allocUnsafe(headerBytes);
-  header.writeUInt32LE(payload.length, 4);
-  header.writeUInt32LE(place.synced % 2 ** 32, 8);
-  header.writeUInt32LE(place.batch % 2 ** 32, 12);
-  header[16] = type;
-  magic.copy(header, magicOffset);
-  const crc = crc32(payload, crc32(header.subarray(4), seed(place.fileNumber, place.offset)));
-  header.writeUInt32LE(crc, 0);
+  fillFields(header, 0, place, type, payload.length);
+  header.writeUInt32LE(crc32(payload, crc32(header.subarray(4), seed(place.fileNumber, offset))), 0);
   return header;
+}
+
+/** Fills in the header at `at` of `bytes`, behind which the payload stands, up to the end. The record goes to `offset` of the file. */
+export function fillHeader(bytes: Buffer, at: number, place: WritePlace, offset: number, type: number): void {
+  fillFields(bytes, at, place, type, bytes.length - at - headerBytes);
+  bytes.writeUInt32LE(crc32(bytes.subarray(at + 4), seed(place.fileNumber, offset)), at);
 }
 
 /** The record that starts at `at` of `bytes`; undefined when there is no valid one. `origin` is the file offset of `bytes`. */

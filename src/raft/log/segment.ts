@@ -1,9 +1,9 @@
 import type { LogPosition } from '../core/log.js';
 import type { Entry, HardState } from '../core/types.js';
 import { ByteReader, ByteWriter } from '../wire/bytes.js';
-import { encodeEntry } from '../wire/entry.js';
-import { decodeHardState, encodeHardState } from '../wire/membership.js';
-import { headerBytes, recordHeader, recordTypes } from './record.js';
+import { writeEntry } from '../wire/entry.js';
+import { decodeHardState, encodeHardState, writeHardState } from '../wire/membership.js';
+import { fillHeader, headerBytes, recordTypes, type WritePlace } from './record.js';
 import { recordPlace, type Sealer } from './sealer.js';
 
 /** What a segment has to know when all segments before it are gone. */
@@ -29,8 +29,8 @@ export function segmentNumber(name: string): number | undefined {
   return match === null ? undefined : Number.parseInt(match[1] as string, 16);
 }
 
-function encodePosition(position: LogPosition): Buffer {
-  return new ByteWriter(32).uint(1, position.index).uint(2, position.term).finish();
+function writePosition(writer: ByteWriter, position: LogPosition): void {
+  writer.uint(1, position.index).uint(2, position.term);
 }
 
 export function decodePosition(bytes: Uint8Array): LogPosition {
@@ -45,14 +45,13 @@ export function decodePosition(bytes: Uint8Array): LogPosition {
   return { index, term };
 }
 
-function encodeHead(head: SegmentHead): Buffer {
-  return new ByteWriter(64)
+function writeHead(writer: ByteWriter, head: SegmentHead): void {
+  writer
     .uint(1, head.number)
     .uint(2, head.previous.index)
     .uint(3, head.previous.term)
     .uint(4, head.previousBytes)
-    .bytes(5, encodeHardState(head.hardState))
-    .finish();
+    .bytes(5, encodeHardState(head.hardState));
 }
 
 export function decodeHead(bytes: Uint8Array): SegmentHead {
@@ -70,39 +69,53 @@ export function decodeHead(bytes: Uint8Array): SegmentHead {
   return { ...head, previous };
 }
 
-/** Records for one write, one after the other. */
+/** Records for one write, one after the other, as the bytes of the file from `offset` on. */
 export class BatchBuilder {
-  private readonly parts: Uint8Array[] = [];
-  private bytes = 0;
+  private readonly writer: ByteWriter;
 
+  /** `capacity`: how many bytes it will be, roughly. */
   constructor(
-    private readonly place: { fileNumber: number; offset: number; synced: number; batch: number },
+    private readonly place: WritePlace,
+    private readonly offset: number,
     private readonly sealer?: Sealer,
-  ) {}
+    capacity = 256,
+  ) {
+    this.writer = new ByteWriter(capacity);
+  }
 
-  private add(type: number, plain: Uint8Array): this {
-    const offset = this.place.offset + this.bytes;
-    const payload = this.sealer?.seal(plain, recordPlace(this.place.fileNumber, offset, type)) ?? plain;
-    const header = recordHeader({ ...this.place, offset }, type, payload);
-    this.parts.push(header, payload);
-    this.bytes += headerBytes + payload.length;
+  private add(type: number, write: (writer: ByteWriter) => void): this {
+    const { writer, place, sealer } = this;
+    const at = writer.gap(headerBytes);
+    const offset = this.offset + at;
+    if (sealer === undefined) write(writer);
+    else {
+      const plain = new ByteWriter();
+      write(plain);
+      writer.raw(sealer.seal(plain.finish(), recordPlace(place.fileNumber, offset, type)));
+    }
+    fillHeader(writer.written, at, place, offset, type);
     return this;
   }
 
   head(head: SegmentHead): this {
-    return this.add(recordTypes.head, encodeHead(head));
+    return this.add(recordTypes.head, (writer) => writeHead(writer, head));
   }
   entry(entry: Entry): this {
-    return this.add(recordTypes.entry, encodeEntry(entry));
+    return this.add(recordTypes.entry, (writer) => writeEntry(writer, entry));
   }
   hardState(state: HardState): this {
-    return this.add(recordTypes.hardState, encodeHardState(state));
+    return this.add(recordTypes.hardState, (writer) => writeHardState(writer, state));
   }
   reset(position: LogPosition): this {
-    return this.add(recordTypes.reset, encodePosition(position));
+    return this.add(recordTypes.reset, (writer) => writePosition(writer, position));
   }
 
   finish(): Buffer {
-    return Buffer.concat(this.parts, this.bytes);
+    return this.writer.finish();
   }
+}
+
+/** About how long the record of an entry is, header and all. */
+export function recordSize(entry: Entry): number {
+  return entry.data.length + 64 + headerBytes;
 }

@@ -74,7 +74,7 @@ export async function writeSnapshot(
   };
   const add = (type: number, payload: Uint8Array) => {
     const offset = position + gatheredBytes;
-    gathered.push(recordHeader({ fileNumber: meta.index, offset, synced: 0, batch: 0 }, type, payload), payload);
+    gathered.push(recordHeader({ fileNumber: meta.index, synced: 0, batch: 0 }, offset, type, payload), payload);
     gatheredBytes += headerBytes + payload.length;
   };
   add(recordTypes.meta, encodeSnapshotMeta(meta));

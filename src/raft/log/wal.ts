@@ -7,7 +7,7 @@ import type { Disk, DiskFile } from './disk.js';
 import { type LogTail, readSegments } from './reading.js';
 import { LogReplay } from './recovery.js';
 import type { Sealer } from './sealer.js';
-import { BatchBuilder, segmentName } from './segment.js';
+import { BatchBuilder, recordSize, segmentName } from './segment.js';
 
 export interface LogWrite {
   /** The log starts over after this; comes first. */
@@ -120,8 +120,9 @@ export class WriteAheadLog {
   private async writeBatch(write: LogWrite): Promise<void> {
     const file = this.file as DiskFile;
     this.batch++;
-    const place = { fileNumber: this.number, offset: this.bytes, synced: this.bytes, batch: this.batch };
-    const builder = new BatchBuilder(place, this.options.sealer);
+    const place = { fileNumber: this.number, synced: this.bytes, batch: this.batch };
+    const capacity = write.entries.reduce((sum, entry) => sum + recordSize(entry), 256);
+    const builder = new BatchBuilder(place, this.bytes, this.options.sealer, capacity);
     if (write.reset !== undefined) builder.reset(write.reset);
     for (const entry of write.entries) builder.entry(entry);
     if (write.hardState !== undefined) builder.hardState(write.hardState);
@@ -140,9 +141,9 @@ export class WriteAheadLog {
     // One that could not be finished because the disk was full is started over.
     if ((await disk.list()).includes(name)) await disk.remove(name);
     const file = await disk.open(name, { ...asLog, create: true });
-    const place = { fileNumber: number, offset: 0, synced: 0, batch: 0 };
+    const place = { fileNumber: number, synced: 0, batch: 0 };
     const head = { number, previous: this.last, hardState: this.hardState, previousBytes };
-    const data = new BatchBuilder(place, this.options.sealer).head(head).finish();
+    const data = new BatchBuilder(place, 0, this.options.sealer).head(head).finish();
     try {
       await file.write(0, data);
       await disk.syncDirectory();

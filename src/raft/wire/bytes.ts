@@ -84,9 +84,29 @@ export class ByteWriter {
     return this;
   }
 
+  /** Bytes as they are, in no field. */
+  raw(value: Uint8Array): this {
+    this.room(value.length);
+    this.buffer.set(value, this.at);
+    this.at += value.length;
+    return this;
+  }
+
+  /** Leaves `bytes` bytes to be filled in later; gives where they begin. */
+  gap(bytes: number): number {
+    this.room(bytes);
+    this.at += bytes;
+    return this.at - bytes;
+  }
+
+  /** What was written so far. Of no use any more once more is written. */
+  get written(): Buffer {
+    return this.buffer.subarray(0, this.at);
+  }
+
   /** What was written; the writer must not be used afterwards. */
   finish(): Buffer {
-    return this.buffer.subarray(0, this.at);
+    return this.written;
   }
 }
 

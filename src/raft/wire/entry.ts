@@ -1,5 +1,5 @@
 import type { Entry, EntryType } from '../core/types.js';
-import { ByteReader, ByteWriter, WireError } from './bytes.js';
+import { ByteReader, type ByteWriter, WireError } from './bytes.js';
 
 const typeNumbers: Record<EntryType, number> = { normal: 0, membership: 1, noop: 2 };
 const typeNames: readonly EntryType[] = ['normal', 'membership', 'noop'];
@@ -34,12 +34,6 @@ export function readEntry(reader: ByteReader): Entry {
   if (index === 0 || term === 0) throw new WireError('an entry without index or term');
   if (type === undefined) throw new WireError('an entry of unknown type');
   return { index, term, type, data, session, sequence };
-}
-
-export function encodeEntry(entry: Entry): Buffer {
-  const writer = new ByteWriter(entry.data.length + 64);
-  writeEntry(writer, entry);
-  return writer.finish();
 }
 
 export function decodeEntry(bytes: Uint8Array): Entry {

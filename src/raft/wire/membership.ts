@@ -47,8 +47,14 @@ export function decodeMembership(bytes: Uint8Array): Membership {
   return readMembership(new ByteReader(bytes));
 }
 
+export function writeHardState(writer: ByteWriter, state: HardState): void {
+  writer.uint(1, state.term).uint(2, state.vote).uint(3, state.commit);
+}
+
 export function encodeHardState(state: HardState): Buffer {
-  return new ByteWriter(32).uint(1, state.term).uint(2, state.vote).uint(3, state.commit).finish();
+  const writer = new ByteWriter(32);
+  writeHardState(writer, state);
+  return writer.finish();
 }
 
 export function decodeHardState(bytes: Uint8Array): HardState {

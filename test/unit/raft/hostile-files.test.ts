@@ -66,7 +66,7 @@ function forged(fileNumber: number, records: { type: number; payload: Uint8Array
   const parts: Uint8Array[] = [];
   let offset = 0;
   for (const { type, payload, synced, batch } of records) {
-    parts.push(recordHeader({ fileNumber, offset, synced, batch }, type, payload), payload);
+    parts.push(recordHeader({ fileNumber, synced, batch }, offset, type, payload), payload);
     offset += headerBytes + payload.length;
   }
   return Buffer.concat(parts);
