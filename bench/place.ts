@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util';
 import { reconcile } from '../src/manager/reconcile/reconcile.js';
-import { complete, encode } from '../src/model/codec.js';
+import { complete } from '../src/model/codec.js';
 import { seededRandom } from '../src/model/random.js';
 import type { Node, OperationInit, ServiceInit, TaskSpecInit } from '../src/model/types.js';
 import { Fleet } from '../src/scheduler/fleet.js';
 import type { Group } from '../src/scheduler/group.js';
 import { place } from '../src/scheduler/place.js';
+import { encodeTransaction } from '../src/store/entry.js';
 import { Store } from '../src/store/store.js';
 import { median, printTable } from './figures.js';
 
@@ -80,7 +81,7 @@ function placing(shape: Shape, tasks: number, nodes: readonly Node[]): number {
 function planning(shape: Shape, tasks: number, nodes: readonly Node[]): number {
   const store = new Store();
   const commit = (Operations: OperationInit[]) => {
-    const verdict = store.apply(store.index + 1, encode('Transaction', { Operations, Time: '2026-01-01T00:00:00Z' }));
+    const verdict = store.apply(store.index + 1, encodeTransaction({ Operations, Time: '2026-01-01T00:00:00Z' }));
     if (!verdict.ok) throw new Error(verdict.message);
   };
   commit(nodes.map((node) => ({ Action: 'create', Node: node })));

@@ -1,6 +1,5 @@
 import { access, readdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { decode } from '../model/codec.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import type { Operation } from '../model/types.js';
 import type { Entry, Membership } from '../raft/core/types.js';
@@ -16,6 +15,7 @@ import { decodeEntry } from '../raft/wire/entry.js';
 import { decodeHardState, decodeMembership } from '../raft/wire/membership.js';
 import { KeyRing } from '../security/key-ring.js';
 import { loadNodeFile } from '../security/node-file.js';
+import { decodeTransaction } from '../store/entry.js';
 import { StateDirectory } from './state.js';
 
 /** One record of the log, in words. Secrets are named, never shown. */
@@ -116,7 +116,7 @@ function contentOf(entry: Entry): string {
   if (entry.type === 'noop') return 'opens the term';
   try {
     if (entry.type === 'membership') return membersIn(decodeMembership(entry.data));
-    const { Operations, Origin } = decode('Transaction', entry.data);
+    const { Operations, Origin } = decodeTransaction(entry.data);
     return `${Origin}: ${Operations.map(operationIn).join(', ')}`;
   } catch (error) {
     return `${entry.data.length} bytes that cannot be read: ${messageOf(error)}`;

@@ -74,10 +74,12 @@ export function messageType(name: string): protobuf.Type {
   return type;
 }
 
-/** Wire bytes of a message; absent fields may be left out of `value`. */
+/**
+ * Wire bytes of a message; absent fields may be left out of `value`, or be null. Its types are trusted to be right: what comes from outside was
+ * checked where it came in.
+ */
 export function encode<N extends MessageName>(name: N, value: object): Uint8Array {
-  const type = messageType(name);
-  return type.encode(type.fromObject(value)).finish();
+  return messageType(name).encode(value).finish();
 }
 
 /** A message from its wire bytes, with every default filled in (absent sub-messages are null). Throws on broken bytes. */

@@ -41,7 +41,7 @@ export type ServiceName = keyof Services;
 function methodDefinition(service: protobuf.Service, method: protobuf.Method): grpc.MethodDefinition<object, object> {
   method.resolve();
   const coder = (type: protobuf.Type | null) => ({
-    serialize: (value: object) => Buffer.from(type!.encode(type!.fromObject(value)).finish()),
+    serialize: (value: object) => asBuffer(type!.encode(value).finish()),
     deserialize: (bytes: Buffer) => type!.toObject(type!.decode(bytes), toPlain),
   });
   const request = coder(method.resolvedRequestType);
@@ -55,6 +55,10 @@ function methodDefinition(service: protobuf.Service, method: protobuf.Method): g
     responseSerialize: response.serialize,
     responseDeserialize: response.deserialize,
   };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 const definitions = new Map<ServiceName, grpc.ServiceDefinition>();

@@ -29,7 +29,7 @@ async function* chunksOf(
   let writer = type.encodeDelimited({ AppliedIndex });
   for (const [kind, list] of objects) {
     for (const object of list) {
-      type.encodeDelimited(type.fromObject({ [kind]: object }), writer);
+      type.encodeDelimited({ [kind]: object }, writer);
       if (writer.len < chunk_bytes) continue;
       yield writer.finish();
       writer = protobuf.Writer.create();

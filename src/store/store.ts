@@ -1,9 +1,9 @@
 import type { Logger } from 'winston';
-import { decode } from '../model/codec.js';
 import { messageOf } from '../model/errors.js';
 import type { Transaction } from '../model/types.js';
 import type { StateMachine } from '../raft/node.js';
 import { differences } from './differences.js';
+import { decodeTransaction } from './entry.js';
 import { readSnapshot, writeSnapshot } from './snapshot.js';
 import { ObjectTables } from './tables.js';
 import { applyTransaction } from './transaction.js';
@@ -57,7 +57,7 @@ export class Store implements View, StateMachine {
   apply(index: number, data: Uint8Array): Verdict {
     let transaction: Transaction;
     try {
-      transaction = decode('Transaction', Buffer.from(data)); // a copy: what objects keep of it is theirs
+      transaction = decodeTransaction(Buffer.from(data)); // a copy: what objects keep of it is theirs
     } catch (error) {
       this.tables.index = index;
       return { ok: false, code: 'invalid-argument', message: `not a transaction: ${messageOf(error)}`, operation: 0 };

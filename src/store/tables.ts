@@ -24,6 +24,7 @@ export class ObjectTables implements View {
   private readonly byService = new Map<string, Map<string, Task>>();
   private readonly byNode = new Map<string, Map<string, Task>>();
   private readonly specs = new Map<string, TaskSpec[]>(); // by service, the newest first
+  private readonly twins = new WeakMap<TaskSpec, TaskSpec>(); // the tasks of one entry come with one spec: it is compared once
 
   get<K extends Kind>(kind: K, id: string): Tables[K] | undefined {
     return this.objects[kind].get(id);
@@ -112,8 +113,13 @@ export class ObjectTables implements View {
     if (!this.byService.has(task.ServiceID)) this.specs.delete(task.ServiceID);
     const known = this.specs.get(task.ServiceID) ?? [];
     if (known.includes(task.Spec)) return task;
-    const same = known.find((spec) => isDeepStrictEqual(spec, task.Spec));
-    if (same !== undefined) return { ...task, Spec: same };
+    const { Spec } = task;
+    const twin = this.twins.get(Spec);
+    const same = twin !== undefined && known.includes(twin) ? twin : known.find((one) => isDeepStrictEqual(one, Spec));
+    if (same !== undefined) {
+      this.twins.set(Spec, same);
+      return { ...task, Spec: same };
+    }
     this.specs.set(task.ServiceID, [task.Spec, ...known.slice(0, specsKept - 1)]);
     return task;
   }

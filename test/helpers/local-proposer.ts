@@ -1,6 +1,6 @@
-import { encode } from '../../src/model/codec.js';
 import { ShoalError } from '../../src/model/errors.js';
 import type { TransactionInit } from '../../src/model/types.js';
+import { encodeTransaction } from '../../src/store/entry.js';
 import { Store } from '../../src/store/store.js';
 import type { Proposer } from '../../src/store/view.js';
 
@@ -15,7 +15,7 @@ export class LocalProposer implements Proposer {
   commit(transaction: TransactionInit): { index: number } {
     const verdict = this.store.apply(
       this.store.index + 1,
-      encode('Transaction', { Time: '2026-01-01T00:00:00.000Z', ...transaction }),
+      encodeTransaction({ Time: '2026-01-01T00:00:00.000Z', ...transaction }),
     );
     if (!verdict.ok) throw new ShoalError(verdict.code, verdict.message);
     return { index: verdict.index };

@@ -1,6 +1,6 @@
-import { encode } from '../../src/model/codec.js';
 import { ShoalError } from '../../src/model/errors.js';
 import type { TransactionInit } from '../../src/model/types.js';
+import { encodeTransaction } from '../../src/store/entry.js';
 import { Store } from '../../src/store/store.js';
 import type { Proposer, Verdict } from '../../src/store/view.js';
 
@@ -38,7 +38,7 @@ export class TestLog {
       member.proposals += 1;
       if (member.failure !== undefined) throw member.failure;
       const verdict = await new Promise<Verdict>((resolve) => {
-        waiting.set(this.entries.push(encode('Transaction', transaction)), resolve);
+        waiting.set(this.entries.push(encodeTransaction(transaction)), resolve);
         for (const other of this.catchUps) other();
       });
       if (!verdict.ok) throw new ShoalError(verdict.code, verdict.message);

@@ -1,7 +1,7 @@
-import { encode } from '../../model/codec.js';
 import { ShoalError } from '../../model/errors.js';
 import type { TransactionInit } from '../../model/types.js';
 import type { RaftNode } from '../../raft/node.js';
+import { encodeTransaction } from '../../store/entry.js';
 import type { Verdict, View } from '../../store/view.js';
 import type { Replicated } from '../reader.js';
 
@@ -18,7 +18,7 @@ export class ReplicatedStore implements Replicated {
   async propose(transaction: TransactionInit, term?: number): Promise<{ index: number }> {
     let data: Uint8Array;
     try {
-      data = encode('Transaction', transaction);
+      data = encodeTransaction(transaction);
     } catch (error) {
       throw new ShoalError('internal', 'the transaction cannot be encoded', { cause: error });
     }

@@ -1,8 +1,9 @@
-import { complete, encode } from '../../model/codec.js';
+import { complete } from '../../model/codec.js';
 import { ShoalError } from '../../model/errors.js';
 import type { Random } from '../../model/random.js';
 import { isFinal, rankOf } from '../../model/states.js';
 import type { OperationInit, Service, Task, UpdateConfig } from '../../model/types.js';
+import { encodeTransaction } from '../../store/entry.js';
 import { Store } from '../../store/store.js';
 import { othersTurn } from '../../store/turns.js';
 import type { Commit, View } from '../../store/view.js';
@@ -128,7 +129,7 @@ export class Imagination {
 
   #commit(operations: readonly OperationInit[], origin: string): void {
     const transaction = { Operations: [...operations], Origin: origin, Time: new Date(this.#now).toISOString() };
-    const verdict = this.store.apply(this.store.index + 1, encode('Transaction', transaction));
+    const verdict = this.store.apply(this.store.index + 1, encodeTransaction(transaction));
     if (!verdict.ok) throw new ShoalError(verdict.code, verdict.message);
   }
 
