@@ -1,7 +1,7 @@
 import type { Network, Service, Task, TaskSpec, TaskStatus, TransactionInit } from '../../model/types.js';
 import { isWanted } from '../../scheduler/fleet.js';
 import type { Wanted } from '../../scheduler/group.js';
-import { bytes_max, type Content, entriesOf, operations_max, type TaskChange } from './entries.js';
+import { bytes_max, type Content, entriesOf, operations_max, type TaskChange, taskOverhead_bytes } from './entries.js';
 
 /** A task that the plan brings into being; its node is chosen at the end of the pass. */
 export interface Birth {
@@ -12,11 +12,9 @@ export interface Birth {
 /**
  * A plan is cut off where it would be more entries than this; what is left follows in the next. Each plan looks at all tasks of its services,
  * so one entry a plan would cost a service of 100,000 tasks fifty such looks; and for as long as a plan is being carried out nothing else is
- * planned, some 0.2 s for each entry.
+ * planned, some 0.2 s for each entry, nor does this manager do anything else while it makes the plan.
  */
-const entries_max = 8;
-/** What a task takes in an entry besides its spec, roughly. */
-const taskOverhead_bytes = 300;
+const entries_max = 3;
 
 /** The plan as it grows: every task and service at most once, turned into transactions at the end. */
 export class Draft {
@@ -80,7 +78,7 @@ export class Draft {
   }
 
   bear(birth: Birth): void {
-    this.#bytes += this.#bytesOf(birth.task);
+    this.#weigh(birth.task);
     this.#births.set(birth.task.ID, birth);
   }
 
@@ -136,25 +134,23 @@ export class Draft {
       births: Array.from(this.births, ({ task }) => task),
       checkedServices: this.#checkedServices,
       checkedNodes: this.#checkedNodes,
-      bytesOf: (task) => this.#bytesOf(task),
+      bytesOf: (spec) => this.#specBytes.get(spec) ?? 0,
     };
     return entriesOf(content, now);
   }
 
-  #bytesOf({ Spec }: Task): number {
-    if (Spec === null) return taskOverhead_bytes;
-    let bytes = this.#specBytes.get(Spec);
-    if (bytes === undefined) {
-      bytes = JSON.stringify(Spec).length;
-      this.#specBytes.set(Spec, bytes);
-    }
-    return bytes + taskOverhead_bytes;
+  #weigh({ Spec }: Task): void {
+    this.#bytes += taskOverhead_bytes;
+    if (Spec === null || this.#specBytes.has(Spec)) return;
+    const bytes = JSON.stringify(Spec).length;
+    this.#specBytes.set(Spec, bytes);
+    this.#bytes += bytes;
   }
 
   #changeOf(task: Task): TaskChange {
     let change = this.#changes.get(task.ID);
     if (change === undefined) {
-      this.#bytes += this.#bytesOf(task);
+      this.#weigh(task);
       change = { task, fields: {} };
       this.#changes.set(task.ID, change);
     }

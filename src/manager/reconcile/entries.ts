@@ -1,9 +1,19 @@
-import type { Network, OperationInit, Service, Task, TaskStatus, TransactionInit } from '../../model/types.js';
+import type {
+  Network,
+  OperationInit,
+  Service,
+  Task,
+  TaskSpec,
+  TaskStatus,
+  TransactionInit,
+} from '../../model/types.js';
 
 // Applying an entry holds up everything else on a manager, heartbeats of Raft included: this many tasks take some 0.2 s, well below
 // the shortest election timeout of 1 s.
 export const operations_max = 2000;
 export const bytes_max = 2 * 2 ** 20;
+/** What a task takes in an entry besides its spec, roughly. Of a spec there is one an entry (src/store/entry.ts). */
+export const taskOverhead_bytes = 300;
 
 /** Changes to a task that exists, before they become operations. */
 export interface TaskChange {
@@ -23,8 +33,8 @@ export interface Content {
   checkedServices: ReadonlyMap<string, Service>;
   /** By id: versions that nodes must have when they are given tasks. */
   checkedNodes: ReadonlyMap<string, number>;
-  /** What a task takes in an entry, roughly. */
-  bytesOf(task: Task): number;
+  /** What a spec takes in an entry, roughly. */
+  bytesOf(spec: TaskSpec): number;
 }
 
 /**
@@ -53,38 +63,39 @@ interface Entry {
 }
 
 function divide({ services, removed, changes, births, bytesOf }: Content): Entry[] {
-  const sizes = new Map<string, { operations: number; bytes: number; isFirst: boolean }>();
+  const slots = new Map<string, { tasks: number; specs: TaskSpec[]; isFirst: boolean }>();
   const written = new Set(services.map(({ after }) => after.ID));
-  const weigh = (task: Task, bytes: number) => {
+  const weigh = (task: Task, spec: TaskSpec | null) => {
     const key = slotKey(task);
-    const size = sizes.get(key);
-    if (size === undefined) sizes.set(key, { operations: 1, bytes, isFirst: written.has(task.ServiceID) });
-    else {
-      size.operations++;
-      size.bytes += bytes;
-    }
+    const slot = slots.get(key) ?? { tasks: 0, specs: [], isFirst: written.has(task.ServiceID) };
+    slot.tasks++;
+    if (spec !== null) slot.specs.push(spec);
+    slots.set(key, slot);
   };
-  for (const task of removed) weigh(task, 0);
-  for (const { task } of changes) weigh(task, bytesOf(task));
-  for (const task of births) weigh(task, bytesOf(task));
+  for (const task of removed) weigh(task, null);
+  for (const { task } of changes) weigh(task, task.Spec);
+  for (const task of births) weigh(task, task.Spec);
 
   const entries: Entry[] = [{ removed: [], changes: [], births: [] }];
   const entryOf = new Map<string, Entry>();
-  const left = { operations: operations_max, bytes: bytes_max };
-  const put = (key: string, size: { operations: number; bytes: number }) => {
+  const specs = new Set<TaskSpec>();
+  let [tasks, bytes] = [0, 0];
+  const put = (key: string, slot: { tasks: number; specs: TaskSpec[] }) => {
     entryOf.set(key, entries.at(-1)!);
-    left.operations -= size.operations;
-    left.bytes -= size.bytes;
+    tasks += slot.tasks;
+    bytes += slot.tasks * taskOverhead_bytes;
+    for (const spec of slot.specs) if (!specs.has(spec)) bytes += bytesOf(spec);
+    for (const spec of slot.specs) specs.add(spec);
   };
-  for (const [key, size] of sizes) if (size.isFirst) put(key, size);
-  for (const [key, size] of sizes) {
-    if (size.isFirst) continue;
-    if (left.operations <= 0 || left.bytes <= 0) {
+  for (const [key, slot] of slots) if (slot.isFirst) put(key, slot);
+  for (const [key, slot] of slots) {
+    if (slot.isFirst) continue;
+    if (tasks >= operations_max || bytes >= bytes_max) {
       entries.push({ removed: [], changes: [], births: [] });
-      left.operations = operations_max;
-      left.bytes = bytes_max;
+      specs.clear();
+      [tasks, bytes] = [0, 0];
     }
-    put(key, size);
+    put(key, slot);
   }
   for (const task of removed) entryOf.get(slotKey(task))!.removed.push(task);
   for (const change of changes) entryOf.get(slotKey(change.task))!.changes.push(change);
