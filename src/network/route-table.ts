@@ -43,6 +43,10 @@ export class RouteTable {
     return [...this.current.values()].sort((a, b) => compare(a.ID, b.ID));
   }
 
+  get size(): number {
+    return this.current.size;
+  }
+
   apply(commit: Commit): RouteChanges {
     const touched = new Set<string>();
     for (const change of commit.changes) {

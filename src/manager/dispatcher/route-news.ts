@@ -13,16 +13,27 @@ export class RouteNews {
     networks: new News(),
     services: new News(),
   } as const;
+  /** Whether the nodes know of each other. */
+  private told: boolean;
 
   constructor(store: View) {
     this.routes = new RouteTable(store);
     this.networks = new NetworkTable(store);
+    this.told = this.isPeerNeeded;
+  }
+
+  /**
+   * Whether nodes send each other traffic of tasks. While they do not they are not told of each other: every node that comes would be news
+   * to every other one, and each of those would answer.
+   */
+  private get isPeerNeeded(): boolean {
+    return this.routes.size > 0 || this.networks.networks.size > 0;
   }
 
   all(): RoutesInit {
     return {
       Routes: this.routes.routes(),
-      Peers: [...this.networks.peers.values()],
+      Peers: this.told ? [...this.networks.peers.values()] : [],
       Networks: [...this.networks.networks.values()],
       NetworkServices: [...this.networks.services.values()],
     };
@@ -34,7 +45,11 @@ export class RouteNews {
     for (const route of changed) this.changed.routes.set(route.ID, route);
     for (const id of removed) this.changed.routes.set(id, undefined);
     const { peers, networks, services } = this.networks.apply(commit);
-    for (const [id, peer] of peers) this.changed.peers.set(id, peer);
+    const isFirst = this.isPeerNeeded && !this.told;
+    this.told = this.isPeerNeeded;
+    if (isFirst) for (const [id, peer] of this.networks.peers) this.changed.peers.set(id, peer);
+    // One that is gone is told of in any case: nodes may know it from before.
+    for (const [id, peer] of peers) if (this.told || peer === undefined) this.changed.peers.set(id, peer);
     for (const [id, network] of networks) this.changed.networks.set(id, network);
     for (const [id, service] of services) this.changed.services.set(id, service);
   }
