@@ -135,7 +135,10 @@ export class LogReplay {
     this.entries.push(entry);
   }
 
-  /** Fits the log to the snapshot. True when the log was dropped, since the snapshot is all that counts. */
+  /**
+   * Fits the log to the snapshot. True when the snapshot is all that counts, and the log, an empty one too, has yet to say that it goes
+   * on from there: the next entry would be out of place.
+   */
   join(snapshot: SnapshotMeta | undefined): boolean {
     if (snapshot === undefined) {
       if (this.base.index === 0) return false;
@@ -151,10 +154,9 @@ export class LogReplay {
     const term =
       this.base.index === snapshot.index ? this.base.term : this.entries[snapshot.index - this.base.index - 1]?.term;
     if (term !== snapshot.term && !(term === -1)) {
-      const dropped = this.entries.length > 0 || this.base.index > 0;
       this.base = { index: snapshot.index, term: snapshot.term };
       this.entries = [];
-      return dropped;
+      return true;
     }
     if (this.base.term === -1) {
       this.entries.splice(0, snapshot.index - this.base.index);

@@ -184,6 +184,13 @@ export const raftMutants: readonly Mutant[] = [
     unitTest: 'applier.test.js',
   },
   {
+    name: 'an empty log that does not say that it goes on from a snapshot',
+    file: 'log/wal.js',
+    find: 'if (dropped)',
+    replace: 'if (dropped && replay.segments.some((segment) => segment.maxIndex > 0))',
+    unitTest: 'log-recovery.test.js',
+  },
+  {
     name: 'a snapshot of two halves',
     file: 'log/snapshot-file.js',
     find: '.uint(3, this.crc)',

@@ -325,8 +325,10 @@ describe('snapshots on disk', () => {
     const file = source.content(source.fileNames().find((name) => name.startsWith('snapshot-')) as string);
     for (let seed = 0; seed < 200; seed++) {
       const random = seededRandom(seed);
+      // A member that has just joined has no entries yet.
+      const before = seed % 2 === 0 ? [] : [entry(1, 1), entry(2, 1)];
       const device = await written(async (storage) => {
-        await storage.append({ entries: [entry(1, 1), entry(2, 1)], hardState: hard(2) });
+        await storage.append({ entries: before, hardState: hard(2) });
       });
       const { storage } = await open(device);
       const install = async () => {
@@ -344,7 +346,7 @@ describe('snapshots on disk', () => {
       device.crash(random);
       const { recovered, texts, storage: again } = await open(device);
       if (finished) assert.deepEqual(texts, ['51/3']);
-      if (recovered.snapshot === undefined) assert.deepEqual(texts, ['1/1', '2/1']);
+      if (recovered.snapshot === undefined) assert.equal(texts.length, before.length);
       else assert.ok(texts.length === 0 || texts[0] === '51/3', texts.join());
       const next = recovered.base.index + texts.length + 1;
       await again.append({ entries: [entry(next, 4)] });
