@@ -255,7 +255,7 @@ export class Loop {
     this.stopped = true;
     this.cancelTick?.();
     this.statuses.close();
-    this.sender.close();
+    this.sender.shutDown();
     this.proposals.failAll();
     this.barriers.failAll();
     this.waiters.failAll(stoppedError());

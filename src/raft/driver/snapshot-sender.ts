@@ -21,7 +21,8 @@ interface Transfer {
 /** Sends the latest snapshot to members that are too far behind, a chunk at a time; a broken transfer goes on where it was. */
 export class SnapshotSender {
   private readonly transfers = new Map<number, Transfer>();
-  private readonly starting = new Set<number>();
+  /** Of each member the latest attempt to open the snapshot for it; one that was overtaken comes to nothing. */
+  private readonly starting = new Map<number, object>();
   private closed = false;
 
   constructor(
@@ -34,22 +35,27 @@ export class SnapshotSender {
 
   async start(id: number): Promise<void> {
     const meta = this.core.snapshot;
-    if (meta === undefined || this.starting.has(id)) return;
-    this.starting.add(id);
+    if (meta === undefined) return;
     this.finish(id);
+    const attempt = {};
+    this.starting.set(id, attempt);
+    const isCurrent = () => !this.closed && this.starting.get(id) === attempt;
+    let file: DiskFile | undefined;
     try {
-      const file = await this.storage.openSnapshot(meta);
+      file = await this.storage.openSnapshot(meta);
       const total = await file.size();
+      if (!isCurrent()) {
+        this.close(file);
+        return;
+      }
       const transfer = { meta, term: this.core.term, file, total, offset: 0, silentTicks: 0 };
       this.transfers.set(id, transfer);
       this.log.info('sending a snapshot', { to: id, index: meta.index, bytes: total });
-      if (this.closed) this.finish(id);
-      else await this.sendChunk(id, transfer);
+      await this.sendChunk(id, transfer);
     } catch (error) {
+      if (file !== undefined) this.close(file);
       this.log.warn('cannot read the snapshot to send', { to: id, reason: messageOf(error) });
-      this.fail(id);
-    } finally {
-      this.starting.delete(id);
+      if (isCurrent()) this.fail(id);
     }
   }
 
@@ -98,10 +104,14 @@ export class SnapshotSender {
     const transfer = this.transfers.get(id);
     if (transfer === undefined) return;
     this.transfers.delete(id);
-    transfer.file.close().catch((error) => this.log.warn('cannot close a snapshot', { reason: messageOf(error) }));
+    this.close(transfer.file);
   }
 
-  close(): void {
+  private close(file: DiskFile): void {
+    file.close().catch((error) => this.log.warn('cannot close a snapshot', { reason: messageOf(error) }));
+  }
+
+  shutDown(): void {
     this.closed = true;
     for (const id of [...this.transfers.keys()]) this.finish(id);
   }

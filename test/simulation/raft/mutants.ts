@@ -191,6 +191,13 @@ export const raftMutants: readonly Mutant[] = [
     unitTest: 'log-recovery.test.js',
   },
   {
+    name: 'a snapshot that is not sent anew while a read for the last time is under way',
+    file: 'driver/snapshot-sender.js',
+    find: 'this.starting.set(id, attempt);',
+    replace: 'if (this.starting.has(id)) return; this.starting.set(id, attempt);',
+    unitTest: 'snapshot-sender.test.js',
+  },
+  {
     name: 'a snapshot of two halves',
     file: 'log/snapshot-file.js',
     find: '.uint(3, this.crc)',
