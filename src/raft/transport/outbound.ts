@@ -65,7 +65,8 @@ export class OutboundLane {
     }
     const batch = this.queue.splice(0, count);
     this.queueBytes -= bytes;
-    for (const frame of encodePieces(encodeBatch(batch))) if (!call.write(frame)) this.blocked = true;
+    const encoded = encodeBatch(batch, bytes + Math.ceil(bytes / 4));
+    for (const frame of encodePieces(encoded)) if (!call.write(frame)) this.blocked = true;
   }
 
   private open(): void {

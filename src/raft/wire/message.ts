@@ -220,9 +220,9 @@ function toMessage(fields: Fields): Message | undefined {
 /** Far above what fits in the batches that we send. A small message takes much more memory than bytes: without a limit 32 MiB become gigabytes. */
 const maxParts = 100_000;
 
-/** A RaftBatch. */
-export function encodeBatch(messages: readonly Message[]): Buffer {
-  const writer = new ByteWriter(1024);
+/** A RaftBatch; `capacity`: how many bytes it will be, roughly. */
+export function encodeBatch(messages: readonly Message[], capacity = 1024): Buffer {
+  const writer = new ByteWriter(capacity);
   for (const message of messages) writer.message(1, (inner) => writeMessage(inner, message));
   return writer.finish();
 }
