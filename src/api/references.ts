@@ -1,9 +1,40 @@
 import { ShoalError } from '../model/errors.js';
-import type { OperationInit, ServiceSpec } from '../model/types.js';
+import type { Network, OperationInit, ServiceSpec } from '../model/types.js';
 import type { View } from '../store/view.js';
+import { getJSON } from './engine.js';
+import type { Api } from './exchange.js';
 
 /** Networks that every engine has; a service may use them as they are. */
 const predefined: ReadonlySet<string> = new Set(['host', 'bridge', 'none']);
+
+/** Other names no engine gives a network, and in a path they may mean something else. */
+const isPlainName = /^\w[\w.-]*$/;
+
+/**
+ * Throws `forbidden` in Docker's words for a network that a spec names and only this node's engine has: what no other node knows cannot
+ * carry a service.
+ */
+export async function refuseLocalNetworks(api: Api, view: View, spec: ServiceSpec): Promise<void> {
+  for (const { Target } of attachmentsOf(spec)) {
+    if (predefined.has(Target) || networkOf(view, Target) !== undefined || !isPlainName.test(Target)) continue;
+    const answer = await getJSON(api.engines.own.kept, `/networks/${encodeURIComponent(Target)}`).catch(
+      () => undefined,
+    );
+    if (answer?.response.statusCode !== 200) continue;
+    throw new ShoalError(
+      'forbidden',
+      `The network ${Target} cannot be used with services. Only networks scoped to the swarm can be used, such as those created with the overlay driver.`,
+    );
+  }
+}
+
+function attachmentsOf(spec: ServiceSpec) {
+  return [...(spec.TaskTemplate?.Networks ?? []), ...spec.Networks];
+}
+
+function networkOf(view: View, reference: string): Network | undefined {
+  return view.get('Network', reference) ?? view.byName('Network', reference);
+}
 
 /**
  * Checks that the secrets, configs and networks a spec names exist, and writes network ids for their names (into `spec`).
@@ -28,8 +59,8 @@ export function resolveReferences(view: View, spec: ServiceSpec): OperationInit[
     'Config',
     (container?.Configs ?? []).map((one) => ({ id: one.ConfigID, name: one.ConfigName })),
   );
-  for (const attachment of [...(spec.TaskTemplate?.Networks ?? []), ...spec.Networks]) {
-    const network = view.get('Network', attachment.Target) ?? view.byName('Network', attachment.Target);
+  for (const attachment of attachmentsOf(spec)) {
+    const network = networkOf(view, attachment.Target);
     if (network !== undefined) attachment.Target = network.ID;
     else if (!predefined.has(attachment.Target)) {
       throw new ShoalError('not-found', `network ${attachment.Target} not found`);

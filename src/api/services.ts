@@ -21,7 +21,7 @@ import {
 import { filtersOf } from './filters.js';
 import { find } from './lookup.js';
 import { generateName } from './name-generator.js';
-import { resolveReferences } from './references.js';
+import { refuseLocalNetworks, resolveReferences } from './references.js';
 import { authOfUpdate, registryAuth } from './registry-auth.js';
 import type { Route } from './router.js';
 import { statusOf } from './service-status.js';
@@ -80,7 +80,9 @@ async function create(api: Api, exchange: Exchange): Promise<void> {
   for (let left = attemptsMax; ; left--) {
     const spec = withStoredDefaults(isNamed ? given : { ...given, Name: generateName(api.random) });
     checkSpec(spec);
-    const checks = resolveReferences(await manager.read(), spec);
+    const view = await manager.read();
+    await refuseLocalNetworks(api, view, spec);
+    const checks = resolveReferences(view, spec);
     const service: ServiceInit = {
       ID: id,
       Spec: spec,
@@ -127,6 +129,7 @@ async function update(api: Api, exchange: Exchange): Promise<void> {
       rollback === ''
         ? { ...updated(api, current, body), ...authOfUpdate(exchange, current) }
         : rolledBack(api, current);
+    await refuseLocalNetworks(api, view, service.Spec!);
     const checks = resolveReferences(view, service.Spec!);
     const operation: OperationInit = { Action: 'update', ID: current.ID, ExpectedVersion: version, Service: service };
     if (isDryRun(exchange)) {
