@@ -9,29 +9,13 @@ import type { Route } from './router.js';
 
 export const eventRoutes: readonly Route[] = [{ method: 'GET', pattern: '/events', handle: events }];
 
-const filterNames: readonly string[] = [
-  'config',
-  'container',
-  'daemon',
-  'event',
-  'image',
-  'label',
-  'network',
-  'node',
-  'plugin',
-  'scope',
-  'secret',
-  'service',
-  'type',
-  'volume',
-];
 /** Bytes that may wait for a client that does not read; beyond it the client is cut off, not the memory filled. */
 const backlogMax_bytes = 4 * 1024 * 1024;
 const lineMax_bytes = 1024 * 1024;
 
 /** The engine's events and the cluster's in one stream, one JSON object a line. */
 async function events(api: Api, exchange: Exchange): Promise<void> {
-  const filters = filtersOf(exchange, filterNames);
+  const filters = filtersOf(exchange, undefined);
   const since = instant(exchange, 'since');
   const until = instant(exchange, 'until');
   await api.backend

@@ -51,12 +51,12 @@ export class Filters {
   }
 }
 
-/** The request's filters in either of Docker's forms, `{"name":["a"]}` and `{"name":{"a":true}}`. Throws `invalid-argument` in Docker's words. */
-export function filtersOf(exchange: Exchange, allowed: readonly string[]): Filters {
+/** The request's filters in either of Docker's forms, `{"name":["a"]}` and `{"name":{"a":true}}`. Throws `invalid-argument` in Docker's words. `allowed` undefined: any name. */
+export function filtersOf(exchange: Exchange, allowed: readonly string[] | undefined): Filters {
   const text = exchange.query.get('filters') ?? '';
   const values = text === '' ? new Map<string, readonly string[]>() : parse(text);
   for (const name of values.keys()) {
-    if (!allowed.includes(name)) {
+    if (allowed !== undefined && !allowed.includes(name)) {
       const shown = name.length > 100 ? `${name.slice(0, 100)}…` : name;
       throw new ShoalError('invalid-argument', `Invalid filter '${shown}', expected one of ${allowed.join(', ')}`);
     }

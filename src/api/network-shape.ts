@@ -9,8 +9,8 @@ import type { View } from '../store/view.js';
 /** What is asked for of the cluster, by a body of POST /networks/create. Throws `invalid-argument` naming the field. */
 export function specOf(body: unknown): NetworkSpec {
   const request = fromJSON('NetworkCreateRequest', body, '');
-  if (request.ConfigOnly || (request.ConfigFrom?.Network ?? '') !== '') {
-    throw new ShoalError('invalid-argument', 'ConfigOnly, ConfigFrom: not allowed with the overlay driver');
+  if ((request.ConfigFrom?.Network ?? '') !== '') {
+    throw new ShoalError('invalid-argument', 'ConfigFrom: not allowed with the overlay driver');
   }
   if (request.Ingress) {
     throw new ShoalError('not-supported', 'Ingress: published ports need no network of their own in this cluster');
@@ -36,6 +36,9 @@ export function specOf(body: unknown): NetworkSpec {
 /** Whether a body of POST /networks/create asks for a network of the cluster; of anything malformed the engine says what is wrong. */
 export function isForCluster(request: unknown): boolean {
   if (typeof request !== 'object' || request === null) return false;
+  // What others are configured from is the node's own, whatever its driver.
+  if (Object.entries(request).some(([key, value]) => key.toLowerCase() === 'configonly' && value === true))
+    return false;
   return Object.entries(request).some(
     ([key, value]) =>
       (key.toLowerCase() === 'driver' && value === 'overlay') || (key.toLowerCase() === 'scope' && value === 'swarm'),
@@ -51,7 +54,6 @@ export function shownNetwork(network: Network, containers: unknown = null): Reco
     Created: network.CreatedAt,
     Scope: 'swarm',
     Driver: 'overlay',
-    EnableIPv4: true,
     EnableIPv6: false,
     IPAM: {
       Driver: IPAMOptions?.Driver?.Name || 'default',
@@ -71,6 +73,31 @@ export function shownNetwork(network: Network, containers: unknown = null): Reco
     Containers: containers,
     Options: orNull(Spec?.DriverConfiguration?.Options),
     Labels: orNull(Spec?.Labels),
+  };
+}
+
+/**
+ * What stands in a cluster for the networks that every engine has: clients look for them there before they put a service on one, and name
+ * it by the id that they find, here its name.
+ */
+export function predefinedNetwork(name: string): Record<string, unknown> | undefined {
+  if (name !== 'host' && name !== 'bridge') return undefined;
+  return {
+    Name: name,
+    Id: name,
+    Created: '0001-01-01T00:00:00Z',
+    Scope: 'swarm',
+    Driver: name,
+    EnableIPv6: false,
+    IPAM: { Driver: '', Options: null, Config: [] },
+    Internal: false,
+    Attachable: false,
+    Ingress: false,
+    ConfigFrom: { Network: '' },
+    ConfigOnly: false,
+    Containers: null,
+    Options: null,
+    Labels: { 'com.docker.swarm.predefined': 'true' },
   };
 }
 

@@ -11,7 +11,7 @@ import { type Api, answerEmpty, answerJSON, type Exchange, flag, managerOf, read
 import { type Filters, filtersOf } from './filters.js';
 import { isUsed, prune } from './network-prune.js';
 import { releasedByEndingTasks } from './network-release.js';
-import { isForCluster, shownNetwork, specOf, verboseParts } from './network-shape.js';
+import { isForCluster, predefinedNetwork, shownNetwork, specOf, verboseParts } from './network-shape.js';
 import { engineTarget, passThrough } from './passthrough.js';
 import type { Route } from './router.js';
 import { propose } from './transaction.js';
@@ -114,7 +114,10 @@ function matches(network: Network, filters: Filters, view: View): boolean {
 }
 
 async function inspect(api: Api, exchange: Exchange): Promise<void> {
-  const found = exchange.query.get('scope') === 'local' ? undefined : await lookUp(api, exchange);
+  const scope = exchange.query.get('scope');
+  const ofEveryNode = scope === 'swarm' && api.backend.manager() && predefinedNetwork(exchange.params.id!);
+  if (ofEveryNode) return answerJSON(exchange, 200, ofEveryNode);
+  const found = scope === 'local' ? undefined : await lookUp(api, exchange);
   if (found === undefined) return passThrough(api, exchange, api.engines.own);
   const { network, view } = found;
   const shown = shownNetwork(network, await containersOn(api, network));

@@ -25,7 +25,7 @@ function isRunning(view: View, task: Task): boolean {
 function desired(service: Service, tasks: readonly Task[]): number {
   const mode = service.Spec?.Mode;
   if (mode?.Replicated) return mode.Replicated.Replicas ?? 1;
-  if (mode?.ReplicatedJob) return mode.ReplicatedJob.TotalCompletions ?? 1;
+  if (mode?.ReplicatedJob) return mode.ReplicatedJob.MaxConcurrent || (mode.ReplicatedJob.TotalCompletions ?? 1);
   // Of a global service or job: one a node that it has been given a task on.
   const wanted = mode?.GlobalJob ? rankOf('complete') : rankOf('running');
   return tasks.filter((task) => rankOf(task.DesiredState) <= wanted).length;

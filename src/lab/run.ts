@@ -15,13 +15,13 @@ export interface Output {
 export function tryRun(
   command: string,
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; input?: string } = {},
+  options: { env?: NodeJS.ProcessEnv; input?: string; cwd?: string } = {},
 ) {
   return new Promise<Output>((resolve, reject) => {
     const child = execFile(
       command,
       args,
-      { maxBuffer: outputLimit_bytes, env: { ...process.env, ...options.env } },
+      { maxBuffer: outputLimit_bytes, cwd: options.cwd, env: { ...process.env, ...options.env } },
       (error, stdout, stderr) => {
         if (error !== null && typeof error.code === 'string') {
           reject(new ShoalError('internal', `cannot run ${command}: ${error.message}`));

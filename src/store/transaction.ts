@@ -217,7 +217,7 @@ function checkUnique(draft: Draft, kind: Kind, object: Tables[Kind]): void {
   if (holder !== undefined && holder !== object.ID) {
     refuse(
       'name-conflict',
-      `rpc error: code = AlreadyExists desc = name conflicts with an existing object: ${kind.toLowerCase()} ${(object as Service).Spec?.Name ?? ''} already exists`,
+      `rpc error: code = AlreadyExists desc = ${kind === 'Service' ? 'name conflicts with an existing object: ' : ''}${kind.toLowerCase()} ${(object as Service).Spec?.Name ?? ''} already exists`,
     );
   }
   if (kind !== 'Service') return;

@@ -1,5 +1,8 @@
 import { apiVersion, apiVersionMin } from '../../src/api/version.js';
 import { smallSpec } from './api-fixture.js';
+import { scenarios } from './beside-swarm/all.js';
+import { usedBy } from './beside-swarm/flags.js';
+import { knownDifferences, untried } from './beside-swarm/known.js';
 import { clusterOperations } from './openapi.js';
 
 // The table that docs/compatibility.md is made of, and that test/unit/api/compatibility.test.ts tries out:
@@ -90,6 +93,10 @@ const differences: readonly (readonly [string, string])[] = [
     'an image that is on the node is used as it is, and nothing waits for a registry that cannot be reached',
   ],
   [
+    '`service logs --follow` of a task that is over',
+    'ends with its log; Docker’s goes on and on, and never says a word',
+  ],
+  [
     '`shoal stack deploy`',
     'reads and checks every file, secret and network before it makes anything; Docker stops in the middle',
   ],
@@ -101,13 +108,24 @@ export function compatibilityPage(): string {
     const query = (operation.parameters ?? []).filter((one) => one.in === 'query').map(({ name }) => `\`${name}\``);
     return `| \`${method} ${path}\` | ${query.join(', ')} |`;
   });
+  const commandRows = [...usedBy(scenarios)]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .filter(([command]) => !['rm', 'run'].includes(command))
+    .map(
+      ([command, flags]) =>
+        `| \`docker ${command}\` | ${[...flags]
+          .filter((flag) => flag !== '--')
+          .sort()
+          .join(' ')} |`,
+    );
   return `# Compatibility with Docker
 
 This page is made by \`npx tsx test/helpers/compatibility.ts > docs/compatibility.md\`; a test holds it to the sources, and tries every refusal.
 
 Shoal answers Engine API versions ${apiVersionMin} to ${apiVersion}. Its answers are held against Docker's own description of v1.47
 (\`test/unit/api/openapi.test.ts\`): every endpoint of a cluster is there, no field of a spec is lost, and every answer has the described shape.
-The command line and \`stack deploy\` are held against what Docker's client 28.2.2 sends for the same words (\`test/unit/cli/golden\`). Docker's
+Every command and flag of the \`docker\` command that concerns a cluster is run beside Docker's own Swarm mode, in both clients that
+the machine has (\`test/integration/beside-swarm.test.ts\`, below). \`shoal\`'s command line and \`stack deploy\` are held against what Docker's client 28.2.2 sends for the same words (\`test/unit/cli/golden\`). Docker's
 client 20.10 and 28 run against a real cluster in \`test/integration/docker-client.test.ts\`; stacks, a registry that wants a login, dockerode and the
 Python SDK in \`ecosystem.test.ts\` beside it.
 
@@ -124,6 +142,24 @@ ${refusals.map(({ what, status, why }) => `| ${what} | ${status} | ${why} |`).jo
 | what | in Shoal |
 |---|---|
 ${differences.map(([what, how]) => `| ${what} | ${how} |`).join('\n')}
+
+## Beside Docker's Swarm mode
+
+\`test/integration/beside-swarm.test.ts\` runs the same command lines on a cluster of Shoal's and on one of Docker's own on the same machine (two
+hosts each), and compares exit codes, what is printed, and the objects field by field. Its first test reads \`docker COMMAND --help\` and
+fails for a command or a flag that no line uses; its last for a difference below that there is no longer.
+
+| what differs | how, and why |
+|---|---|
+${knownDifferences.map(({ what, why }) => `| ${what} | ${why} |`).join('\n')}
+
+Not tried: ${Object.entries(untried)
+    .map(([flag, why]) => `\`${flag}\` (${why})`)
+    .join('; ')}.
+
+| command | flags that are tried |
+|---|---|
+${commandRows.join('\n')}
 
 ## Endpoints
 

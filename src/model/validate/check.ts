@@ -15,10 +15,17 @@ export function shown(value: string): string {
   return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
 }
 
-/** One of Docker's enumeration strings. */
-export function checkOneOf(where: string, value: string, allowed: readonly string[]): void {
+/** The same where Docker writes it without quotes. */
+export function bare(value: string): string {
+  return shown(value).slice(1, -1);
+}
+
+/** One of Docker's enumeration strings. `words` are what Docker says of another one, where it says so by itself. */
+export function checkOneOf(where: string, value: string, allowed: readonly string[], words?: string): void {
   if (allowed.includes(value)) return;
-  refuse(where, `${shown(value)} is not known; expected one of ${allowed.filter((one) => one !== '').join(', ')}`);
+  const expected = `expected one of ${allowed.filter((one) => one !== '').join(', ')}`;
+  if (words !== undefined) refuseAs(words, `${where}, ${expected}`);
+  refuse(where, `${shown(value)} is not known; ${expected}`);
 }
 
 const controlCharacter = /[\x00-\x1f\x7f]/;

@@ -1,7 +1,7 @@
 import { ShoalError } from '../errors.js';
 import { contains, formatBlock, lastOf, parseAddress, parseCIDR } from '../ipv4.js';
 import type { IPAMConfig, NetworkSpec } from '../types.js';
-import { checkLabels, checkOneOf, checkPlain, refuse, refuseAs, shown } from './check.js';
+import { bare, checkLabels, checkOneOf, checkPlain, refuse, refuseAs, shown } from './check.js';
 import { checkObjectLabels } from './names.js';
 
 const smallestSubnet_bits = 29;
@@ -68,7 +68,8 @@ function checkConfig(where: string, config: IPAMConfig): void {
     return;
   }
   const subnet = parseCIDR(Subnet);
-  if (subnet === undefined) refuseAs(`invalid subnet ${shown(Subnet)}: it must be an IPv4 CIDR`, `${where}.Subnet`);
+  if (subnet === undefined)
+    refuseAs(`Invalid subnet ${bare(Subnet)} : invalid CIDR address: ${bare(Subnet)}`, `${where}.Subnet, of IPv4`);
   const { block } = subnet;
   if (subnet.address !== block.first) {
     refuseAs(`invalid subnet ${Subnet}: it should be ${formatBlock(block)}`, `${where}.Subnet`);

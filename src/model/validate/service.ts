@@ -2,7 +2,7 @@ import { encode } from '../codec.js';
 import { ShoalError } from '../errors.js';
 import { checkExtensions } from '../extensions.js';
 import type { EndpointSpec, ServiceMode, ServiceSpec, UpdateConfig } from '../types.js';
-import { checkOneOf, checkPlain, checkRange, refuse, refuseAs } from './check.js';
+import { bare, checkOneOf, checkPlain, checkRange, refuse, refuseAs, shown } from './check.js';
 import { checkObjectLabels, checkServiceName } from './names.js';
 import { checkNetworks, checkTaskTemplate } from './task.js';
 
@@ -68,12 +68,18 @@ function checkUpdateConfig(where: string, config: UpdateConfig, actions: readonl
   if (config.MaxFailureRatio < 0 || config.MaxFailureRatio > 1) {
     refuseAs('TaskSpec: update-maxfailureratio cannot be less than 0 or bigger than 1', `${where}.MaxFailureRatio`);
   }
-  checkOneOf(`${where}.FailureAction`, config.FailureAction, actions);
-  checkOneOf(`${where}.Order`, config.Order, ['', 'stop-first', 'start-first']);
+  checkOneOf(
+    `${where}.FailureAction`,
+    config.FailureAction,
+    actions,
+    `unrecognized update failure action ${bare(config.FailureAction)}`,
+  );
+  const words = `unrecognized update order ${bare(config.Order)}`;
+  checkOneOf(`${where}.Order`, config.Order, ['', 'stop-first', 'start-first'], words);
 }
 
 function checkEndpoint(where: string, endpoint: EndpointSpec): void {
-  checkOneOf(`${where}.Mode`, endpoint.Mode, ['', 'vip', 'dnsrr']);
+  checkOneOf(`${where}.Mode`, endpoint.Mode, ['', 'vip', 'dnsrr'], `invalid resolution mode: ${shown(endpoint.Mode)}`);
   const published = new Set<string>();
   for (const [at, port] of endpoint.Ports.entries()) {
     const path = `${where}.Ports[${at}]`;

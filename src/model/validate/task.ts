@@ -73,7 +73,8 @@ function checkGenericResource(where: string, resource: GenericResource): void {
 }
 
 function checkRestartPolicy(where: string, policy: RestartPolicy): void {
-  checkOneOf(`${where}.Condition`, policy.Condition, ['', 'none', 'on-failure', 'any']);
+  const words = `invalid RestartCondition: ${shown(policy.Condition)}`;
+  checkOneOf(`${where}.Condition`, policy.Condition, ['', 'none', 'on-failure', 'any'], words);
   if ((policy.Delay ?? 0) < 0) refuseAs('TaskSpec: restart-delay cannot be negative', `${where}.Delay`);
   if ((policy.Window ?? 0) < 0) refuseAs('TaskSpec: restart-window cannot be negative', `${where}.Window`);
 }

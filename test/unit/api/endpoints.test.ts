@@ -396,6 +396,13 @@ const rows: readonly Row[] = [
     status: 200,
     holds: ({ body }) => assert.deepEqual(body.Services, {}),
   },
+  {
+    endpoint: 'GET /networks/{id}',
+    id: 'host',
+    query: { scope: 'swarm' },
+    status: 200,
+    holds: ({ body }) => assert.deepEqual([body.Id, body.Scope], ['host', 'swarm']),
+  },
   { endpoint: 'GET /networks/{id}', id: 'none', status: 404 },
   { endpoint: 'DELETE /networks/{id}', id: 'free', status: 204 },
   {

@@ -123,7 +123,7 @@ describe('the events endpoint', () => {
   });
 
   it('refuses filters and times that make no sense', async () => {
-    assert.equal((await api.call('GET', `/events${filters({ foo: ['x'] })}`)).status, 400);
+    assert.equal((await api.call('GET', '/events?filters=x')).status, 400);
     assert.equal((await api.call('GET', '/events?since=yesterday')).status, 400);
     assert.equal(engine.asked.length, 0);
   });

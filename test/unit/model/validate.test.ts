@@ -173,7 +173,7 @@ const refusals: readonly (readonly [string, unknown, RegExp])[] = [
   [
     'an unknown restart condition',
     service({ task: { RestartPolicy: { Condition: 'foo' } } }),
-    /Condition: "foo" is not known; expected one of none, on-failure, any/,
+    /invalid RestartCondition: "foo" \(Spec.TaskTemplate.RestartPolicy.Condition, expected one of none, on-failure, any\)/,
   ],
   [
     'a negative restart delay',
@@ -229,7 +229,7 @@ const refusals: readonly (readonly [string, unknown, RegExp])[] = [
   [
     'a rollback that rolls back',
     service({ spec: { RollbackConfig: { FailureAction: 'rollback' } } }),
-    /RollbackConfig.FailureAction: "rollback" is not known; expected one of pause, continue/,
+    /unrecognized update failure action rollback \(Spec.RollbackConfig.FailureAction, expected one of pause, continue\)/,
   ],
   ['an unknown order', service({ spec: { UpdateConfig: { Order: 'foo' } } }), /Order/],
   ['an unknown resolution', service({ spec: { EndpointSpec: { Mode: 'foo' } } }), /EndpointSpec.Mode/],
@@ -444,7 +444,7 @@ describe('validation of the other objects', () => {
     fails(node({}), /invalid Role: ""/);
     fails(
       node({ Role: 'king', Availability: 'active' }),
-      /Spec.Role: "king" is not known; expected one of worker, manager/,
+      /invalid Role: "king" \(Spec.Role, expected one of worker, manager\)/,
     );
     fails(node({ Role: 'worker', Availability: 'x' }), /Spec.Availability/);
   });

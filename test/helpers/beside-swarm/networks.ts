@@ -1,0 +1,51 @@
+import type { Scenario } from './scenario.js';
+
+export const networks: readonly Scenario[] = [
+  {
+    name: 'networks of the cluster',
+    lines: [
+      `network create --driver overlay --attachable --internal --subnet 10.77.0.0/24 --gateway 10.77.0.1 --ip-range 10.77.0.128/25
+       --aux-address taken=10.77.0.200 --label a=b --opt com.docker.network.driver.mtu=1400 --ipam-driver default --ipam-opt x=y --scope swarm net`,
+      'until overlay: network inspect --format {{.Driver}} net',
+      'network inspect net',
+      'network inspect --verbose --format {{.Name}}/{{.Scope}}/{{.Driver}}/{{.Attachable}}/{{.Internal}} net',
+      'network create -d overlay net',
+      'network create -d overlay plain',
+      'until overlay: network inspect --format {{.Driver}} plain',
+      'network inspect plain',
+      'network ls --filter driver=overlay --format {{.Name}}/{{.Scope}}/{{.Driver}}',
+      'network ls --filter scope=swarm --filter name=plain -q',
+      'network ls --filter label=a=b --no-trunc --format {{.Name}}',
+      'network ls --filter type=custom --filter driver=overlay --format {{.Name}}',
+      'network ls --filter nonsense=1',
+      'network create -d overlay --subnet 10.77.0.0/24 overlapping',
+      'network create -d overlay --subnet nonsense bad',
+      'network create -d overlay --config-only conf',
+      'network create -d overlay --config-from nothing conf',
+      'network create -d overlay --ipv6 --subnet fd00:77::/64 six',
+      'network create -d overlay --ingress another',
+      'network inspect nothing',
+      'network connect nothing net',
+      'network rm net nothing',
+      'network rm plain',
+      'network rm overlapping',
+      'network rm conf',
+      'network create --driver bridge --label only=local local',
+      'network ls --filter name=local --format {{.Name}}/{{.Scope}}/{{.Driver}}',
+      'network prune --force --filter label=only=local',
+      'network inspect local',
+    ],
+  },
+  {
+    name: 'networks and containers',
+    lines: [
+      'network create --attachable -d bridge br',
+      'run -d --name member {IMAGE} sleep 1000',
+      'network connect --alias other --driver-opt a=b --link c:d br member',
+      'network disconnect --force br member',
+      'network connect --ip 1.2.3.4 --ip6 ::1 --link-local-ip 169.254.1.1 br member',
+      'rm -f member',
+      'network rm br',
+    ],
+  },
+];

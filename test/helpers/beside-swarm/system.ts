@@ -1,0 +1,30 @@
+import type { Scenario } from './scenario.js';
+
+export const system: readonly Scenario[] = [
+  {
+    name: 'the system and its events',
+    files: { data: 'the data' },
+    lines: [
+      'info --format {{json .Swarm.Cluster.Spec}}',
+      'info --format {{.Swarm.LocalNodeState}}/{{.Swarm.ControlAvailable}}/{{.Swarm.Nodes}}/{{.Swarm.Managers}}/{{.Swarm.NodeAddr}}',
+      'system info --format {{.Swarm.Cluster.RootRotationInProgress}}/{{.Swarm.Cluster.DataPathPort}}/{{.Swarm.Cluster.SubnetSize}}',
+      'secret create noted data',
+      'config create noted data',
+      'service create -d -q --name noted --no-resolve-image --constraint node.labels.nowhere==yes {IMAGE}',
+      'service update -d -q --no-resolve-image --label-add a=b noted',
+      'service rm noted',
+      'config rm noted',
+      'secret rm noted',
+      "events --since 1m --until 0s --filter scope=swarm --filter type=secret --format '{{.Type}} {{.Action}} {{.Actor.Attributes.name}}'",
+      "events --since 1m --until 0s --filter config=noted --format '{{.Type}} {{.Action}} {{.Scope}}'",
+      "system events --since 1m --until 0s --filter type=service --filter event=create --filter service=noted --format '{{json .Actor.Attributes}}'",
+      "system events --since 1m --until 0s --filter type=service --filter event=remove --filter service=noted --format '{{json .Actor.Attributes}}'",
+      'events --since nonsense',
+      'events --since 0s --until 0s --filter nonsense=1',
+      'system df --format {{.Type}}',
+      'system df --verbose --format {{len .Images}}',
+      'system prune --force --filter until=1h',
+      'system prune --all --volumes --force --filter label=nothing',
+    ],
+  },
+];
