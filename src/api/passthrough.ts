@@ -13,6 +13,10 @@ import { forwardedHeaders, takeHead } from './forwarded-headers.js';
 const registryAnswer_ms = 5_000;
 const noRegistry = `the registry did not answer within ${registryAnswer_ms} ms`;
 
+/** How long bytes of a busy stream wait for more of it, and how many need not. */
+const gather_ms = 1;
+const gathered_bytes = 16 * 1024;
+
 /** The request's target for an engine that speaks API versions up to 1.`minor`. */
 export async function engineTarget(exchange: Exchange, version: EngineVersion): Promise<string> {
   const query = exchange.request.url?.indexOf('?') ?? -1;
@@ -35,7 +39,7 @@ export async function passThrough(api: Api, exchange: Exchange, engine: Engine, 
   try {
     if (isNewExec(exchange, answer)) response.end(noteExec(api, engine, await whole(answer)));
     else if (answer.complete) response.end(answer.read() ?? undefined);
-    else await passStream(answer, response);
+    else await passStream(api, answer, response);
   } catch (thrown) {
     api.log.debug('a stream through to the engine ended early', { path: exchange.path, error: String(thrown) });
     response.destroy();
@@ -94,13 +98,20 @@ async function asked(
 }
 
 /**
- * The body as it comes. What arrived together goes on together: engines write a log line by line, each a chunk of its own, and to pass
- * them on one by one would cost more than to make them.
+ * The body as it comes. What comes together goes on together: engines write a log line by line, each a chunk of its own, and to pass
+ * them on one by one costs as much as to make them. So what follows upon other bytes at once waits for a moment, for its like.
  */
-async function passStream(answer: IncomingMessage, response: http.ServerResponse): Promise<void> {
+async function passStream(api: Api, answer: IncomingMessage, response: http.ServerResponse): Promise<void> {
   response.flushHeaders(); // of a stream the head is news by itself
-  for await (const bytes of answer) {
-    if (!response.write(bytes)) await drained(response);
+  let written_ms = Number.NEGATIVE_INFINITY;
+  for await (const bytes of answer as AsyncIterable<Buffer>) {
+    const hasRoom = response.write(bytes);
+    const now_ms = api.clock.monotonic();
+    if (!hasRoom) await drained(response);
+    else if (bytes.length < gathered_bytes && now_ms - written_ms < 2 * gather_ms) {
+      await new Promise<void>((resolve) => api.clock.after(gather_ms, resolve));
+    }
+    written_ms = now_ms;
     if (response.destroyed) return;
   }
   response.end();
