@@ -21,6 +21,8 @@ export interface ConnectionsOptions {
   /** Open connections without a certificate, and how long each may last. */
   strangersMax: number;
   stranger_ms: number;
+  /** Open connections of one worker: it needs a few, and who has stolen its key shall not take everybody's place. */
+  workerMax: number;
 }
 
 /** Both ends of a connection, as a socket and as a call tell them. */
@@ -39,6 +41,7 @@ export function keyOf(end: Ends): string {
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #open = new Map<string, Connection>();
+  readonly #ofWorkers = new Map<string, number>();
   #briefOpen = 0;
 
   constructor(options: ConnectionsOptions) {
@@ -77,6 +80,12 @@ export class Connections {
     if (invalid !== undefined) throw new ShoalError('unauthorized', invalid);
     const isBrief = this.#options.credentials.guard.removal(identity) !== undefined;
     if (isBrief) this.#checkRoom();
+    if (identity.role === 'worker' && (this.#ofWorkers.get(identity.nodeID) ?? 0) >= this.#options.workerMax) {
+      throw new ShoalError(
+        'unauthorized',
+        `node ${identity.nodeID} has ${this.#options.workerMax} connections already`,
+      );
+    }
     return { socket, identity, isBrief, expires_ms, managerCalls: new Set() };
   }
 
@@ -86,9 +95,11 @@ export class Connections {
   }
 
   #keep(connection: Connection): void {
-    const { socket, isBrief } = connection;
+    const { socket, identity, isBrief } = connection;
     const key = keyOf(socket);
     this.#open.set(key, connection);
+    const worker = identity?.role === 'worker' ? identity.nodeID : undefined;
+    if (worker !== undefined) this.#count(worker, 1);
     let cancel = () => {};
     if (isBrief) {
       this.#briefOpen += 1;
@@ -97,8 +108,15 @@ export class Connections {
     socket.once('close', () => {
       cancel();
       if (isBrief) this.#briefOpen -= 1;
+      if (worker !== undefined) this.#count(worker, -1);
       if (this.#open.get(key) === connection) this.#open.delete(key);
     });
+  }
+
+  #count(worker: string, change: number): void {
+    const count = (this.#ofWorkers.get(worker) ?? 0) + change;
+    if (count > 0) this.#ofWorkers.set(worker, count);
+    else this.#ofWorkers.delete(worker);
   }
 
   /** Why a certificate counts for nothing by now; undefined while it does. */

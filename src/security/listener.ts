@@ -24,9 +24,12 @@ export interface ListenerOptions {
   /** Open connections without a certificate, and how long each may last. */
   strangersMax?: number;
   stranger_ms?: number;
+  /** Open connections of one worker. */
+  workerMax?: number;
 }
 
 const messageBytesMax = 64 * 1024 * 1024; // a Raft batch or a full set of assignments with its secrets
+const streamsMax = 128; // calls at once on one connection; an honest node has a handful
 const strangerBytesMax = 64 * 1024;
 
 /**
@@ -55,17 +58,20 @@ export class ClusterListener implements ServiceHost {
       connectionsMax: 4_096,
       strangersMax: 128,
       stranger_ms: 30_000,
+      workerMax: 32,
       ...options,
     };
     const { credentials, clock, log } = options;
-    const { strangersMax, stranger_ms } = this.#options;
+    const { strangersMax, stranger_ms, workerMax } = this.#options;
     this.#warnings = new BoundedWarnings(log, clock);
-    this.#connections = new Connections({ credentials, clock, warnings: this.#warnings, strangersMax, stranger_ms });
+    const limits = { strangersMax, stranger_ms, workerMax };
+    this.#connections = new Connections({ credentials, clock, warnings: this.#warnings, ...limits });
     this.#checks = new CallChecks(this.#connections, credentials, this.#warnings);
     this.#nodes = new grpc.Server({
       interceptors: [this.#checks.intercept],
       'grpc.max_receive_message_length': messageBytesMax,
       'grpc.max_send_message_length': messageBytesMax,
+      'grpc.max_concurrent_streams': streamsMax,
       'grpc.keepalive_time_ms': 10_000,
       'grpc.keepalive_timeout_ms': 10_000,
     });

@@ -101,8 +101,9 @@ describe('a cluster of two managers and a worker that somebody attacks', functio
       engine(host(2), 'system', 'events', '--since', '10m', '--until', '0s'),
     ]);
     for (const text of told) assert.ok(!text.includes(canary) && !text.includes(Data), text);
+    const token = (await must(host(0), 'swarm', 'join-token', '-q', 'manager')).trim();
     for (const on of lab().hosts) {
-      for (const text of [canary, Data]) assert.deepEqual(await filesWith(on, text), [], on.name);
+      for (const text of [canary, Data, token]) assert.deepEqual(await filesWith(on, text), [], on.name);
     }
     const memory = `grep -rlF ${canary} /run/shoal /dev/shm 2>/dev/null; true`;
     const inMemory = async () => (await host(2).exec(['sh', '-c', memory])).stdout.trim();

@@ -206,6 +206,33 @@ describe('the cluster port', function () {
     for (const socket of sockets) socket.destroy();
   });
 
+  it('serves nodes however many connections one worker holds', async () => {
+    const { keyPEM: key, certificatePEM: cert } = await materialFor(authority, nodeID(4), 'worker');
+    const open = () => connectTLS({ host, port, key, cert, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+    const held = [];
+    for (let count = 0; count < 32; count++) {
+      const socket = open();
+      socket.on('error', () => {});
+      await once(socket, 'data'); // the server's HTTP/2 settings: it was let in
+      held.push(socket);
+    }
+    const tooMany = open();
+    tooMany.on('error', () => {}).resume();
+    await once(tooMany, 'close');
+    await isServing();
+    assert.equal((await renew((await node(5, 'worker')).credentials())).NodeID, nodeID(5), 'another worker has room');
+    held[0]!.destroy();
+    let served = '';
+    while (served === '') {
+      served = await renew((await node(4, 'worker')).credentials()).then(
+        ({ NodeID }) => NodeID,
+        () => '',
+      );
+    }
+    assert.equal(served, nodeID(4));
+    for (const socket of held) socket.destroy();
+  });
+
   it('cuts the open connections of a node that is removed, and refuses it from then on', async () => {
     const credentials = await node(4, 'manager');
     const client = serviceClient('Tunnel', `${host}:${port}`, credentials.credentials());
