@@ -22,6 +22,7 @@ const beatsToLose = 3;
 /** A registration is one Raft commit; a manager that takes longer is left for another. */
 export const welcome_ms_max = 5_000;
 const heartbeat_ms_default = 1_000;
+const farewell_ms_max = 1_000; // for a manager that is there to read what is on its way to it
 
 /** One stream to one manager, from Hello to its end; `onEnd` is called at most once, and nothing after `close`. */
 export class Attempt {
@@ -70,14 +71,24 @@ export class Attempt {
     else this.report = report;
   }
 
+  /** Nothing is said or heard any more. What was said before still arrives: the manager ends the call once it has read that. */
   close(): void {
     if (this.over) return;
     this.over = true;
     this.cancelBeat();
     this.cancelWatch();
     this.stream.end();
-    this.stream.cancel();
-    this.client.close();
+    let cancel = () => {};
+    const cut = () => {
+      cancel();
+      this.stream.cancel();
+      this.client.close();
+    };
+    if (this.welcomed) {
+      cancel = this.options.clock.after(farewell_ms_max, cut);
+      this.stream.once('end', cut);
+      this.stream.once('error', cut);
+    } else cut();
   }
 
   private end(reason: ShoalError): void {

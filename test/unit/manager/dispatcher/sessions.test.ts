@@ -139,6 +139,17 @@ describe('sessions of nodes with managers', () => {
     assert.match(kept?.Timestamp ?? '', /^20\d\d-/);
   });
 
+  it('hears what a node said just before it left', async () => {
+    for (const state of ['starting', 'shutdown']) {
+      const node = await cluster.connected(one);
+      const id = `last-${state}`;
+      await cluster.commit([{ Action: 'create', Task: task(id, node.id) }]);
+      node.session.report([{ taskID: id, status: status(state) }]);
+      node.session.stop();
+      await cluster.until(() => taskState(id) === state);
+    }
+  });
+
   it('keeps nothing that a terminal would obey, whatever a node calls itself', async () => {
     const node = await cluster.connected(one);
     await cluster.commit([{ Action: 'create', Task: task('mine', node.id) }]);
