@@ -10,7 +10,7 @@ import { joinAsMember } from './joining.js';
 import { ClusterMember } from './member.js';
 import type { DaemonOptions } from './options.js';
 import type { Parts } from './parts.js';
-import { StateDirectory } from './state.js';
+import { type NodeState, StateDirectory } from './state.js';
 
 const joined_ms = 20_000; // Docker's: how long `join` waits before it says that it goes on in the background
 const look_ms = 50;
@@ -54,25 +54,29 @@ export class Daemon implements Backend {
    * again unless only the user can mend it. Resolves after the first attempt.
    */
   start(): Promise<void> {
-    return this.#comeBack(new Backoff(this.#parts.random, comeBack_ms.first, comeBack_ms.most));
+    const backoff = new Backoff(this.#parts.random, comeBack_ms.first, comeBack_ms.most);
+    this.#comingBack = this.#comeBack(backoff);
+    return this.#comingBack;
   }
 
-  #comeBack(backoff: Backoff): Promise<void> {
-    this.#comingBack = this.#exclusively(async () => {
-      try {
-        const state = await this.#directory.load();
-        if (state === undefined) return;
-        this.#log.info('coming back', { node: state.nodeID, cluster: state.clusterID, role: state.role });
-        this.#become(await ClusterMember.start(this.#parts, this.#directory, state));
-        this.#failure = '';
-      } catch (error) {
-        this.#fail(error);
-        if (this.#isLocked) this.#log.warn('this manager is locked, and waits to be unlocked');
-        else if (isLasting(error)) this.#log.error('the node could not take up its place in the cluster', { error });
-        else this.#comeBackLater(backoff, error);
-      }
-    });
-    return this.#comingBack;
+  async #comeBack(backoff: Backoff): Promise<void> {
+    try {
+      const state = await this.#directory.load();
+      if (state === undefined || this.#isStopped || this.#member !== undefined) return;
+      if (this.#isChanging) this.#comeBackLater(backoff, 'the user has asked for something meanwhile');
+      else await this.#exclusively(() => this.#takeUp(state));
+    } catch (error) {
+      this.#fail(error);
+      if (this.#isLocked) this.#log.warn('this manager is locked, and waits to be unlocked');
+      else if (isLasting(error)) this.#log.error('the node could not take up its place in the cluster', { error });
+      else this.#comeBackLater(backoff, error);
+    }
+  }
+
+  async #takeUp(state: NodeState): Promise<void> {
+    this.#log.info('coming back', { node: state.nodeID, cluster: state.clusterID, role: state.role });
+    this.#become(await ClusterMember.start(this.#parts, this.#directory, state));
+    this.#failure = '';
   }
 
   #comeBackLater(backoff: Backoff, error: unknown): void {
@@ -80,9 +84,7 @@ export class Daemon implements Backend {
     const what = 'the node could not take up its place in the cluster yet, and tries again';
     this.#log.error(what, { reason: messageOf(error), after_ms: wait_ms });
     this.#cancelComeBack = this.#parts.clock.after(wait_ms, () => {
-      if (this.#isStopped) return;
-      if (this.#isChanging) this.#comeBackLater(backoff, error);
-      else void this.#comeBack(backoff);
+      this.#comingBack = this.#comeBack(backoff);
     });
   }
 
