@@ -13,7 +13,7 @@ import { systemTools } from '../network/kernel/tools.js';
 import { DockerEngine } from '../worker/docker-engine.js';
 import { listenAddress } from './addresses.js';
 import { apiAddresses } from './api-hosts.js';
-import { keepMemoryOutOfCoreDumps } from './core-dumps.js';
+import { closeProcess } from './closed-process.js';
 import { Daemon } from './daemon.js';
 import { connectEngineSocket } from './engine-socket.js';
 import { lockStateDirectory } from './lock.js';
@@ -69,7 +69,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
   checkHistoryURL(options.historyURL);
   const log = createLog(options.logLevel);
   const hosts = apiAddresses(options, log);
-  keepMemoryOutOfCoreDumps(log);
+  closeProcess(log);
   comeFirst(log);
   const lock = await lockStateDirectory(resolve(options.stateDirectory));
   const stopping = stopSignal();
