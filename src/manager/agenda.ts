@@ -106,7 +106,7 @@ export class Agenda {
   }
 
   #noteTask(before: Task | undefined, after: Task | undefined): void {
-    this.#due.add((after ?? before)!.ServiceID);
+    if (mattersToPlan(before, after)) this.#due.add((after ?? before)!.ServiceID);
     const held = before !== undefined && !isFinal(before.Status?.State ?? '');
     const freed = held && (after === undefined || isFinal(after.Status?.State ?? ''));
     if (freed) this.add(this.#waiting);
@@ -122,6 +122,17 @@ export class Agenda {
       if (Spec?.Mode?.Global != null || Spec?.Mode?.GlobalJob != null) this.#due.add(ID);
     }
   }
+}
+
+/**
+ * Of reports a plan takes into account that a task has ended, and that one runs which took another's place: that paces updates and lets the
+ * other go. The rest, most of all that there is to report, would have every service looked at several times a second while its tasks start.
+ */
+function mattersToPlan(before: Task | undefined, after: Task | undefined): boolean {
+  if (before === undefined || after === undefined || before.Version?.Index !== after.Version?.Index) return true;
+  const [was, is] = [before.Status?.State ?? '', after.Status?.State ?? ''];
+  if (isFinal(was) !== isFinal(is)) return true;
+  return is === 'running' && was !== 'running' && after.ReplacesTaskID !== '';
 }
 
 /** What of a node decides whether tasks may come to it and stay. */

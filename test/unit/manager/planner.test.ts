@@ -285,6 +285,31 @@ describe('the agenda', () => {
     number: fc.integer({ min: 0, max: 5 }),
   });
 
+  it('has no service looked at for reports that no plan could take into account', () => {
+    const world = new Orchestra();
+    world.addNodes(3);
+    const agenda = new Agenda();
+    world.store.watch((commit) => agenda.note(commit, world.store));
+    world.create('web', 500);
+    const look = () => {
+      for (let looks = 0; ; looks++) {
+        const due = agenda.take(world.now);
+        if (due === undefined) return looks;
+        const plan = reconcile(world.store, world.now, world.random, due === 'all' ? undefined : due);
+        agenda.keep(due, plan);
+        for (const transaction of plan.transactions) world.apply(transaction);
+      }
+    };
+    assert.equal(look(), 2, 'one that plans, and one that finds nothing more to do');
+    for (const state of ['accepted', 'preparing', 'ready', 'starting', 'running']) {
+      for (const task of world.tasks()) world.report(task, state);
+      assert.equal(look(), 0, state);
+    }
+    world.report(world.tasks()[7]!, 'failed');
+    assert.ok(look() > 0);
+    assert.equal(world.wanted('web').length, 500);
+  });
+
   it('leaves out no service that a look at all of them would find something to do for', () => {
     fc.assert(
       fc.property(fc.array(act, { minLength: 5, maxLength: 60 }), (acts) => {
@@ -300,7 +325,10 @@ describe('the agenda', () => {
           const Placement = { Constraints: at % 3 === 0 ? ['node.labels.zone==a'] : [] };
           const wide = [{ Global: {} }, { GlobalJob: {} }][at - 5];
           const Mode = wide ?? { Replicated: { Replicas: number } };
-          if (kind === 'create' && !exists) world.create(name, 0, { Mode, TaskTemplate: { ...room, Placement } });
+          const UpdateConfig = { Parallelism: at % 3, Order: at % 2 === 0 ? 'start-first' : 'stop-first' };
+          if (kind === 'create' && !exists) {
+            world.create(name, 0, { Mode, TaskTemplate: { ...room, Placement }, UpdateConfig });
+          }
           if (kind === 'scale' && exists && at < 5) world.scale(name, number);
           if (kind === 'image' && exists) world.setImage(name, `web:${number}`);
           if (kind === 'remove' && exists) world.removeService(name);
