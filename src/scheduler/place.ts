@@ -24,15 +24,39 @@ export function place(fleet: Fleet, groups: readonly Group[]): Placement {
   order.sort((a, b) => a.nodes.candidates.length - b.nodes.candidates.length || b.weight - a.weight);
   const placement: Placement = { placed: new Map(), unplaced: new Map() };
   const unfinished: GroupPlacement[] = [];
+  const split = severalGroupsOf(groups);
   // One at a time and then forgotten: there may be a hundred thousand.
   for (const { group, nodes } of order) {
-    const one = new GroupPlacement(fleet, nodes, group);
+    const one = new GroupPlacement(fleet, nodes, withPlaced(group, split.get(group.serviceID)));
     one.run(placement);
+    split.get(group.serviceID)?.push(...placedOf(group, placement));
     if (one.hasRest) unfinished.push(one);
   }
   const explained = new Map<string, string>();
   for (const one of unfinished) one.explainRest(placement, explained);
   return placement;
+}
+
+/** Services of which tasks of several specs need nodes, to note where those of the groups that are done went. */
+function severalGroupsOf(groups: readonly Group[]): Map<string, string[]> {
+  const seen = new Set<string>();
+  const several = new Map<string, string[]>();
+  for (const { serviceID } of groups) {
+    if (seen.has(serviceID)) several.set(serviceID, []);
+    seen.add(serviceID);
+  }
+  return several;
+}
+
+function placedOf({ wanted }: Group, { placed }: Placement): string[] {
+  return wanted.flatMap(({ id }) => placed.get(id)?.nodeID ?? []);
+}
+
+function withPlaced(group: Group, nodeIDs: readonly string[] = []): Group {
+  if (nodeIDs.length === 0) return group;
+  const running = new Map(group.running);
+  for (const nodeID of nodeIDs) running.set(nodeID, (running.get(nodeID) ?? 0) + 1);
+  return { ...group, running };
 }
 
 /** What a task takes: large ones go before small ones that could fill the gaps. */

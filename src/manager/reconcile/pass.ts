@@ -123,11 +123,11 @@ export class ServicePass {
 
   /**
    * Makes a new task for the slot. It starts at once, unless it restarts another (`startAfter`, milliseconds since 1970) or
-   * something of the slot must stop before.
+   * something of the slot has still to stop: of a slot at most two tasks run at once, and those only where successors start first.
    */
   bear(slot: Slot, options: { replaces?: Task; startAfter?: number; startFirst?: boolean } = {}): Task {
     const { pass, service } = this;
-    const waits = options.startAfter !== undefined || (options.startFirst !== true && slot.leaving.length > 0);
+    const waits = options.startAfter !== undefined || slot.leaving.length > 0;
     const now = new Date(pass.now).toISOString();
     const task: Task = {
       ID: newID(pass.random),

@@ -68,14 +68,14 @@ export class Rollouts {
     );
     const live = others.filter((other) => mayRun(view, other));
     const wanted = live.filter(shallRun);
-    if (this.mayOverlap(task)) {
-      assert.ok(wanted.length <= 1, `entry ${index}: ${wanted.length + 1} tasks of ${task.Name} run at once`);
-      return;
-    }
     const told_ms = (other: Task) => now_ms - Date.parse(other.UpdatedAt);
-    const impatient = live.every((other) => !shallRun(other) && told_ms(other) >= graceOf(other) + patience_ms);
+    const leaving = live.filter((other) => !shallRun(other) && told_ms(other) < graceOf(other) + patience_ms);
+    const most = this.mayOverlap(task) ? 1 : 0;
     const why = live.map(({ ID, DesiredState, Status }) => `${ID} is ${Status?.State}, and shall be ${DesiredState}`);
-    assert.ok(live.length === 0 || impatient, `entry ${index}: ${task.Name} ${task.ID} may run, but ${why}`);
+    assert.ok(
+      leaving.length === 0 && wanted.length <= most,
+      `entry ${index}: ${task.Name} ${task.ID} may run, but ${why}`,
+    );
   }
 
   /** Whether the task may start before another of its slot has stopped: updates were so ordered since it was made. */

@@ -64,7 +64,7 @@ export class User {
     this.checkFate(name, service);
     if (service === undefined) await this.create(host, name);
     else if (this.world.oneIn(8)) await this.remove(host, service);
-    else if (this.wishes !== undefined && canRollBack(service) && this.world.oneIn(6))
+    else if (this.wishes !== undefined && service.PreviousSpec !== null && this.world.oneIn(6))
       await this.rollBack(host, service);
     else await this.update(host, service);
   }
@@ -144,8 +144,7 @@ export class User {
     const fate = this.fates.get(service.Spec?.Name ?? '') as Fate;
     const change = ++this.said;
     const Spec = this.specs.changed(service.Spec as ServiceSpec, change, isRepair);
-    const iteration = service.JobStatus?.JobIteration;
-    const JobStatus = iteration ? { JobIteration: { Index: iteration.Index + 1 } } : null;
+    const JobStatus = nextRun(service);
     fate.possible.set(change, 'update');
     const outcome = await this.propose(host, {
       Action: 'update',
@@ -155,18 +154,25 @@ export class User {
     this.learn(fate, outcome, change, service.ID);
   }
 
-  /** As the API does it. What the service then shows is what was before, whatever was acknowledged since. */
+  /** As the API does it: what is shown then is the change before. */
   private async rollBack(host: Host, service: Service): Promise<void> {
-    await this.propose(host, {
+    const fate = this.fates.get(service.Spec?.Name ?? '') as Fate;
+    const change = Number(service.PreviousSpec?.Labels.change);
+    const UpdateStatus = { State: 'rollback_started', StartedAt: timestamp(this.clock) };
+    const JobStatus = nextRun(service);
+    fate.possible.set(change, 'update');
+    const outcome = await this.propose(host, {
       Action: 'update',
       ExpectedVersion: service.Version?.Index ?? 0,
       Service: {
         ...service,
         Spec: service.PreviousSpec,
         PreviousSpec: service.Spec,
-        UpdateStatus: { State: 'rollback_started', StartedAt: timestamp(this.clock) },
+        UpdateStatus: JobStatus === null ? UpdateStatus : null,
+        JobStatus,
       },
     });
+    this.learn(fate, outcome, change, service.ID);
   }
 
   private async remove(host: Host, service: Service): Promise<void> {
@@ -234,6 +240,8 @@ export class User {
   }
 }
 
-function canRollBack({ Spec, PreviousSpec }: Service): boolean {
-  return PreviousSpec !== null && !isJob(Spec);
+/** Every change of a job runs it anew. */
+function nextRun({ JobStatus }: Service) {
+  const iteration = JobStatus?.JobIteration;
+  return iteration ? { JobIteration: { Index: iteration.Index + 1 } } : null;
 }
