@@ -130,7 +130,8 @@ function progress(pass: ServicePass, policy: UpdatePolicy): { underWay: number; 
       underWay++;
       continue;
     }
-    const runningAt = timeOf(attempt.Status?.RunningAt) ?? timeOf(attempt.Status?.Timestamp) ?? pass.pass.now;
+    const stamped = timeOf(attempt.Status?.RunningAt) ?? timeOf(attempt.Status?.Timestamp) ?? pass.pass.now;
+    const runningAt = Math.max(stamped, timeOf(attempt.UpdatedAt) ?? 0); // not before it was let run, whatever a clock said
     if (isBeyond(runningAt, pass.pass.now)) continue; // how long it has run cannot be told
     if (runningAt + policy.delay_ms > pass.pass.now) {
       underWay++;

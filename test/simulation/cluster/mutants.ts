@@ -111,16 +111,10 @@ export const servicesMutants: readonly Mutant[] = [
     replace: 'false ? service.Spec?.RollbackConfig :',
   },
   {
-    name: 'a task made anew beside the one that serves',
-    file: 'manager/reconcile/restart.js',
-    find: 'return slot.live.some((task) => isRunning(task) && !mustMove(pass, task));',
-    replace: 'return false;',
-  },
-  {
-    name: 'managers that stamp by their own clocks',
-    file: 'manager/cluster-clock.js',
-    find: '> tolerance_ms',
-    replace: '> 1e12',
+    name: 'updates that wait for clocks that were ahead',
+    file: 'manager/reconcile/policy.js',
+    find: 'time > now + skew_ms',
+    replace: 'false',
   },
   {
     name: 'a limit of replicas on a node that is none',

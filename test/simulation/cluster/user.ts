@@ -64,7 +64,7 @@ export class User {
     this.checkFate(name, service);
     if (service === undefined) await this.create(host, name);
     else if (this.world.oneIn(8)) await this.remove(host, service);
-    else if (this.wishes !== undefined && service.PreviousSpec !== null && this.world.oneIn(6))
+    else if (this.wishes !== undefined && service.PreviousSpec !== null && this.world.oneIn(4))
       await this.rollBack(host, service);
     else await this.update(host, service);
   }
