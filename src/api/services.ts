@@ -25,6 +25,7 @@ import { refuseLocalNetworks, resolveReferences } from './references.js';
 import { authOfUpdate, registryAuth } from './registry-auth.js';
 import type { Route } from './router.js';
 import { statusOf } from './service-status.js';
+import { specForVersion } from './spec-for-version.js';
 import { checkTemplates } from './task-templates.js';
 import { outOfSequence, propose } from './transaction.js';
 
@@ -74,7 +75,7 @@ async function inspect(api: Api, exchange: Exchange): Promise<void> {
 
 async function create(api: Api, exchange: Exchange): Promise<void> {
   const manager = managerOf(api);
-  const given = fromJSON('ServiceSpec', (await readJSON(api, exchange)) ?? missingBody(), 'Spec');
+  const given = await specOf(api, exchange);
   const id = newID(api.random);
   const isNamed = given.Name !== '';
   for (let left = attemptsMax; ; left--) {
@@ -119,7 +120,7 @@ async function update(api: Api, exchange: Exchange): Promise<void> {
   if (rollback !== '' && rollback !== 'previous') {
     throw new ShoalError('invalid-argument', `unrecognized rollback option ${rollback}, expected previous`);
   }
-  const body = fromJSON('ServiceSpec', (await readJSON(api, exchange)) ?? missingBody(), 'Spec');
+  const body = await specOf(api, exchange);
   const version = versionParameter(exchange, 'service');
   for (let left = attemptsMax; ; left--) {
     const view = await manager.read();
@@ -215,8 +216,13 @@ function changesOf(before: ServiceSpec | null, after: ServiceSpec | null) {
   return specChanges('ServiceSpec', whole(before), whole(after));
 }
 
-function missingBody(): never {
-  throw new ShoalError('invalid-argument', 'invalid JSON: got EOF while reading request body');
+/** The request's spec, as far as the API version that the client speaks knows it. */
+async function specOf(api: Api, exchange: Exchange): Promise<ServiceSpec> {
+  const body = await readJSON(api, exchange);
+  if (body === undefined) {
+    throw new ShoalError('invalid-argument', 'invalid JSON: got EOF while reading request body');
+  }
+  return specForVersion(fromJSON('ServiceSpec', body, 'Spec'), exchange.minor);
 }
 
 /** Whether a write may have failed because a secret or config went away on its way; a fresh look says so in the user's words. */
