@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { request } from 'node:https';
 import * as x509 from '@peculiar/x509';
 import { messageOf, ShoalError } from '../model/errors.js';
