@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Service, Task, TaskSpec } from '../../model/types.js';
+import type { Node, Service, Task, TaskSpec } from '../../model/types.js';
 import { nodeMatcher } from '../../scheduler/filters.js';
 import type { Nodes } from './nodes.js';
 
@@ -14,6 +14,8 @@ export class Freshness {
   readonly #template: TaskSpec;
   readonly #nodes: Nodes;
   readonly #differences = new Map<number, Difference>();
+  /** Each spec's constraints are read once a pass, and each node held against them once. */
+  readonly #matchers = new Map<TaskSpec, { matches: (node: Node) => boolean; known: Map<string, boolean> }>();
 
   constructor(service: Service, template: TaskSpec, nodes: Nodes) {
     this.#service = service;
@@ -44,9 +46,19 @@ export class Freshness {
 
   #satisfies(spec: TaskSpec | null, task: Task): boolean {
     const constraints = spec?.Placement?.Constraints ?? [];
-    if (constraints.length === 0) return true;
-    const node = this.#nodes.get(task.NodeID);
-    return node === undefined || nodeMatcher(constraints)(node);
+    if (spec === null || constraints.length === 0) return true;
+    let matcher = this.#matchers.get(spec);
+    if (matcher === undefined) {
+      matcher = { matches: nodeMatcher(constraints), known: new Map() };
+      this.#matchers.set(spec, matcher);
+    }
+    let answer = matcher.known.get(task.NodeID);
+    if (answer === undefined) {
+      const node = this.#nodes.get(task.NodeID);
+      answer = node === undefined || matcher.matches(node);
+      matcher.known.set(task.NodeID, answer);
+    }
+    return answer;
   }
 }
 

@@ -7,8 +7,9 @@ import type { Slot } from './slots.js';
  * still needed as evidence.
  */
 export function trimHistory(pass: ServicePass, slot: Slot, keep: (task: Task) => boolean): void {
-  const newest = slot.newest;
   let surplus = slot.live.length + slot.leaving.length + slot.ended.length - pass.historyLimit;
+  if (surplus <= 0) return; // as of nearly all slots
+  const { newest } = slot;
   for (const task of slot.ended) {
     if (surplus <= 0) return;
     // A slot that is done is known by its last task.
