@@ -14,7 +14,9 @@ const { failed } = await plane.apply(
     Protocol: 'tcp',
     PublishedPort: published,
     TargetPort: target,
-    Endpoints: [{ TaskID: 'bench', NodeID: 'bench', Host: '127.0.0.1', Port: target }],
+    Endpoints: [{ TaskID: 'bench', NodeID: 'bench', Host: '127.0.0.1', Port: target, Inside: '' }],
+    Masquerade: false,
+    Sticky: false,
   })),
 );
 if (failed.length > 0) throw new Error(JSON.stringify(failed));

@@ -41,6 +41,18 @@ const advertiseFlag = text(
   'Address or interface at which other nodes reach this one, where "swarm init" and "swarm join" name none',
 );
 const publishFlag = text('publish-addr', 'Address that published ports listen on; all of the machine when empty');
+const planes: readonly DaemonOptions['dataPlane'][] = ['auto', 'kernel', 'user-space'];
+const planeFlag = flag(
+  'data-plane',
+  'string',
+  `Where published ports are balanced (${planes.map(quoted).join(', ')}); auto: in the kernel where that is possible`,
+  (word) => {
+    const plane = planes.find((each) => each === word);
+    if (plane === undefined) throw new Error(`use ${planes.join(', ')}`);
+    return plane;
+  },
+  { shown: quoted(defaults.dataPlane) },
+);
 const hostnameFlag = text('hostname', 'Name of the node in "node ls"; the name of the machine when empty');
 const labelFlag = list(
   'label',
@@ -85,6 +97,7 @@ export const daemon: CommandSpec = {
     listenFlag,
     advertiseFlag,
     publishFlag,
+    planeFlag,
     hostnameFlag,
     labelFlag,
     genericFlag,
@@ -107,6 +120,7 @@ export const daemon: CommandSpec = {
       listenAddress: values.get(listenFlag) ?? defaults.listenAddress,
       advertiseAddress: values.get(advertiseFlag) ?? defaults.advertiseAddress,
       publishAddress: values.get(publishFlag) ?? defaults.publishAddress,
+      dataPlane: values.get(planeFlag) ?? defaults.dataPlane,
       hostname: values.get(hostnameFlag) ?? defaults.hostname,
       labels: Object.fromEntries(values.get(labelFlag) ?? []),
       genericResources: parseGenericResources(values.get(genericFlag) ?? []),

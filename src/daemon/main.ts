@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import type { Logger } from 'winston';
 import { createApiServer } from '../api/server.js';
 import { MemoryHistory } from '../manager/history/history.js';
 import { RedisHistory } from '../manager/history/redis-history.js';
@@ -9,7 +11,8 @@ import { systemClock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { packageRoot } from '../model/paths.js';
 import { systemRandom as random } from '../model/random.js';
-import { systemTools } from '../network/kernel/tools.js';
+import { meshObstacle } from '../network/kernel/probe.js';
+import { type KernelTools, systemTools } from '../network/kernel/tools.js';
 import { DockerEngine } from '../worker/docker-engine.js';
 import { listenAddress } from './addresses.js';
 import { apiAddresses } from './api-hosts.js';
@@ -42,6 +45,27 @@ function checkHistoryURL(url: string): void {
     'invalid-argument',
     `--history: ${JSON.stringify(url)} must be redis://host:port or rediss://host:port`,
   );
+}
+
+/** Where published ports are balanced. Throws when it shall be the kernel and cannot. */
+async function isKernelPlane(
+  { dataPlane, publishAddress }: DaemonOptions,
+  tools: KernelTools | undefined,
+  log: Logger,
+): Promise<boolean> {
+  if (dataPlane === 'user-space') return false;
+  const obstacle =
+    tools === undefined
+      ? 'the daemon does not run as root'
+      : publishAddress !== '' && !isIPv4(publishAddress)
+        ? `--publish-addr ${publishAddress} is no IPv4 address`
+        : await meshObstacle(tools);
+  if (obstacle === undefined) return true;
+  if (dataPlane === 'kernel') {
+    throw new ShoalError('failed-precondition', `--data-plane kernel: ${obstacle}. Use "auto" or "user-space"`);
+  }
+  log.info('published ports are balanced in user space', { reason: obstacle });
+  return false;
 }
 
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
@@ -80,8 +104,9 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
   });
 
   const clock = new AttendedClock(systemClock);
-  const engine = new DockerEngine(options.engineSocket, clock);
   const kernelTools = process.geteuid?.() === 0 ? systemTools : undefined;
+  const hasKernelPlane = await isKernelPlane(options, kernelTools, log);
+  const engine = new DockerEngine(options.engineSocket, clock);
   const connectEngine = () => connectEngineSocket(options.engineSocket.replace(/^unix:\/\//, ''));
   const parts: Parts = {
     clock,
@@ -98,6 +123,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
         genericResources: options.genericResources,
         publishAddress: options.publishAddress,
         kernelTools,
+        hasKernelPlane,
         clock,
         random,
         log,

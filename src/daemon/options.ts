@@ -24,6 +24,8 @@ export interface DaemonOptions {
   advertiseAddress: string;
   /** Address that published ports listen on; '' is all of the node's. */
   publishAddress: string;
+  /** Where published ports are balanced; `auto`: in the kernel where that is possible. */
+  dataPlane: 'auto' | 'kernel' | 'user-space';
   /** Name shown by `node ls`; '' is the machine's host name. */
   hostname: string;
   /** Engine labels of this node, as in `node.labels`-free constraints `engine.labels.x==y`; added to those of the engine. */
@@ -50,6 +52,7 @@ export const defaultDaemonOptions: DaemonOptions = {
   listenAddress: '0.0.0.0:2377',
   advertiseAddress: '',
   publishAddress: '',
+  dataPlane: 'auto',
   hostname: '',
   labels: {},
   genericResources: [],

@@ -4,6 +4,7 @@ import type { Random } from '../model/random.js';
 import { serviceClient } from '../model/services.js';
 import type { GenericResource } from '../model/types.js';
 import { KernelNetworks } from '../network/kernel/kernel-networks.js';
+import { KernelPlane } from '../network/kernel/kernel-plane.js';
 import type { KernelTools } from '../network/kernel/tools.js';
 import { UserSpacePlane } from '../network/user-space/plane.js';
 import type { Credentials } from '../security/credentials.js';
@@ -31,17 +32,31 @@ export interface WorkerParts {
   genericResources: readonly GenericResource[];
   /** Address that published ports listen on; '' is all of the node's. */
   publishAddress: string;
-  /** See NodeWorkerOptions. */
+  /** Undefined: this process may not change the kernel's networking. */
   kernelTools: KernelTools | undefined;
+  /** Whether the kernel balances published ports. */
+  hasKernelPlane: boolean;
   clock: Clock;
   random: Random;
   log: Logger;
 }
 
-/** Starts the worker's side of a node on this machine: over mutual TLS, with the user-space plane. */
+/** Starts the worker's side of a node on this machine: over mutual TLS, with published ports in the kernel or in user space. */
 export function startWorkerSide({ state, credentials, events }: WorkerPlace, parts: WorkerParts): WorkerSide {
   const { engine, hostname, labels, genericResources, publishAddress, clock, random, log } = parts;
   const { host } = splitHostPort(state.advertiseAddress, 0, '');
+  const { kernelTools: tools, hasKernelPlane } = parts;
+  const kernel =
+    tools &&
+    new KernelNetworks({ nodeID: state.nodeID, tools, publishAddress, clock, log: log.child({ part: 'networks' }) });
+  const planeLog = log.child({ part: 'plane' });
+  const userSpace = new UserSpacePlane({
+    log: planeLog,
+    clock,
+    random,
+    ...(publishAddress !== '' && { addresses: [publishAddress] }),
+  });
+  const isInKernel = hasKernelPlane && kernel !== undefined;
   return new NodeWorker({
     node: {
       id: state.nodeID,
@@ -55,13 +70,9 @@ export function startWorkerSide({ state, credentials, events }: WorkerPlace, par
     managers: state.managers,
     connect: (manager) => serviceClient('Dispatcher', manager, credentials.credentials({ role: 'manager' })),
     engine,
-    plane: new UserSpacePlane({
-      log: log.child({ part: 'plane' }),
-      clock,
-      random,
-      ...(publishAddress !== '' && { addresses: [publishAddress] }),
-    }),
-    kernelTools: parts.kernelTools,
+    plane: isInKernel ? new KernelPlane({ base: userSpace, kernel }) : userSpace,
+    kernel,
+    throughTunnel: isInKernel,
     memoryDirectory: memoryDirectory(state.nodeID, memoryHomes(process.env), log),
     tlsInfo: () => credentials.tlsInfo,
     onTLSChange: (call) => credentials.onSwap(call),
@@ -80,7 +91,7 @@ export async function clearWorkerSide(
   nodeID: string,
   { engine, kernelTools, clock, log }: Pick<WorkerParts, 'engine' | 'kernelTools' | 'clock' | 'log'>,
 ): Promise<void> {
-  if (kernelTools !== undefined) await new KernelNetworks({ nodeID, tools: kernelTools, clock, log }).close();
+  if (kernelTools !== undefined) await new KernelNetworks({ nodeID, tools: kernelTools, publishAddress: '', clock, log }).close();
   await clearEngine(engine, nodeID, log);
   clearMemory(nodeID, memoryHomes(process.env), log);
 }

@@ -1,3 +1,4 @@
+import { isMasqueraded, isSticky } from '../model/extensions.js';
 import type { PortConfig, Route, RouteEndpoint, Service, Task, TaskAddress } from '../model/types.js';
 import type { View } from '../store/view.js';
 
@@ -47,11 +48,13 @@ export function isServing(task: Task | undefined): task is Task & { Status: NonN
 /** The route of one port over tasks that are given in order of id. */
 export function routeTo(service: Service, id: string, port: PortConfig, tasks: Iterable<Task>): Route {
   const protocol = protocolOf(port.Protocol);
+  const labels = service.Spec?.Labels ?? {};
   const endpoints: RouteEndpoint[] = [];
   for (const task of tasks) {
     const address = addressOf(task, protocol, port.TargetPort);
     if (address !== undefined) {
-      endpoints.push({ TaskID: task.ID, NodeID: task.NodeID, Host: address.Host, Port: address.Port });
+      const { Host, Port, Inside } = address;
+      endpoints.push({ TaskID: task.ID, NodeID: task.NodeID, Host, Port, Inside });
     }
   }
   return {
@@ -62,6 +65,8 @@ export function routeTo(service: Service, id: string, port: PortConfig, tasks: I
     PublishedPort: port.PublishedPort,
     TargetPort: port.TargetPort,
     Endpoints: endpoints,
+    Masquerade: isMasqueraded(labels),
+    Sticky: isSticky(labels),
   };
 }
 

@@ -12,6 +12,7 @@ import { Leftovers } from './leftovers.js';
 import { Limiter } from './limiter.js';
 import type { NodeNetworks } from './networks/node-networks.js';
 import { nodeDescription } from './node-description.js';
+import type { Reach } from './ports.js';
 import { ReportBatch } from './report-batch.js';
 import { TaskController } from './task-controller.js';
 import { TaskFiles } from './task-files.js';
@@ -37,7 +38,7 @@ export interface Agent {
 export interface AgentOptions {
   engine: Engine;
   /** `address` is where other nodes reach this one: ingress ports of tasks are bound to it. */
-  node: { id: string; hostname: string; address: string };
+  node: { id: string; hostname: string } & Reach;
   clock: Clock;
   random: Random;
   log: Logger;

@@ -106,6 +106,8 @@ export interface Container extends ContainerSummary {
   /** How long it may take to end after its stop signal, as it was created. */
   stopGrace_ms: number;
   bindings: readonly PortBinding[];
+  /** Its own IPv4 address on a network of the engine; '' while it does not run, and of one that uses the node's network. */
+  address: string;
 }
 
 export interface PortBinding {

@@ -85,7 +85,12 @@ export function containerOf(answer: Docker.ContainerInspectInfo): Container {
     stopGrace_ms:
       ((answer.Config as { StopTimeout?: number | null } | null)?.StopTimeout ?? stopGrace_s_default) * 1000,
     bindings: bindingsOf(answer.NetworkSettings?.Ports ?? {}),
+    address: addressIn(answer.NetworkSettings?.Networks ?? {}),
   };
+}
+
+function addressIn(networks: Readonly<Record<string, { IPAddress?: string } | null>>): string {
+  return Object.values(networks).find((network) => network?.IPAddress)?.IPAddress ?? '';
 }
 
 function bindingsOf(

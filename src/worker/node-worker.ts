@@ -6,7 +6,7 @@ import { kindOfResource } from '../model/generic-resources.js';
 import type { Random } from '../model/random.js';
 import type { DispatcherClient, GenericResource, HelloInit, NodeDescription, TLSInfo } from '../model/types.js';
 import type { DataPlane } from '../network/data-plane.js';
-import type { KernelTools } from '../network/kernel/tools.js';
+import type { KernelNetworks } from '../network/kernel/kernel-networks.js';
 import { PlaneDriver } from '../network/plane-driver.js';
 import type { NodeRole } from '../security/identity.js';
 import { type Agent, startAgent } from './agent.js';
@@ -39,7 +39,9 @@ export interface NodeWorkerOptions {
   /** Its own from now on: closed when the worker stops. */
   plane: DataPlane;
   /** Undefined: this process may not change the kernel's networking, so tasks on networks of the cluster cannot run here. */
-  kernelTools: KernelTools | undefined;
+  kernel: KernelNetworks | undefined;
+  /** Whether the kernel leads what other nodes send through the tunnel to tasks here: see Reach. */
+  throughTunnel: boolean;
   /** See AgentOptions. */
   memoryDirectory: string | undefined;
   /** Of the node's certificate and roots as it has them now. */
@@ -73,14 +75,14 @@ export class NodeWorker {
     this.#networks = new NodeNetworks({
       nodeID: node.id,
       engine: options.engine,
-      tools: options.kernelTools,
+      kernel: options.kernel,
       clock,
       random,
       log: log.child({ part: 'networks' }),
     });
     this.#agent = startAgent({
       engine: options.engine,
-      node,
+      node: { ...node, throughTunnel: options.throughTunnel },
       clock,
       random,
       log: log.child({ part: 'agent' }),

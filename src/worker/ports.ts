@@ -33,6 +33,12 @@ export function portBindings(task: Task, nodeAddress: string): NonNullable<HostC
   return bindings;
 }
 
+/** Where a node's tasks are reached: `address` by other nodes; and whether its kernel leads to them what comes through the tunnel. */
+export interface Reach {
+  address: string;
+  throughTunnel: boolean;
+}
+
 /**
  * Where a running task answers: ingress targets as addresses for the balancers, its own addresses on networks of the cluster, host-mode
  * ports as published.
@@ -40,14 +46,15 @@ export function portBindings(task: Task, nodeAddress: string): NonNullable<HostC
 export function portsOf(
   task: Task,
   container: Container,
-  nodeAddress: string,
+  { address: nodeAddress, throughTunnel }: Reach,
 ): { addresses: TaskAddress[]; published: PortConfig[] } {
   const addresses = new Map<string, TaskAddress>();
   const published: PortConfig[] = [];
   const onHost = usesHostNetwork(task);
   for (const address of networkAddresses(task)) {
-    addresses.set(address, { Protocol: wholeAddress, TargetPort: 0, Host: address, Port: 0 });
+    addresses.set(address, { Protocol: wholeAddress, TargetPort: 0, Host: address, Port: 0, Inside: '' });
   }
+  const inside = onHost ? nodeAddress : (networkAddresses(task)[0] ?? container.address);
   for (const port of task.Spec?.EndpointPorts ?? []) {
     const protocol = protocolOf(port);
     const bound = container.bindings.filter(
@@ -65,6 +72,7 @@ export function portsOf(
       TargetPort: port.TargetPort,
       Host: nodeAddress,
       Port: hostPort,
+      Inside: throughTunnel ? inside : '',
     });
   }
   return { addresses: [...addresses.values()], published };

@@ -125,5 +125,6 @@ function asCreated(id: string, name: string, config: ContainerConfig): Container
     health: '',
     stopGrace_ms: (config.StopTimeout ?? 0) * 1000,
     bindings: [],
+    address: '',
   };
 }

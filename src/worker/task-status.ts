@@ -1,7 +1,7 @@
 import { complete } from '../model/codec.js';
 import type { Task, TaskStatus } from '../model/types.js';
 import type { Container } from './container.js';
-import { portsOf } from './ports.js';
+import { portsOf, type Reach } from './ports.js';
 
 /** Docker's words for a state that was reached. A task that failed or was rejected keeps those of where it was. */
 const messages: Record<string, string> = {
@@ -22,11 +22,11 @@ export function statusOf(
   task: Task,
   before: TaskStatus,
   now: { state: string; error: string; container: Container | undefined; timestamp: string },
-  node: { id: string; address: string },
+  node: { id: string } & Reach,
 ): TaskStatus {
   const { container } = now;
   const isRunning = now.state === 'running' && container !== undefined;
-  const ports = isRunning ? portsOf(task, container, node.address) : { addresses: [], published: [] };
+  const ports = isRunning ? portsOf(task, container, node) : { addresses: [], published: [] };
   return {
     ...unreported,
     Timestamp: now.timestamp,

@@ -6,12 +6,13 @@ import type { Engine } from './engine.js';
 import type { ImagePulls } from './image-pulls.js';
 import type { Limiter } from './limiter.js';
 import type { NodeNetworks } from './networks/node-networks.js';
+import type { Reach } from './ports.js';
 import type { TaskFiles } from './task-files.js';
 
 /** What the controllers of one node share. */
 export interface Workplace {
   engine: Engine;
-  node: { id: string; address: string };
+  node: { id: string } & Reach;
   /** What the node is, as far as its engine has told. */
   description(): NodeDescription;
   clock: Clock;

@@ -124,6 +124,7 @@ export class Daemons {
           genericResources: options.genericResources,
           publishAddress: '127.0.0.1',
           kernelTools: undefined,
+          hasKernelPlane: false,
           clock,
           random: systemRandom,
           log,

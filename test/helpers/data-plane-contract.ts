@@ -22,7 +22,15 @@ export function route(publishedPort: number, serving: readonly Serving[], init: 
     Protocol: protocol,
     PublishedPort: publishedPort,
     TargetPort: 80,
-    Endpoints: serving.map(({ task, port }) => ({ TaskID: task, NodeID: 'node', Host: '127.0.0.1', Port: port })),
+    Endpoints: serving.map(({ task, port }) => ({
+      TaskID: task,
+      NodeID: 'node',
+      Host: '127.0.0.1',
+      Port: port,
+      Inside: '',
+    })),
+    Masquerade: false,
+    Sticky: false,
     ...init,
   };
 }

@@ -56,7 +56,7 @@ export class NodeUnderTest {
   start(): Agent {
     this.agent = startAgent({
       engine: this.engine,
-      node: { id: this.id, hostname: 'host', address: this.address },
+      node: { id: this.id, hostname: 'host', address: this.address, throughTunnel: false },
       clock: this.clock,
       random: seededRandom(1),
       log: quiet,
@@ -64,7 +64,7 @@ export class NodeUnderTest {
       networks: new NodeNetworks({
         nodeID: this.id,
         engine: this.engine,
-        tools: undefined,
+        kernel: undefined,
         clock: this.clock,
         random: seededRandom(1),
         log: quiet,

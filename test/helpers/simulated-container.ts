@@ -87,7 +87,16 @@ export class SimulatedContainer {
     const { pid, exitCode } = this;
     const started = this.starts > 0;
     const stopGrace_ms = (this.config.StopTimeout ?? 10) * 1000;
-    return { ...this.summary(), started, pid, exitCode, error: '', stopGrace_ms, bindings: [...this.bindings] };
+    return {
+      ...this.summary(),
+      started,
+      pid,
+      exitCode,
+      error: '',
+      stopGrace_ms,
+      bindings: [...this.bindings],
+      address: '',
+    };
   }
 
   summary(): ContainerSummary {

@@ -1,5 +1,5 @@
 import type { DesiredKernel } from './desired.js';
-import { tunnelDevice, tunnelIdentifier } from './names.js';
+import { markMask, returnPriority, tunnelDevice, tunnelIdentifier } from './names.js';
 
 /** What the kernel has now on the tunnel device and on our bridges, as `ip -j` and `bridge -j` tell. */
 export interface ActualKernel {
@@ -11,6 +11,10 @@ export interface ActualKernel {
   forwarding: ReadonlyMap<string, string>;
   /** Gateway by destination, '' of a route without. */
   routes: ReadonlyMap<string, string>;
+  /** Gateway by routing table, of those that are ours. */
+  returns: ReadonlyMap<number, string>;
+  /** Routing tables that marked packets are sent to, by rules of ours. */
+  returnRules: ReadonlySet<number>;
   /** Ports of our bridges that do not send a frame back where it came from. */
   oneWayPorts: readonly string[];
 }
@@ -25,7 +29,8 @@ export interface Commands {
 export function commandsFor(desired: DesiredKernel, actual: ActualKernel): Commands {
   const { tunnel } = desired;
   if (tunnel === undefined) {
-    return { ip: actual.tunnel === undefined ? [] : [`link del ${tunnelDevice}`], bridge: hairpins(actual) };
+    const gone = actual.tunnel === undefined ? [] : [`link del ${tunnelDevice}`];
+    return { ip: [...gone, ...returnRuleCommands(desired, actual)], bridge: hairpins(actual) };
   }
   const ip: string[] = [];
   let now = actual;
@@ -38,7 +43,7 @@ export function commandsFor(desired: DesiredKernel, actual: ActualKernel): Comma
     ip.push(
       `link add ${tunnelDevice} address ${tunnel.mac} mtu ${tunnel.mtu} type vxlan id ${tunnelIdentifier} local ${tunnel.local} dstport ${tunnel.port} nolearning`,
     );
-    now = { ...nothing, oneWayPorts: actual.oneWayPorts };
+    now = { ...nothing, oneWayPorts: actual.oneWayPorts, returnRules: actual.returnRules };
   } else if (found.mtu !== tunnel.mtu) ip.push(`link set ${tunnelDevice} mtu ${tunnel.mtu}`);
   for (const address of now.tunnel?.addresses ?? []) {
     if (address !== `${tunnel.address}/32`) ip.push(`addr del ${address} dev ${tunnelDevice}`);
@@ -49,9 +54,10 @@ export function commandsFor(desired: DesiredKernel, actual: ActualKernel): Comma
   // A device that was down has lost its routes.
   if (!now.tunnel?.isUp) {
     ip.push(`link set ${tunnelDevice} up`);
-    now = { ...now, routes: new Map() };
+    now = { ...now, routes: new Map(), returns: new Map() };
   }
   ip.push(...neighbourCommands(desired, now), ...routeCommands(desired, now));
+  ip.push(...returnCommands(desired, now), ...returnRuleCommands(desired, now));
   return { ip, bridge: [...forwardingCommands(desired, now), ...hairpins(now)] };
 }
 
@@ -60,6 +66,8 @@ const nothing: ActualKernel = {
   neighbours: new Map(),
   forwarding: new Map(),
   routes: new Map(),
+  returns: new Map(),
+  returnRules: new Set(),
   oneWayPorts: [],
 };
 
@@ -100,6 +108,27 @@ function routeCommands({ peers, remote, virtual }: DesiredKernel, { routes }: Ac
           ? `route replace ${address}/32 dev ${tunnelDevice}`
           : `route replace ${address}/32 via ${gateway} dev ${tunnelDevice} onlink`,
       ),
+  ];
+}
+
+function returnCommands({ returns: wanted }: DesiredKernel, { returns }: ActualKernel): string[] {
+  return [
+    ...[...returns.keys()]
+      .filter((table) => !wanted.has(table))
+      .map((table) => `route del default dev ${tunnelDevice} table ${table}`),
+    ...[...wanted]
+      .filter(([table, gateway]) => returns.get(table) !== gateway)
+      .map(([table, gateway]) => `route replace default via ${gateway} dev ${tunnelDevice} onlink table ${table}`),
+  ];
+}
+
+/** A mark is the number of its table. */
+function returnRuleCommands({ returns }: DesiredKernel, { returnRules }: ActualKernel): string[] {
+  const rule = (action: string, table: number) =>
+    `rule ${action} pref ${returnPriority} fwmark ${table}/${markMask + 0xffff} lookup ${table}`;
+  return [
+    ...[...returnRules].filter((table) => !returns.has(table)).map((table) => rule('del', table)),
+    ...[...returns.keys()].filter((table) => !returnRules.has(table)).map((table) => rule('add', table)),
   ];
 }
 

@@ -1,6 +1,6 @@
 import type { Network, NetworkPeer } from '../../model/types.js';
 import type { NetworkItems } from '../network-table.js';
-import { bridgeOf, tunnelAddress, tunnelMAC } from './names.js';
+import { bridgeOf, returnTable, tunnelAddress, tunnelMAC } from './names.js';
 
 /** What VXLAN over IPv4 adds to a packet (RFC 7348: 8, UDP 8, IP 20, Ethernet 14). */
 const vxlan_bytes = 50;
@@ -20,14 +20,17 @@ export interface DesiredKernel {
   /** Virtual IPs: routed to the tunnel device, so that bridges answer ARP for them; rules send their packets elsewhere. */
   virtual: ReadonlySet<string>;
   bridges: string[];
+  /** Ways back: tunnel address by routing table, of the nodes through which a client may have come to a task here. */
+  returns: ReadonlyMap<number, string>;
 }
 
-/** The part of it that this node takes: everything that it must reach, and virtual IPs of the networks that it carries. */
+/** The part of it that this node takes: everything that it must reach, and virtual IPs of the networks that it carries. `hasMesh`: ports are published. */
 export function desiredKernel(
   items: NetworkItems,
   nodeID: string,
   carried: readonly Network[],
   mtu: number,
+  hasMesh: boolean,
 ): DesiredKernel {
   const self = items.peers.get(nodeID);
   const remote = new Map<string, string>();
@@ -40,7 +43,7 @@ export function desiredKernel(
       if (NodeID !== nodeID && peer !== undefined) remote.set(Address, tunnelAddress(peer.Number));
     }
   }
-  const isNeeded = self !== undefined && items.networks.size > 0;
+  const isNeeded = self !== undefined && (items.networks.size > 0 || hasMesh);
   const peers = [...items.peers.values()].filter((peer) => peer.ID !== nodeID).sort((a, b) => a.Number - b.Number);
   return {
     tunnel: isNeeded ? tunnelOf(self, mtu) : undefined,
@@ -48,6 +51,10 @@ export function desiredKernel(
     remote: isNeeded ? remote : new Map(),
     virtual: isNeeded ? virtual : new Set(),
     bridges: carried.map((network) => bridgeOf(network.Number)).sort(),
+    returns:
+      isNeeded && hasMesh
+        ? new Map(peers.map((peer) => [returnTable(peer.Number), tunnelAddress(peer.Number)]))
+        : new Map(),
   };
 }
 

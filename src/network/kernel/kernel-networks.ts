@@ -1,55 +1,101 @@
 import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
 import { messageOf } from '../../model/errors.js';
-import type { Network } from '../../model/types.js';
+import type { Network, Route } from '../../model/types.js';
 import type { NetworkItems } from '../network-table.js';
 import { commandsFor } from './commands.js';
 import { desiredKernel, tunnelMTU } from './desired.js';
-import { bridgeOf, markMask, passMark, tableName, tunnelDevice } from './names.js';
+import { type Destinations, destinationsOf } from './destinations.js';
+import { InsideDoors } from './inside-doors.js';
+import type { Mesh } from './mesh.js';
+import { bridgeOf, markMask, passMark, tunnelDevice } from './names.js';
 import { type Observed, observe } from './observed.js';
+import { Retiring } from './retiring.js';
 import { rulesFor } from './rules.js';
-import { type Ruleset, renderChange, renderWhole } from './ruleset.js';
 import { sysctlsFor } from './sysctls.js';
+import { RuleTable } from './table.js';
 import type { KernelTools } from './tools.js';
 
 export interface KernelNetworksOptions {
   nodeID: string;
   tools: KernelTools;
+  /** Address that published ports are asked for at; '' is every one of the node's. */
+  publishAddress: string;
   clock: Clock;
   log: Logger;
-  /** After every look: the networks of which this node has the bridge, their gateways being addresses of it. */
-  onCarried?(networks: readonly Network[]): Promise<void>;
 }
 
 /** How often what the kernel has is compared with what it shall have, though nothing changed. */
 const look_ms = 3_000;
+const failures_max = 3;
+
+/** What a pass has to do: change the rules, or compare everything with what is there. */
+type Work = 'none' | 'rules' | 'all';
 
 /**
- * The cluster's networks in this node's kernel: the tunnel to the other nodes, routes to addresses there, and the rules. It goes by what is
- * there, never by what was done before, so a killed agent's successor goes on, and what somebody else removed comes back. The
- * bridges are the engine's; they are cared for from when they appear.
+ * The cluster's networks and published ports in this node's kernel: the tunnel to the other nodes, routes to addresses there, and the
+ * rules. It goes by what is there, never by what was done before, so a killed agent's successor goes on, and what somebody else
+ * removed comes back. The bridges are the engine's; they are cared for from when they appear.
  */
 export class KernelNetworks {
   private items: NetworkItems | undefined;
-  /** What the table holds when nobody else has touched it, and how nft shows that. */
-  private rules: { applied: Ruleset; listing: string } | undefined;
+  private routes: readonly Route[] = [];
+  private readonly table: RuleTable;
+  private readonly doors: InsideDoors;
+  private readonly retiring: Retiring;
+  private destinations: Destinations = new Map();
+  private seen: Observed | undefined;
   private running: Promise<void> | undefined;
-  private isDirty = false;
+  private work: Work = 'none';
   private isClosed = false;
   private failure = '';
+  /** How often in a row it could not be made so. */
+  private failures = 0;
   private cancelLook = () => {};
+  /** Told after every look of the networks of which this node has the bridge, their gateways being addresses of it. */
+  onCarried: (networks: readonly Network[]) => Promise<void> = async () => {};
 
-  constructor(private readonly options: KernelNetworksOptions) {}
+  constructor(private readonly options: KernelNetworksOptions) {
+    this.table = new RuleTable(options.tools, options.log);
+    this.doors = new InsideDoors(options.nodeID, options.clock);
+    this.retiring = new Retiring(options);
+  }
 
   /** Why the kernel is not as it shall be; '' when it is. */
   get error(): string {
     return this.failure;
   }
 
+  /** Whether no rule leads where it should not: they are as they shall be, or there are none. */
+  get isCurrent(): boolean {
+    return this.table.isCurrent;
+  }
+
+  /** Tasks that the rules lead to no more, with connections under way here. */
+  busyTasks(): readonly string[] {
+    return this.retiring.busyTasks();
+  }
+
+  /** Calls back when `busyTasks` shrank; the result stops it. */
+  onReleased(call: () => void): () => void {
+    return this.retiring.onReleased(call);
+  }
+
   /** Makes the kernel be so. Resolves when it is, or when it could not be made so: then it is tried again, and `error` says why. */
   apply(items: NetworkItems): Promise<void> {
+    if (this.items !== undefined && isSame(this.items, items)) return this.running ?? Promise.resolve();
     this.items = items;
-    return this.refresh();
+    return this.do('all');
+  }
+
+  /**
+   * Balances these routes. Resolves as `apply` does; but rules that lead elsewhere are not left then: without any, clients come to
+   * whoever listens.
+   */
+  publish(routes: readonly Route[]): Promise<void> {
+    const isFirst = this.routes.length === 0;
+    this.routes = routes;
+    return this.do(isFirst ? 'all' : 'rules');
   }
 
   /** Of what goes through the tunnel, in bytes: so much a packet between containers may have. */
@@ -61,11 +107,7 @@ export class KernelNetworks {
 
   /** Looks at once: a bridge or a container on one is new. */
   refresh(): Promise<void> {
-    this.isDirty = true;
-    this.running ??= this.run().finally(() => {
-      this.running = undefined;
-    });
-    return this.running;
+    return this.do('all');
   }
 
   /** Removes everything of ours. */
@@ -73,77 +115,99 @@ export class KernelNetworks {
     this.isClosed = true;
     this.cancelLook();
     await this.running;
-    if (!this.options.tools.hasDevice(tunnelDevice) && this.rules === undefined) return;
+    await this.retiring.close();
     await this.removeAll().catch((error) =>
       this.options.log.warn('the networks of the cluster were left in the kernel', { reason: messageOf(error) }),
     );
   }
 
+  private do(work: Work): Promise<void> {
+    if (this.work !== 'all') this.work = work;
+    this.running ??= this.run().finally(() => {
+      this.running = undefined;
+    });
+    return this.running;
+  }
+
   private async run(): Promise<void> {
-    while (this.isDirty && !this.isClosed) {
-      this.isDirty = false;
+    while (this.work !== 'none' && !this.isClosed) {
+      const { work } = this;
+      this.work = 'none';
       this.cancelLook();
       try {
-        await this.makeSo();
+        await this.makeSo(work);
         if (this.failure !== '') this.options.log.info('the kernel carries the networks of the cluster again');
         this.failure = '';
+        this.failures = 0;
       } catch (error) {
-        const reason = messageOf(error);
-        if (reason !== this.failure) this.options.log.error('the kernel does not carry the networks', { reason });
-        this.failure = reason;
-        this.rules = undefined;
+        await this.failed(messageOf(error));
       }
     }
     if (this.isClosed || !this.isNeeded) return;
-    this.cancelLook = this.options.clock.after(look_ms, () => void this.refresh());
+    this.cancelLook = this.options.clock.after(look_ms, () => void this.do('all'));
+  }
+
+  private async failed(reason: string): Promise<void> {
+    if (reason !== this.failure) this.options.log.error('the kernel does not carry the networks', { reason });
+    this.failure = reason;
+    this.seen = undefined;
+    this.failures += 1;
+    // Rules that lead nowhere any more are worse than none; but a machine that is only slow right now shall keep them.
+    if (this.failures >= failures_max) await this.table.remove().catch(() => {});
   }
 
   private get isNeeded(): boolean {
-    return (this.items?.networks.size ?? 0) > 0 && this.items?.peers.has(this.options.nodeID) === true;
+    const { items, options, routes } = this;
+    const isAsked = (items?.networks.size ?? 0) > 0 || routes.length > 0;
+    return isAsked && items?.peers.has(options.nodeID) === true;
   }
 
-  private async makeSo(): Promise<void> {
+  private async makeSo(work: Work): Promise<void> {
     const { items } = this;
     const { tools, nodeID } = this.options;
     if (items === undefined) return;
     if (!this.isNeeded) {
-      if (tools.hasDevice(tunnelDevice) || this.rules !== undefined) await this.removeAll();
-      await this.options.onCarried?.([]);
+      await this.removeAll();
+      await this.onCarried([]);
       return;
     }
-    const seen = await observe(tools);
+    const isLook = work === 'all' || this.seen === undefined;
+    const seen = isLook ? await observe(tools) : this.seen!;
+    this.seen = seen;
     const carried = carriedNetworks(items, seen);
-    const mtu = tunnelMTU(seen.mtuOf(items.peers.get(nodeID)?.Address ?? ''));
     // Rules first: nothing shall pass for a moment that they would stop.
-    await this.setRules(rulesFor(items, nodeID, carried));
-    const { ip, bridge } = commandsFor(desiredKernel(items, nodeID, carried, mtu), seen);
+    const mesh = this.mesh(seen);
+    await this.table.make(rulesFor(items, nodeID, carried, mesh), isLook);
+    if (isLook) await this.makeWays(items, seen, carried);
+    const destinations = destinationsOf(items, carried, mesh.routes, nodeID);
+    const before = this.destinations;
+    this.destinations = destinations;
+    await this.retiring.replaced(before, destinations);
+    if (isLook) await this.onCarried(carried);
+  }
+
+  private mesh({ foreignBridgeOf }: Observed): Mesh {
+    const inside = this.doors.open(this.routes);
+    const bridges = new Set<string>();
+    for (const target of inside.values()) {
+      const bridge = foreignBridgeOf(target.split(' ')[0] ?? '');
+      if (bridge !== undefined) bridges.add(bridge);
+    }
+    const { publishAddress } = this.options;
+    return { routes: this.routes, publishAddress, inside, engineBridges: [...bridges].sort() };
+  }
+
+  private async makeWays(items: NetworkItems, seen: Observed, carried: readonly Network[]): Promise<void> {
+    const { tools, nodeID } = this.options;
+    const mtu = tunnelMTU(seen.mtuOf(items.peers.get(nodeID)?.Address ?? ''));
+    const desired = desiredKernel(items, nodeID, carried, mtu, this.routes.length > 0);
+    const { ip, bridge } = commandsFor(desired, seen);
+    for (const name of seen.bypassing) ip.push(`link set ${name} type bridge nf_call_iptables 1`);
     if (ip.length > 0) await tools.run('ip', ['-force', '-batch', '-'], `${ip.join('\n')}\n`);
     if (bridge.length > 0) await tools.run('bridge', ['-force', '-batch', '-'], `${bridge.join('\n')}\n`);
     const bridges = carried.map((network) => bridgeOf(network.Number));
     for (const [path, value] of sysctlsFor(bridges)) await tools.setSysctl(path, value);
-    for (const name of bridges) {
-      await tools.run('ip', ['link', 'set', name, 'type', 'bridge', 'nf_call_iptables', '1']);
-    }
     await this.passDocker();
-    await this.options.onCarried?.(carried);
-  }
-
-  /** In proportion to what changed; the whole when somebody else has been at the table. */
-  private async setRules(wanted: Ruleset): Promise<void> {
-    const { tools, log } = this.options;
-    const known = this.rules;
-    const untouched = known !== undefined && (await this.listing()) === known.listing;
-    if (known !== undefined && !untouched) log.warn('the rules were changed by somebody else, and are put right');
-    const text = untouched ? renderChange(known.applied, wanted) : renderWhole(wanted);
-    if (text === '') return;
-    this.rules = undefined;
-    await tools.run('nft', ['-f', '-'], text);
-    this.rules = { applied: wanted, listing: (await this.listing()) ?? '' };
-  }
-
-  /** The table without the contents of its sets; undefined when there is none. */
-  private listing(): Promise<string | undefined> {
-    return this.options.tools.run('nft', ['-t', 'list', 'table', 'ip', tableName]).catch(() => undefined);
   }
 
   /** Docker drops what it does not know; one rule in the chain that it leaves to others lets through what carries our mark. */
@@ -159,12 +223,18 @@ export class KernelNetworks {
     }
   }
 
+  /** Whatever is there of ours: also what an agent before this one left. */
   private async removeAll(): Promise<void> {
     const { tools } = this.options;
-    if (tools.hasDevice(tunnelDevice)) await tools.run('ip', ['link', 'del', tunnelDevice]);
-    await tools.run('nft', ['-f', '-'], `table ip ${tableName}\ndelete table ip ${tableName}\n`);
+    if (!tools.hasDevice(tunnelDevice) && !this.table.mayBeThere) return;
+    const seen = await observe(tools);
+    const nothing = desiredKernel({ peers: new Map(), networks: new Map(), services: new Map() }, '', [], 0, false);
+    const { ip } = commandsFor(nothing, { ...seen, oneWayPorts: [] });
+    if (ip.length > 0) await tools.run('ip', ['-force', '-batch', '-'], `${ip.join('\n')}\n`);
+    await this.table.remove();
     await tools.run('iptables', ['-w', '-D', ...passRule]).catch(() => {}); // the engine may have taken its chain away
-    this.rules = undefined;
+    this.seen = undefined;
+    this.destinations = new Map();
   }
 }
 
@@ -176,4 +246,13 @@ function carriedNetworks(items: NetworkItems, { bridges }: Observed): Network[] 
   return [...items.networks.values()]
     .filter((network) => bridges.includes(bridgeOf(network.Number)))
     .sort((a, b) => a.Number - b.Number);
+}
+
+/** Whether the managers have said nothing new: an item is never changed, but replaced. */
+function isSame(before: NetworkItems, after: NetworkItems): boolean {
+  const same = <T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>) =>
+    a.size === b.size && [...b].every(([id, item]) => a.get(id) === item);
+  return (
+    same(before.peers, after.peers) && same(before.networks, after.networks) && same(before.services, after.services)
+  );
 }

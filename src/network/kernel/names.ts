@@ -9,9 +9,24 @@ export const tunnelDevice = 'shv0';
 export const tunnelIdentifier = 4096;
 /** The nft table (family ip). */
 export const tableName = 'shoal';
-/** Mark of packets that our own rules let through; the lower bits are free for a node's number. */
+/**
+ * Mark of packets that our own rules let through, and of connections that they lead somewhere. Its lower 16 bits are the number of the
+ * node that a client came to, when that was another: answers go back that way.
+ */
 export const passMark = 0x53000000;
 export const markMask = 0xff000000;
+export const numberMask = 0x0000ffff;
+/** Of a connection: to a virtual IP, which is of one network and stays in it. */
+export const virtualFlag = 0x00400000;
+/** Of a connection: its task shall see this node instead of the client. */
+export const hiddenFlag = 0x00800000;
+/** Where in `ip rule` the ways back are: after the local table, before what an administrator adds by itself (32765 and down). */
+export const returnPriority = 5300;
+
+/** Routing table of the way back through a node. */
+export function returnTable(nodeNumber: number): number {
+  return passMark + nodeNumber;
+}
 
 /** The bridge of a network on every node that carries it. */
 export function bridgeOf(networkNumber: number): string {

@@ -1,5 +1,6 @@
+import { contains, parseAddress, parseCIDR } from '../../model/ipv4.js';
 import type { ActualKernel } from './commands.js';
-import { tunnelDevice } from './names.js';
+import { numberMask, passMark, returnPriority, tunnelDevice } from './names.js';
 import type { KernelTools } from './tools.js';
 
 /** What `ip -j -d addr show` says of a device, as much of it as is looked at. */
@@ -11,7 +12,7 @@ interface Device {
   master?: string;
   linkinfo?: {
     info_kind?: string;
-    info_data?: { local?: string; port?: number };
+    info_data?: { local?: string; port?: number; nf_call_iptables?: number };
     info_slave_kind?: string;
     info_slave_data?: { hairpin?: boolean };
   };
@@ -22,8 +23,12 @@ interface Device {
 export interface Observed extends ActualKernel {
   /** Bridges named as ours are. */
   bridges: readonly string[];
+  /** Those of them whose packets do not pass our rules. */
+  bypassing: readonly string[];
   /** MTU of the device that has the address; undefined when none has. */
   mtuOf(address: string): number | undefined;
+  /** The bridge, not one of ours, in whose subnet the address is; undefined when it is in none. */
+  foreignBridgeOf(address: string): string | undefined;
 }
 
 /** Looks at the kernel. Throws what the tools throw. */
@@ -31,18 +36,34 @@ export async function observe(tools: KernelTools): Promise<Observed> {
   const devices = parse<Device>(await tools.run('ip', ['-j', '-d', 'addr', 'show']));
   const tunnel = devices.find(({ ifname }) => ifname === tunnelDevice);
   const bridges = devices.filter(isOurBridge).map(({ ifname }) => ifname);
-  const [routes, neighbours, forwarding] =
+  const foreign = devices.filter((device) => device.linkinfo?.info_kind === 'bridge' && !isOurBridge(device));
+  const [routes, rules, neighbours, forwarding] =
     tunnel === undefined
-      ? ['', '', '']
+      ? ['', await tools.run('ip', ['-j', '-4', 'rule', 'show']), '', '']
       : await Promise.all([
-          tools.run('ip', ['-j', '-4', 'route', 'show', 'dev', tunnelDevice]),
+          tools.run('ip', ['-j', '-4', 'route', 'show', 'table', 'all', 'dev', tunnelDevice]),
+          tools.run('ip', ['-j', '-4', 'rule', 'show']),
           tools.run('ip', ['-j', '-4', 'neigh', 'show', 'dev', tunnelDevice, 'nud', 'permanent']),
           tools.run('bridge', ['-j', 'fdb', 'show', 'dev', tunnelDevice]),
         ]);
+  const allRoutes = parse<{ dst: string; gateway?: string; table?: string }>(routes);
   return {
     tunnel: tunnel && tunnelOf(tunnel),
     bridges,
-    routes: new Map(parse<{ dst: string; gateway?: string }>(routes).map((one) => [one.dst, one.gateway ?? ''])),
+    bypassing: devices
+      .filter((device) => isOurBridge(device) && device.linkinfo?.info_data?.nf_call_iptables !== 1)
+      .map(({ ifname }) => ifname),
+    routes: new Map(
+      allRoutes.filter(({ table }) => table === undefined).map(({ dst, gateway }) => [dst, gateway ?? '']),
+    ),
+    returns: new Map(
+      allRoutes.filter(({ table }) => isOurTable(table)).map(({ gateway, table }) => [Number(table), gateway ?? '']),
+    ),
+    returnRules: new Set(
+      parse<{ priority: number; table?: string }>(rules)
+        .filter(({ priority, table }) => priority === returnPriority && isOurTable(table))
+        .map(({ table }) => Number(table)),
+    ),
     neighbours: new Map(parse<{ dst: string; lladdr?: string }>(neighbours).map((one) => [one.dst, one.lladdr ?? ''])),
     forwarding: new Map(
       parse<{ mac: string; dst?: string }>(forwarding).flatMap(({ mac, dst }) =>
@@ -53,6 +74,7 @@ export async function observe(tools: KernelTools): Promise<Observed> {
       .filter(({ master = '', linkinfo }) => bridges.includes(master) && linkinfo?.info_slave_data?.hairpin === false)
       .map(({ ifname }) => ifname),
     mtuOf: (address) => devices.find(({ addr_info }) => addr_info.some(({ local }) => local === address))?.mtu,
+    foreignBridgeOf: (address) => foreign.find((device) => hasInSubnet(device, address))?.ifname,
   };
 }
 
@@ -62,6 +84,18 @@ function parse<T>(text: string): T[] {
 
 function isOurBridge({ ifname, linkinfo }: Device): boolean {
   return /^shl\d+$/.test(ifname) && linkinfo?.info_kind === 'bridge';
+}
+
+function isOurTable(table: string | undefined): boolean {
+  return Number(table) > passMark && Number(table) <= passMark + numberMask;
+}
+
+function hasInSubnet({ addr_info }: Device, address: string): boolean {
+  const number = parseAddress(address);
+  return addr_info.some(({ family, local, prefixlen }) => {
+    const block = family === 'inet' ? parseCIDR(`${local}/${prefixlen}`)?.block : undefined;
+    return block !== undefined && number !== undefined && contains(block, number);
+  });
 }
 
 function tunnelOf({ address, mtu, flags, linkinfo, addr_info }: Device): ActualKernel['tunnel'] {

@@ -2,31 +2,52 @@ import { formatBlock } from '../../model/ipv4.js';
 import { networkBlock } from '../../model/network-block.js';
 import type { Network, NetworkService } from '../../model/types.js';
 import type { NetworkItems } from '../network-table.js';
-import { bridgeOf, markMask, passMark, tunnelAddress, tunnelDevice } from './names.js';
-import type { RuleChain, Ruleset } from './ruleset.js';
+import { type Mesh, meshParts } from './mesh.js';
+import {
+  bridgeOf,
+  hiddenFlag,
+  markMask,
+  numberMask,
+  passMark,
+  tunnelAddress,
+  tunnelDevice,
+  virtualFlag,
+} from './names.js';
+import { hex, type RuleChain, type Ruleset } from './ruleset.js';
 
-const hex = (number: number) => `0x${number.toString(16).padStart(8, '0')}`;
 const pass = `meta mark set meta mark & ${hex(~markMask >>> 0)} | ${hex(passMark)} accept`;
 
 /**
- * The rules of a node that carries these networks. A packet's way does not grow longer with the number of networks or services: what there
- * are of them is elements of maps and chains that one lookup leads to.
+ * The rules of a node that carries these networks and publishes these ports. A packet's way does not grow longer with the number of
+ * networks or services: what there are of them is elements of maps and chains that one lookup leads to.
  */
-export function rulesFor(items: NetworkItems, nodeID: string, carried: readonly Network[]): Ruleset {
-  const chains = new Map<string, RuleChain>(Object.entries(baseChains));
+export function rulesFor(items: NetworkItems, nodeID: string, carried: readonly Network[], mesh: Mesh): Ruleset {
+  const self = items.peers.get(nodeID);
+  const chains = new Map(Object.entries(baseChains(tunnelAddress(self?.Number ?? 0), mesh.publishAddress)));
+  const { chains: meshChains, ...parts } = meshParts(mesh, { nodeID, peers: items.peers });
+  for (const [name, chain] of meshChains) chains.set(name, chain);
   const sets = {
     /** Which bridges and virtual IPs lead to which service. */
-    virtual: { kind: 'map', type: 'ifname . ipv4_addr : verdict', elements: new Map<string, string>() },
-    virtual_ips: { kind: 'set', type: 'ipv4_addr', elements: new Map<string, string>() },
+    virtual: { kind: 'map', type: 'type ifname . ipv4_addr : verdict', elements: new Map<string, string>() },
+    virtual_ips: { kind: 'set', type: 'type ipv4_addr', elements: new Map<string, string>() },
     /** Within a network: from a bridge or the tunnel to one of them. */
-    within: { kind: 'map', type: 'ifname . ifname : verdict', elements: new Map<string, string>() },
+    within: { kind: 'map', type: 'type ifname . ifname : verdict', elements: new Map<string, string>() },
     /** Leaving the subnet of a bridge by a virtual or published address. */
-    leaving: { kind: 'map', type: 'ifname : verdict', elements: new Map<string, string>() },
-    itself: { kind: 'set', type: 'ipv4_addr . ipv4_addr', elements: new Map<string, string>() },
-    nodes: { kind: 'set', type: 'ipv4_addr', elements: new Map<string, string>() },
-    ours: { kind: 'set', type: 'ifname', elements: new Map([[quoted(tunnelDevice), '']]) },
-    subnets: { kind: 'set', type: 'ipv4_addr; flags interval', elements: new Map<string, string>() },
-    internal: { kind: 'set', type: 'ipv4_addr; flags interval', elements: new Map<string, string>() },
+    leaving: { kind: 'map', type: 'type ifname : verdict', elements: new Map<string, string>() },
+    itself: { kind: 'set', type: 'type ipv4_addr . ipv4_addr', elements: new Map<string, string>() },
+    nodes: { kind: 'set', type: 'type ipv4_addr', elements: new Map<string, string>() },
+    ours: { kind: 'set', type: 'type ifname', elements: new Map([[quoted(tunnelDevice), '']]) },
+    subnets: { kind: 'set', type: 'type ipv4_addr; flags interval', elements: new Map<string, string>() },
+    internal: { kind: 'set', type: 'type ipv4_addr; flags interval', elements: new Map<string, string>() },
+    /** Published ports. */
+    ports: { kind: 'map', type: 'type inet_proto . inet_service : verdict', elements: parts.ports },
+    /** Of what comes through the tunnel to this node itself: which task it is for. */
+    inside: { kind: 'map', type: 'type inet_proto . inet_service : ipv4_addr . inet_service', elements: parts.inside },
+    /** Through which node it came. */
+    marks: { kind: 'map', type: 'type ether_addr : mark', elements: parts.marks },
+    zones: { kind: 'map', type: 'typeof ether saddr : ct zone', elements: parts.zones },
+    plain: { kind: 'set', type: 'type ipv4_addr . inet_service', elements: parts.plain },
+    engine: { kind: 'set', type: 'type ifname', elements: parts.engine },
   } as const;
 
   for (const peer of items.peers.values()) {
@@ -73,49 +94,89 @@ function balance({ Endpoints, Sticky }: NetworkService): string[] {
   if (serving.length === 0) return [];
   const places = serving.map(({ Address }, at) => `${at} : ${Address}`).join(', ');
   const pick = Sticky ? `jhash ip saddr mod ${serving.length}` : `numgen inc mod ${serving.length}`;
-  return [`dnat to ${pick} map { ${places} }`];
+  return [`ct mark set ${hex(passMark + virtualFlag)} dnat to ${pick} map { ${places} }`];
 }
 
 const quoted = (name: string) => `"${name}"`;
 
+const ours = (flags: number, mask: number) => `ct mark & ${hex(markMask + mask)} == ${hex(passMark + flags)}`;
+/** A client came to another node, and its connection through the tunnel. */
+const cameThroughPeer = `ct direction reply ${ours(0, virtualFlag)} ct mark & ${hex(numberMask)} != 0 meta mark set ct mark`;
+
 /**
- * What is the same on every node. `forward` decides once over everything that goes in or out of ours; Docker's own chains, which come
- * after, let through what carries our mark by one rule in DOCKER-USER. Refusing comes before accepting: a virtual IP without tasks
- * is answered at once.
+ * What is the same whatever there is of networks and services. `forward` decides once over everything that goes in or out of ours;
+ * Docker's own chains, which come after, let through what carries our mark by one rule in DOCKER-USER. Refusing comes before accepting: a
+ * virtual IP without tasks is answered at once.
  */
-const baseChains: Readonly<Record<string, RuleChain>> = {
-  prerouting: {
-    hook: 'type nat hook prerouting priority -110; policy accept',
-    rules: ['iifname . ip daddr vmap @virtual'],
-  },
-  forward: {
-    hook: 'type filter hook forward priority -10; policy accept',
-    rules: [
-      'iifname != @ours oifname != @ours accept',
-      'ip daddr @virtual_ips meta l4proto tcp reject with tcp reset',
-      'ip daddr @virtual_ips reject',
-      `ct direction reply ct state established,related ${pass}`,
-      `ct state related ${pass}`,
-      'iifname . oifname vmap @within',
-      `iifname != @ours ct status dnat oifname @ours ${pass}`,
-      'oifname @ours drop',
-      `iifname "${tunnelDevice}" drop`,
-      'ip saddr @internal drop',
-    ],
-  },
-  /** The mark has done its work, and is not for others to see. */
-  unmark: {
-    hook: 'type filter hook postrouting priority 200; policy accept',
-    rules: [`meta mark & ${hex(markMask)} == ${hex(passMark)} meta mark set 0x0`],
-  },
-  postrouting: {
-    hook: 'type nat hook postrouting priority 90; policy accept',
-    rules: [
-      'ip saddr . ip daddr @itself masquerade',
-      `ct status dnat ip saddr @nodes oifname "${tunnelDevice}" masquerade`,
-      'ct status dnat ip saddr 127.0.0.0/8 oifname @ours masquerade',
-      'ip saddr @subnets oifname != @ours masquerade',
-      'iifname vmap @leaving',
-    ],
-  },
-};
+function baseChains(tunnel: string, publishAddress: string): Record<string, RuleChain> {
+  const tunnelled = `iifname "${tunnelDevice}" ip daddr ${tunnel}`;
+  const published = publishAddress === '' ? 'fib daddr type local' : `ip daddr ${publishAddress}`;
+  return {
+    /** One client may come to one task through two nodes, from one port. */
+    apart: {
+      hook: 'type filter hook prerouting priority -300; policy accept',
+      rules: [`${tunnelled} ct original zone set ether saddr map @zones`],
+    },
+    arriving: {
+      hook: 'type filter hook prerouting priority -150; policy accept',
+      rules: [`${tunnelled} ct direction original ct state new ct mark set ether saddr map @marks`, cameThroughPeer],
+    },
+    /** What this node itself answers: a task on its own network, or ICMP for a task that is gone. */
+    answering: {
+      hook: 'type route hook output priority -150; policy accept',
+      rules: [cameThroughPeer],
+    },
+    prerouting: {
+      hook: 'type nat hook prerouting priority -110; policy accept',
+      rules: [
+        'iifname . ip daddr vmap @virtual',
+        `${tunnelled} dnat ip to meta l4proto . th dport map @inside`,
+        `iifname "${tunnelDevice}" accept`,
+        `iifname != @engine ${published} meta l4proto . th dport vmap @ports`,
+      ],
+    },
+    /** The node's own clients; those of 127.0.0.1 have an address that leads nowhere else, and go through user space. */
+    output: {
+      hook: 'type nat hook output priority -110; policy accept',
+      rules: [`ip daddr != 127.0.0.0/8 ${published} meta l4proto . th dport vmap @ports`],
+    },
+    forward: {
+      hook: 'type filter hook forward priority -10; policy accept',
+      rules: [
+        `${ours(0, virtualFlag)} ${pass}`,
+        'iifname != @ours oifname != @ours accept',
+        'ip daddr @virtual_ips meta l4proto tcp reject with tcp reset',
+        'ip daddr @virtual_ips reject',
+        `ct direction reply ct state established,related ${pass}`,
+        `ct state related ${pass}`,
+        'iifname . oifname vmap @within',
+        `iifname != @ours ct status dnat oifname @ours ${pass}`,
+        'oifname @ours drop',
+        `iifname "${tunnelDevice}" drop`,
+        'ip saddr @internal drop',
+      ],
+    },
+    /** Clients and tasks outside our networks do not know what fits into the tunnel. */
+    clamp: {
+      hook: 'type filter hook postrouting priority -150; policy accept',
+      rules: [`oifname "${tunnelDevice}" tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu`],
+    },
+    /** The mark has done its work, and is not for others to see. */
+    unmark: {
+      hook: 'type filter hook postrouting priority 200; policy accept',
+      rules: [`meta mark & ${hex(markMask)} == ${hex(passMark)} meta mark set 0x0`],
+    },
+    postrouting: {
+      hook: 'type nat hook postrouting priority 90; policy accept',
+      rules: [
+        `${ours(hiddenFlag, hiddenFlag)} masquerade`,
+        `${ours(0, virtualFlag)} ip daddr . th dport @plain masquerade`,
+        'ip saddr . ip daddr @itself masquerade',
+        `ct status dnat ip saddr @nodes oifname "${tunnelDevice}" masquerade`,
+        'ct status dnat ip saddr 127.0.0.0/8 oifname @ours masquerade',
+        'ip saddr @subnets oifname != @ours masquerade',
+        'iifname vmap @leaving',
+      ],
+    },
+  };
+}

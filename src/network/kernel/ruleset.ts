@@ -8,7 +8,7 @@ export interface Ruleset {
 /** Of a set every value is ''; of a map it is what the key leads to. */
 export interface RuleSet {
   kind: 'set' | 'map';
-  /** As `type` has it, with flags: `ipv4_addr : verdict`. */
+  /** With flags: `type ipv4_addr : verdict`. */
   type: string;
   elements: ReadonlyMap<string, string>;
 }
@@ -18,12 +18,15 @@ export interface RuleChain {
   rules: readonly string[];
 }
 
+/** As nft shows a mark. */
+export const hex = (mark: number) => `0x${mark.toString(16).padStart(8, '0')}`;
+
 /** The whole as one transaction that takes the place of whatever the table was. */
 export function renderWhole({ sets, chains }: Ruleset): string {
   const lines = [`table ip ${tableName}`, `delete table ip ${tableName}`, `table ip ${tableName} {`];
   for (const [name, { kind, type, elements }] of sets) {
     const content = elements.size === 0 ? '' : ` elements = { ${[...elements].map(element).join(', ')} };`;
-    lines.push(`  ${kind} ${name} { type ${type};${content} }`);
+    lines.push(`  ${kind} ${name} { ${type};${content} }`);
   }
   for (const [name, { hook, rules }] of chains) {
     lines.push(`  chain ${name} {${hook === '' ? '' : ` ${hook};`}`, ...rules.map((rule) => `    ${rule}`), '  }');

@@ -6,6 +6,7 @@ import { tunnelDevice } from './names.js';
 /** Paths below /proc/sys and their values: for the tunnel and for each bridge of ours. */
 export function* sysctlsFor(bridges: readonly string[]): Iterable<[path: string, value: string]> {
   yield ['net/ipv4/ip_forward', '1'];
+  yield ['net/netfilter/nf_conntrack_acct', '1']; // who spoke last on a connection to a task that leaves (retiring.ts)
   const common: [string, string][] = [
     ['rp_filter', '2'], // packets come by the tunnel whose way back is another: loose
     ['send_redirects', '0'],

@@ -6,7 +6,11 @@ import { writeSysctl } from './sysctls.js';
 /** The kernel's networking as this process sees it: the namespace it runs in, through the tools of the system. */
 export interface KernelTools {
   /** What the command wrote to its standard output. Throws `unavailable` with what it wrote to standard error. */
-  run(command: 'ip' | 'bridge' | 'nft' | 'iptables', args: readonly string[], input?: string): Promise<string>;
+  run(
+    command: 'ip' | 'bridge' | 'nft' | 'iptables' | 'conntrack',
+    args: readonly string[],
+    input?: string,
+  ): Promise<string>;
   /** Sets `net/…` below /proc/sys unless it has that value or is of an IPv6 that the kernel has not. Throws `unavailable`. */
   setSysctl(path: string, value: string): Promise<void>;
   hasDevice(name: string): boolean;

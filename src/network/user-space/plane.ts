@@ -67,6 +67,7 @@ export class UserSpacePlane implements DataPlane {
   private turn: Promise<unknown> = Promise.resolve();
   private stopTicking: (() => void) | undefined;
   private stopRetrying: (() => void) | undefined;
+  private listening: () => void = () => {};
   private readonly loggedAt_ms = new Map<string, number>();
   private isClosed = false;
 
@@ -127,6 +128,17 @@ export class UserSpacePlane implements DataPlane {
       for (const port of ports) port.cut(); // what was accepted while it stopped
       this.retiring.clear();
     });
+  }
+
+  /** Whether the port of the route is ours. */
+  listens(routeID: string): boolean {
+    const published = this.published.get(routeID);
+    return published?.port !== undefined;
+  }
+
+  /** Calls back when a port could be had that could not before. */
+  onListening(call: () => void): void {
+    this.listening = call;
   }
 
   /** Connections and flows under way, of all ports. */
@@ -226,7 +238,9 @@ export class UserSpacePlane implements DataPlane {
     if (this.isClosed || [...this.published.values()].every(({ port }) => port !== undefined)) return;
     this.stopRetrying = this.clock.after(retry_ms, () => {
       void this.inTurn(async () => {
-        if (!this.isClosed) await Promise.all([...this.published.values()].map((published) => this.publish(published)));
+        const missing = [...this.published.values()].filter(({ port }) => port === undefined);
+        if (!this.isClosed) await Promise.all(missing.map((published) => this.publish(published)));
+        if (missing.some(({ port }) => port !== undefined)) this.listening();
         this.retryLater();
       });
     });

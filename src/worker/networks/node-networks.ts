@@ -8,8 +8,7 @@ import type { Network, Task } from '../../model/types.js';
 import { Forwarder } from '../../network/dns/forwarder.js';
 import { systemNameservers } from '../../network/dns/resolv-conf.js';
 import { Resolver } from '../../network/dns/resolver.js';
-import { KernelNetworks } from '../../network/kernel/kernel-networks.js';
-import type { KernelTools } from '../../network/kernel/tools.js';
+import type { KernelNetworks } from '../../network/kernel/kernel-networks.js';
 import type { NetworkItems } from '../../network/network-table.js';
 import type { Engine } from '../engine.js';
 import { bridgeConfig } from './bridge-config.js';
@@ -28,7 +27,7 @@ export interface NodeNetworksOptions {
   nodeID: string;
   engine: Engine;
   /** Undefined: this process may not change the kernel's networking. */
-  tools: KernelTools | undefined;
+  kernel: KernelNetworks | undefined;
   clock: Clock;
   random: Random;
   log: Logger;
@@ -57,11 +56,11 @@ export class NodeNetworks {
   private isClosed = false;
 
   constructor(private readonly options: NodeNetworksOptions) {
-    const { tools, nodeID, clock, random, log } = options;
+    const { clock, random, log } = options;
     const forwarder = new Forwarder({ nameservers: systemNameservers, clock, random });
     this.resolver = new Resolver({ forwarder, clock, log });
-    const onCarried = (networks: readonly Network[]) => this.resolver.serve(networks);
-    this.kernel = tools && new KernelNetworks({ nodeID, tools, clock, log, onCarried });
+    this.kernel = options.kernel;
+    if (this.kernel !== undefined) this.kernel.onCarried = (networks) => this.resolver.serve(networks);
   }
 
   /** What the managers say of the cluster's networks. */

@@ -80,7 +80,7 @@ describe('a plane that is told nonsense or used badly', () => {
       { Port: 70_000 },
       { Port: 1.5 },
       { TaskID: 7 as unknown as string },
-    ].map((init) => ({ TaskID: 'x', NodeID: 'n', Host: '127.0.0.1', Port: server.port, ...init }));
+    ].map((init) => ({ TaskID: 'x', NodeID: 'n', Host: '127.0.0.1', Port: server.port, Inside: '', ...init }));
     const one = good();
     const checked = checkRoute({ ...one, Endpoints: [...strange, null as never, ...one.Endpoints, ...one.Endpoints] });
     assert.ok('endpoints' in checked);
@@ -148,6 +148,7 @@ describe('a plane that is told nonsense or used badly', () => {
       NodeID: 'n',
       Host,
       Port: 9,
+      Inside: '',
     }));
     const one = route(published, [task], { Protocol: 'udp' });
     await plane.apply([{ ...one, Endpoints: [...bad, ...one.Endpoints] }]);
@@ -211,7 +212,7 @@ describe('a plane that is told nonsense or used badly', () => {
         connect: (host, port, done) => (host === '192.0.2.1' ? noWire : wires.connect(host, port, done)),
       },
     });
-    const deaf = { TaskID: 'deaf', NodeID: 'n', Host: '192.0.2.1', Port: 9 };
+    const deaf = { TaskID: 'deaf', NodeID: 'n', Host: '192.0.2.1', Port: 9, Inside: '' };
     await plane.apply([{ ...good(), Endpoints: [deaf, ...good().Endpoints] }]);
     const client = new TestClient(published);
     await until(() => plane.open === 1);

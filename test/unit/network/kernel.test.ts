@@ -4,7 +4,8 @@ import { complete } from '../../../src/model/codec.js';
 import type { NetworkService } from '../../../src/model/types.js';
 import { type ActualKernel, commandsFor } from '../../../src/network/kernel/commands.js';
 import { type DesiredKernel, desiredKernel } from '../../../src/network/kernel/desired.js';
-import { tunnelAddress, tunnelMAC } from '../../../src/network/kernel/names.js';
+import type { Mesh } from '../../../src/network/kernel/mesh.js';
+import { returnTable, tunnelAddress, tunnelMAC } from '../../../src/network/kernel/names.js';
 import { rulesFor } from '../../../src/network/kernel/rules.js';
 import { type Ruleset, renderChange, renderWhole } from '../../../src/network/kernel/ruleset.js';
 import type { NetworkItems } from '../../../src/network/network-table.js';
@@ -51,6 +52,8 @@ const empty: ActualKernel = {
   neighbours: new Map(),
   forwarding: new Map(),
   routes: new Map(),
+  returns: new Map(),
+  returnRules: new Set(),
   oneWayPorts: [],
 };
 
@@ -61,13 +64,14 @@ function carriedOut(lines: string[], before: ActualKernel): ActualKernel {
     (map) => new Map(map),
   ) as [Map<string, string>, Map<string, string>, Map<string, string>];
   const oneWay = new Set(before.oneWayPorts);
+  const [returns, returnRules] = [new Map(before.returns), new Set(before.returnRules)];
   for (const line of lines) {
     const word = line.split(' ');
     const after = (name: string) => word[word.indexOf(name) + 1] ?? '';
     const [kind, action] = word;
     if (kind === 'link' && action === 'del') {
       tunnel = undefined;
-      for (const map of [neighbours, forwarding, routes]) map.clear();
+      for (const map of [neighbours, forwarding, routes, returns]) map.clear();
     } else if (kind === 'link' && action === 'add') {
       assert.equal(tunnel, undefined);
       const [mac, local] = [after('address'), after('local')];
@@ -75,9 +79,20 @@ function carriedOut(lines: string[], before: ActualKernel): ActualKernel {
     } else if (line.endsWith(' up')) {
       tunnel!.isUp = true;
       routes.clear();
+      returns.clear();
     } else if (line.includes(' set shv0 mtu ')) tunnel!.mtu = Number(after('mtu'));
     else if (line.endsWith('hairpin on')) oneWay.delete(after('dev'));
-    else if (kind === 'addr') {
+    else if (kind === 'rule') {
+      const table = Number(after('lookup'));
+      assert.equal(after('fwmark'), `${table}/${0xff00ffff}`);
+      assert.equal(returnRules.has(table), action === 'del', line);
+      if (action === 'del') returnRules.delete(table);
+      else returnRules.add(table);
+    } else if (line.includes(' table ')) {
+      const table = Number(after('table'));
+      if (action === 'del') assert.ok(returns.delete(table), `${line}: there is none`);
+      else returns.set(table, after('via'));
+    } else if (kind === 'addr') {
       const rest = tunnel!.addresses.filter((address) => address !== word[2]);
       tunnel!.addresses = action === 'add' ? [...rest, word[2]!] : rest;
     } else {
@@ -91,7 +106,7 @@ function carriedOut(lines: string[], before: ActualKernel): ActualKernel {
         );
     }
   }
-  return { tunnel, neighbours, forwarding, routes, oneWayPorts: [...oneWay] };
+  return { tunnel, neighbours, forwarding, routes, returns, returnRules, oneWayPorts: [...oneWay] };
 }
 
 describe('what the kernel shall have of the cluster’s networks', () => {
@@ -102,7 +117,7 @@ describe('what the kernel shall have of the cluster’s networks', () => {
   ]);
 
   it('is a tunnel to every other node, a route to every address there, and virtual IPs of what is carried here', () => {
-    const desired = desiredKernel(items([web, service('db', 2, [[2, 9]])]), 'node1', [network(1)], 1450);
+    const desired = desiredKernel(items([web, service('db', 2, [[2, 9]])]), 'node1', [network(1)], 1450, false);
     assert.deepEqual(desired.tunnel, {
       address: '100.96.0.1',
       mac: '02:53:00:00:00:01',
@@ -123,8 +138,8 @@ describe('what the kernel shall have of the cluster’s networks', () => {
   });
 
   it('is nothing without networks, or before the node’s own address is known', () => {
-    assert.equal(desiredKernel(items([], []), 'node1', [], 1450).tunnel, undefined);
-    const strange = desiredKernel(items([web]), 'node9', [], 1450);
+    assert.equal(desiredKernel(items([], []), 'node1', [], 1450, false).tunnel, undefined);
+    const strange = desiredKernel(items([web]), 'node9', [], 1450, true);
     assert.deepEqual([strange.tunnel, strange.peers, strange.remote.size], [undefined, [], 0]);
   });
 
@@ -140,8 +155,14 @@ describe('the commands that bring the kernel there', () => {
   const byName = (from: Map<number, number>, key: (at: number) => string, value: (at: number) => string) =>
     new Map([...from].map(([at, to]) => [key(at), value(to)]));
   const desired: fc.Arbitrary<DesiredKernel> = fc
-    .record({ self: fc.option(number), peers: map(number), remote: map(number), virtual: fc.uniqueArray(number) })
-    .map(({ self, peers, remote, virtual }) => ({
+    .record({
+      self: fc.option(number),
+      peers: map(number),
+      remote: map(number),
+      virtual: fc.uniqueArray(number),
+      back: map(number),
+    })
+    .map(({ self, peers, remote, virtual, back }) => ({
       tunnel:
         self === null
           ? undefined
@@ -158,6 +179,7 @@ describe('the commands that bring the kernel there', () => {
       ),
       virtual: new Set(virtual.map((at) => `10.0.2.${at}`)),
       bridges: [],
+      returns: self === null ? new Map() : new Map([...back].map(([at, to]) => [returnTable(at), tunnelAddress(to)])),
     }));
   const actual: fc.Arbitrary<ActualKernel> = fc
     .record({
@@ -166,11 +188,13 @@ describe('the commands that bring the kernel there', () => {
       mtu: number,
       fdb: map(number),
       routes: map(number),
+      back: map(number),
+      rules: fc.uniqueArray(number),
       ports: fc.uniqueArray(number),
     })
-    .map(({ self, isUp, mtu, fdb, routes, ports }) =>
+    .map(({ self, isUp, mtu, fdb, routes, back, rules, ports }) =>
       self === null
-        ? empty
+        ? { ...empty, returnRules: new Set(rules.map(returnTable)) }
         : {
             tunnel: {
               mac: tunnelMAC(self),
@@ -195,6 +219,8 @@ describe('the commands that bring the kernel there', () => {
               (at) => `10.0.${(at % 2) + 1}.${at}`,
               (to) => (to % 2 ? '' : tunnelAddress(to + 10)),
             ),
+            returns: new Map([...back].map(([at, to]) => [returnTable(at), tunnelAddress(to)])),
+            returnRules: new Set(rules.map(returnTable)),
             oneWayPorts: ports.map((at) => `veth${at}`),
           },
     );
@@ -206,6 +232,7 @@ describe('the commands that bring the kernel there', () => {
         const after = carriedOut([...ip, ...bridge], found);
         assert.deepEqual(commandsFor(wanted, after), { ip: [], bridge: [] });
         assert.equal(after.tunnel === undefined, wanted.tunnel === undefined);
+        assert.deepEqual(after.returnRules, new Set(wanted.returns.keys()));
         if (wanted.tunnel === undefined) return;
         assert.deepEqual(new Set(after.neighbours.keys()), new Set(wanted.peers.map(({ address }) => address)));
         for (const [address, gateway] of wanted.remote) assert.equal(after.routes.get(address), gateway);
@@ -216,9 +243,11 @@ describe('the commands that bring the kernel there', () => {
   });
 });
 
+const noMesh: Mesh = { routes: [], publishAddress: '', inside: new Map(), engineBridges: [] };
+
 describe('the rules', () => {
   const rules = (services: NetworkService[], carried = [network(1), network(2)]) =>
-    rulesFor(items(services), 'node1', carried);
+    rulesFor(items(services), 'node1', carried, noMesh);
   const web = (...serving: boolean[]) =>
     service(
       'web',
@@ -228,9 +257,11 @@ describe('the rules', () => {
 
   it('send a virtual IP to the tasks that serve, in turn, and refuse it when there is none', () => {
     const chain = (service: NetworkService) => rules([service]).chains.get('vip_1_web')?.rules;
-    assert.deepEqual(chain(web(true, false, true)), ['dnat to numgen inc mod 2 map { 0 : 10.0.1.2, 1 : 10.0.1.4 }']);
+    assert.deepEqual(chain(web(true, false, true)), [
+      'ct mark set 0x53400000 dnat to numgen inc mod 2 map { 0 : 10.0.1.2, 1 : 10.0.1.4 }',
+    ]);
     assert.deepEqual(chain({ ...web(true, true), Sticky: true }), [
-      'dnat to jhash ip saddr mod 2 map { 0 : 10.0.1.2, 1 : 10.0.1.3 }',
+      'ct mark set 0x53400000 dnat to jhash ip saddr mod 2 map { 0 : 10.0.1.2, 1 : 10.0.1.3 }',
     ]);
     assert.deepEqual(chain(web(false)), []);
   });
@@ -265,7 +296,7 @@ describe('the rules', () => {
     const after = rules(many.map((one, at) => (at === 7 ? { ...one, Endpoints: web(true, true).Endpoints } : one)));
     assert.deepEqual(renderChange(before, after).trim().split('\n'), [
       'flush chain ip shoal vip_1_s7',
-      'add rule ip shoal vip_1_s7 dnat to numgen inc mod 2 map { 0 : 10.0.1.2, 1 : 10.0.1.3 }',
+      'add rule ip shoal vip_1_s7 ct mark set 0x53400000 dnat to numgen inc mod 2 map { 0 : 10.0.1.2, 1 : 10.0.1.3 }',
       'add element ip shoal itself { 10.0.1.3 . 10.0.1.3 }',
     ]);
   });

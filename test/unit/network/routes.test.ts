@@ -76,7 +76,8 @@ describe('routes', () => {
       put(task('t2'), 'Task'),
       put(task('t1', { NodeID: 'n2' }), 'Task'),
     ]);
-    const address = { Host: '10.0.0.1', Port: 4001 };
+    const asDocker = { Masquerade: false, Sticky: false };
+    const address = { Host: '10.0.0.1', Port: 4001, Inside: '' };
     assert.deepEqual(routesOf(objects), [
       {
         ID: 'tcp/8080',
@@ -89,6 +90,7 @@ describe('routes', () => {
           { TaskID: 't1', NodeID: 'n2', ...address },
           { TaskID: 't2', NodeID: 'n1', ...address },
         ],
+        ...asDocker,
       },
       {
         ID: 'udp/53',
@@ -98,6 +100,7 @@ describe('routes', () => {
         PublishedPort: 53,
         TargetPort: 53,
         Endpoints: [],
+        ...asDocker,
       },
     ]);
   });

@@ -70,7 +70,7 @@ describe('agent', () => {
       await clock.advanceUntil(() => node.state(id) === 'running');
       const { Addresses, PortStatus } = node.status(id);
       const hostPort = only().bindings.find((one) => one.targetPort === 80)?.hostPort;
-      assert.deepEqual(Addresses, [{ Protocol: 'tcp', TargetPort: 80, Host: '10.0.0.1', Port: hostPort }]);
+      assert.deepEqual(Addresses, [{ Protocol: 'tcp', TargetPort: 80, Host: '10.0.0.1', Port: hostPort, Inside: '' }]);
       assert.deepEqual(
         PortStatus?.Ports.map((port) => [port.Protocol, port.TargetPort, port.PublishedPort]),
         [['udp', 53, 5353]],

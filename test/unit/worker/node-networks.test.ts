@@ -4,6 +4,7 @@ import { complete } from '../../../src/model/codec.js';
 import { ShoalError } from '../../../src/model/errors.js';
 import { seededRandom } from '../../../src/model/random.js';
 import type { NetworkService, Task } from '../../../src/model/types.js';
+import { KernelNetworks } from '../../../src/network/kernel/kernel-networks.js';
 import type { KernelTools } from '../../../src/network/kernel/tools.js';
 import type { NetworkItems } from '../../../src/network/network-table.js';
 import { clearEngine } from '../../../src/worker/departure.js';
@@ -22,15 +23,15 @@ class Machine implements KernelTools {
 
   async run(command: string, args: readonly string[], input = ''): Promise<string> {
     const line = `${command} ${args.join(' ')}`;
-    if (line === 'ip -j -d addr show') return JSON.stringify([this.underlay, ...this.bridges()]);
-    if (line.startsWith('nft -t')) {
+    if (line === 'ip -j -d addr show') return JSON.stringify([this.underlay, ...this.tunnel(), ...this.bridges()]);
+    if (line.startsWith('nft list')) {
       if (this.table === '') throw new ShoalError('unavailable', 'No such file or directory');
       return this.table;
     }
     if (command === 'nft')
       this.table = input.startsWith('table ip shoal\ndelete table ip shoal\n') && !input.includes('{') ? '' : input;
     if (input.includes('link add shv0')) this.hasTunnel = true;
-    if (line.includes('link del shv0')) this.hasTunnel = false;
+    if (input.includes('link del shv0')) this.hasTunnel = false;
     this.asked.push(`${line} ${input}`);
     return '';
   }
@@ -44,6 +45,10 @@ class Machine implements KernelTools {
     flags: ['UP'],
     addr_info: [{ family: 'inet', local: '192.168.0.1', prefixlen: 24 }],
   };
+  private tunnel() {
+    const there = { ifname: 'shv0', mtu: 1350, flags: ['UP'], address: '', addr_info: [] };
+    return this.hasTunnel ? [there] : [];
+  }
   private bridges() {
     return [...this.engine.bridges.values()].map(({ config }) => ({
       ifname: config.Options['com.docker.network.bridge.name'],
@@ -93,6 +98,8 @@ const task: Task = complete('Task', {
   NetworksAttachments: [{ Network: { ID: 'blue-id' }, Addresses: ['127.9.0.2/24'] }],
 });
 
+const log = winston.createLogger({ silent: true });
+
 describe('the networks of the cluster on a node', () => {
   let clock: ManualClock;
   let engine: SimulatedEngine;
@@ -102,10 +109,10 @@ describe('the networks of the cluster on a node', () => {
     new NodeNetworks({
       nodeID: 'me',
       engine,
-      tools,
+      kernel: tools && new KernelNetworks({ nodeID: 'me', tools, publishAddress: '', clock, log }),
       clock,
       random: seededRandom(1),
-      log: winston.createLogger({ silent: true }),
+      log,
     });
   beforeEach(() => {
     clock = new ManualClock();

@@ -17,6 +17,7 @@ const container = (init: Partial<Container>): Container => ({
   health: '',
   stopGrace_ms: 10_000,
   bindings: [],
+  address: '',
   ...init,
 });
 const created = container({});

@@ -1,0 +1,27 @@
+import type { Network, Route } from '../../model/types.js';
+import type { NetworkItems } from '../network-table.js';
+import { targetsOf } from './mesh.js';
+
+/** Tasks by where the rules lead connections: `<protocol> <address> <port>`, or `<address>` alone for every port of it. */
+export type Destinations = ReadonlyMap<string, string>;
+
+/** Where the rules of a node that carries these networks and publishes these routes lead to. */
+export function destinationsOf(
+  items: NetworkItems,
+  carried: readonly Network[],
+  routes: readonly Route[],
+  nodeID: string,
+): Destinations {
+  const destinations = new Map<string, string>();
+  for (const route of routes) {
+    for (const { taskID, address, port } of targetsOf(route, { nodeID, peers: items.peers })) {
+      destinations.set(`${route.Protocol} ${address} ${port}`, taskID);
+    }
+  }
+  const carriedIDs = new Set(carried.map(({ ID }) => ID));
+  for (const { NetworkID, VirtualIP, Endpoints } of items.services.values()) {
+    if (VirtualIP === '' || !carriedIDs.has(NetworkID)) continue;
+    for (const { TaskID, Address, Serving } of Endpoints) if (Serving) destinations.set(Address, TaskID);
+  }
+  return destinations;
+}

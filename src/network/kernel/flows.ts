@@ -1,0 +1,75 @@
+import { markMask, passMark } from './names.js';
+import { hex } from './ruleset.js';
+import type { KernelTools } from './tools.js';
+
+/** A connection that our rules led somewhere, as the kernel tracks it. */
+export interface Flow {
+  protocol: 'tcp' | 'udp';
+  /** The kernel's words for TCP: SYN_SENT, ESTABLISHED, TIME_WAIT …; '' of UDP. */
+  state: string;
+  /** What tells it from all others: the client's words of who asks whom, and through which node. */
+  key: string;
+  /** Who answers. */
+  address: string;
+  port: number;
+  /** No answer came yet. */
+  isUnanswered: boolean;
+  /** Packets of both sides; 0 where the kernel does not count. */
+  asked: number;
+  answered: number;
+  /** Bytes beyond what headers need, by who sent them; both 0 where the kernel does not count. */
+  asked_bytes: number;
+  answered_bytes: number;
+  /** The words by which `conntrack -D` finds it. */
+  selector: readonly string[];
+}
+
+const ourMark = `${hex(passMark)}/${hex(markMask)}`;
+
+/** All of them. Throws what the tools throw. */
+export async function flows(tools: KernelTools): Promise<Flow[]> {
+  return parseFlows(await tools.run('conntrack', ['-L', '-m', ourMark]));
+}
+
+/** Forgets a connection: its next packet is taken for the first of a new one. One that is gone already is fine. */
+export async function forget(tools: KernelTools, { selector }: Flow): Promise<void> {
+  await tools.run('conntrack', ['-D', ...selector]).catch(() => {}); // it ended meanwhile: conntrack calls that an error
+}
+
+/** The lines of `conntrack -L`. */
+export function parseFlows(text: string): Flow[] {
+  return text.split('\n').flatMap((line) => parseFlow(line) ?? []);
+}
+
+function parseFlow(line: string): Flow | undefined {
+  const protocol = /^(tcp|udp) /.exec(line)?.[1] as Flow['protocol'] | undefined;
+  if (protocol === undefined) return undefined;
+  const all = (field: string) => [...line.matchAll(new RegExp(` ${field}=(\\S+)`, 'g'))].map(([, value]) => value!);
+  const [sources, targets, from, to] = ['src', 'dst', 'sport', 'dport'].map(all) as [
+    string[],
+    string[],
+    string[],
+    string[],
+  ];
+  if (sources.length !== 2 || from.length !== 2) return undefined;
+  const [packets, bytes] = [all('packets').map(Number), all('bytes').map(Number)];
+  const payload = (at: number) => Math.max(0, (bytes[at] ?? 0) - (packets[at] ?? 0) * header_bytes[protocol]);
+  const zone = all('zone-orig')[0];
+  const original = ['-s', sources[0]!, '-d', targets[0]!, '--sport', from[0]!, '--dport', to[0]!];
+  return {
+    protocol,
+    state: /^tcp +\d+ \d+ ([A-Z_0-9]+) /.exec(line)?.[1] ?? '',
+    key: [protocol, ...original, zone ?? ''].join(' '),
+    address: sources[1]!,
+    port: Number(from[1]),
+    isUnanswered: line.includes('[UNREPLIED]'),
+    asked: packets[0] ?? 0,
+    answered: packets[1] ?? 0,
+    asked_bytes: payload(0),
+    answered_bytes: payload(1),
+    selector: ['-p', protocol, ...original, ...(zone === undefined ? [] : ['--orig-zone', zone])],
+  };
+}
+
+/** Of a packet that carries nothing: IP 20, TCP 20 with time stamps 12, or UDP 8. Others are not much longer. */
+const header_bytes = { tcp: 52, udp: 28 };

@@ -1,0 +1,68 @@
+import type { Logger } from 'winston';
+import { differenceIn, parseListing } from './listing.js';
+import { tableName } from './names.js';
+import { type Ruleset, renderChange, renderWhole } from './ruleset.js';
+import type { KernelTools } from './tools.js';
+
+/** Our nft table: brought from what it holds to what it shall hold, each time in one transaction. */
+export class RuleTable {
+  /** What it holds when nobody else has touched it; undefined when that is not known. */
+  private applied: Ruleset | undefined;
+  /** Nobody has looked yet: an agent before us may have left one. */
+  private isUnknown = true;
+
+  constructor(
+    private readonly tools: KernelTools,
+    private readonly log: Logger,
+  ) {}
+
+  get mayBeThere(): boolean {
+    return this.applied !== undefined || this.isUnknown;
+  }
+
+  /** Whether it holds what was asked for last, or there is none. */
+  get isCurrent(): boolean {
+    return !this.isUnknown;
+  }
+
+  /**
+   * In proportion to what changed; the whole when the table is not as it was left, which shows when `isLook`, or when the change
+   * does not fit. Throws what the tools throw; then the table is as it was.
+   */
+  async make(wanted: Ruleset, isLook: boolean): Promise<void> {
+    const known = this.applied;
+    const difference = known === undefined ? '' : isLook ? await this.difference(known) : undefined;
+    if (known === undefined || difference !== undefined) {
+      if (difference) this.log.warn('the rules were changed by somebody else, and are put right', { difference });
+      await this.send(renderWhole(wanted), wanted);
+      return;
+    }
+    const change = renderChange(known, wanted);
+    if (change === '') return;
+    try {
+      await this.send(change, wanted);
+    } catch {
+      await this.send(renderWhole(wanted), wanted); // somebody else was there since the last look
+    }
+  }
+
+  async remove(): Promise<void> {
+    this.applied = undefined;
+    this.isUnknown = true;
+    await this.tools.run('nft', ['-f', '-'], `table ip ${tableName}\ndelete table ip ${tableName}\n`);
+    this.isUnknown = false;
+  }
+
+  private async difference(known: Ruleset): Promise<string | undefined> {
+    const listing = await this.tools.run('nft', ['list', 'table', 'ip', tableName]).catch(() => undefined);
+    return listing === undefined ? 'it is gone' : differenceIn(parseListing(listing), known);
+  }
+
+  private async send(text: string, holds: Ruleset): Promise<void> {
+    this.applied = undefined;
+    this.isUnknown = true;
+    await this.tools.run('nft', ['-f', '-'], text);
+    this.applied = holds;
+    this.isUnknown = false;
+  }
+}
