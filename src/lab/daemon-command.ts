@@ -11,6 +11,8 @@ export interface DaemonPlace {
   apiSocket: string;
   engineSocket: string;
   address: string;
+  /** Others have the same ports at other addresses. */
+  sharesMachine: boolean;
 }
 
 /** `shoal daemon` for a host of a lab. */
@@ -27,8 +29,7 @@ export function daemonCommand(place: DaemonPlace, extraFlags: readonly string[])
     `${place.address}:2377`,
     '--advertise-addr',
     place.address,
-    '--publish-addr',
-    place.address,
+    ...(place.sharesMachine ? ['--publish-addr', place.address] : []),
     ...extraFlags,
   );
 }

@@ -105,6 +105,7 @@ export class NamespaceHost extends PlacedHost implements Host {
           apiSocket: this.apiSocket,
           engineSocket: this.engineSocket,
           address: this.address,
+          sharesMachine: false,
         },
         this.options.daemonFlags,
       ),

@@ -42,6 +42,7 @@ export class SharedHost extends PlacedHost implements Host {
         apiSocket: this.apiSocket,
         engineSocket: this.engineSocket,
         address: this.address,
+        sharesMachine: true,
       },
       ['--hostname', this.name, ...this.options.daemonFlags],
     ) as [string, ...string[]];

@@ -48,6 +48,7 @@ export class KernelNetworks {
   private running: Promise<void> | undefined;
   private work: Work = 'none';
   private isClosed = false;
+  private closing: Promise<void> | undefined;
   private failure = '';
   /** How often in a row it could not be made so. */
   private failures = 0;
@@ -111,7 +112,12 @@ export class KernelNetworks {
   }
 
   /** Removes everything of ours. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.closing ??= this.closeNow();
+    return this.closing;
+  }
+
+  private async closeNow(): Promise<void> {
     this.isClosed = true;
     this.cancelLook();
     await this.running;
@@ -230,8 +236,8 @@ export class KernelNetworks {
     const seen = await observe(tools);
     const nothing = desiredKernel({ peers: new Map(), networks: new Map(), services: new Map() }, '', [], 0, false);
     const { ip } = commandsFor(nothing, { ...seen, oneWayPorts: [] });
-    if (ip.length > 0) await tools.run('ip', ['-force', '-batch', '-'], `${ip.join('\n')}\n`);
     await this.table.remove();
+    if (ip.length > 0) await tools.run('ip', ['-force', '-batch', '-'], `${ip.join('\n')}\n`);
     await tools.run('iptables', ['-w', '-D', ...passRule]).catch(() => {}); // the engine may have taken its chain away
     this.seen = undefined;
     this.destinations = new Map();

@@ -1,6 +1,6 @@
 import { formatBlock } from '../../model/ipv4.js';
 import { networkBlock } from '../../model/network-block.js';
-import type { Network, NetworkService } from '../../model/types.js';
+import type { Network, NetworkPeer, NetworkService } from '../../model/types.js';
 import type { NetworkItems } from '../network-table.js';
 import { type Mesh, meshParts } from './mesh.js';
 import {
@@ -23,7 +23,7 @@ const pass = `meta mark set meta mark & ${hex(~markMask >>> 0)} | ${hex(passMark
  */
 export function rulesFor(items: NetworkItems, nodeID: string, carried: readonly Network[], mesh: Mesh): Ruleset {
   const self = items.peers.get(nodeID);
-  const chains = new Map(Object.entries(baseChains(tunnelAddress(self?.Number ?? 0), mesh.publishAddress)));
+  const chains = new Map(Object.entries(baseChains(self, mesh.publishAddress)));
   const { chains: meshChains, ...parts } = meshParts(mesh, { nodeID, peers: items.peers });
   for (const [name, chain] of meshChains) chains.set(name, chain);
   const sets = {
@@ -108,14 +108,23 @@ const cameThroughPeer = `ct direction reply ${ours(0, virtualFlag)} ct mark & ${
  * Docker's own chains, which come after, let through what carries our mark by one rule in DOCKER-USER. Refusing comes before accepting: a
  * virtual IP without tasks is answered at once.
  */
-function baseChains(tunnel: string, publishAddress: string): Record<string, RuleChain> {
-  const tunnelled = `iifname "${tunnelDevice}" ip daddr ${tunnel}`;
+function baseChains(self: NetworkPeer | undefined, publishAddress: string): Record<string, RuleChain> {
+  const tunnelled = `iifname "${tunnelDevice}" ip daddr ${tunnelAddress(self?.Number ?? 0)}`;
+  const tunnelPort = `udp dport ${self?.DataPathPort ?? 0}`;
   const published = publishAddress === '' ? 'fib daddr type local' : `ip daddr ${publishAddress}`;
   return {
     /** One client may come to one task through two nodes, from one port. */
     apart: {
       hook: 'type filter hook prerouting priority -300; policy accept',
-      rules: [`${tunnelled} ct original zone set ether saddr map @zones`],
+      rules: [
+        `${tunnelled} ct original zone set ether saddr map @zones`,
+        // One packet's flow for each connection inside would fill the table of connections.
+        `ip saddr @nodes ${tunnelPort} notrack`,
+      ],
+    },
+    untracked: {
+      hook: 'type filter hook output priority -300; policy accept',
+      rules: [`ip daddr @nodes ${tunnelPort} notrack`],
     },
     arriving: {
       hook: 'type filter hook prerouting priority -150; policy accept',
