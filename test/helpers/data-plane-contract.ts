@@ -12,8 +12,13 @@ export interface Serving {
   port: number;
 }
 
-/** A route of loopback servers. */
-export function route(publishedPort: number, serving: readonly Serving[], init: Partial<Route> = {}): Route {
+/** A route of servers, on loopback unless `host` says otherwise. */
+export function route(
+  publishedPort: number,
+  serving: readonly Serving[],
+  init: Partial<Route> = {},
+  host = '127.0.0.1',
+): Route {
   const protocol = init.Protocol ?? 'tcp';
   return {
     ID: `${protocol}/${publishedPort}`,
@@ -25,7 +30,7 @@ export function route(publishedPort: number, serving: readonly Serving[], init: 
     Endpoints: serving.map(({ task, port }) => ({
       TaskID: task,
       NodeID: 'node',
-      Host: '127.0.0.1',
+      Host: host,
       Port: port,
       Inside: '',
     })),
@@ -35,11 +40,27 @@ export function route(publishedPort: number, serving: readonly Serving[], init: 
   };
 }
 
+/** Where a plane is tried, and what it is able to do beyond any other. */
+export interface ContractPlace {
+  /** Address at which clients ask. */
+  asked: string;
+  /** Address at which servers listen. */
+  servers: string;
+  /** It accepts and connects itself: so it can try a second endpoint, and end a connection. The kernel only leads packets elsewhere. */
+  carriesBytes: boolean;
+}
+
+const loopback: ContractPlace = { asked: '127.0.0.1', servers: '127.0.0.1', carriesBytes: true };
+
 /**
- * What every `DataPlane` does, with servers and clients on loopback. The plane given is new for each test; its idea of an idle
+ * What every `DataPlane` does, with servers and clients in this process. The plane given is new for each test; its idea of an idle
  * connection may be shorter than a second.
  */
-export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): void {
+export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane, place = loopback): void {
+  const routeTo = (port: number, serving: readonly Serving[], init: Partial<Route> = {}) =>
+    route(port, serving, init, place.servers);
+  /** Of a plane that carries bytes itself. */
+  const carriesBytes = place.carriesBytes ? it : () => {};
   let plane: DataPlane;
   let published: number;
   const cleanUp: (() => void)[] = [];
@@ -54,7 +75,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
   });
 
   const serve = async (task: string, handle: (socket: Socket) => void): Promise<Serving & { server: TestServer }> => {
-    const server = await TestServer.start(handle);
+    const server = await TestServer.start(handle, place.servers);
     cleanUp.push(() => server.end());
     return { task, port: server.port, server };
   };
@@ -72,7 +93,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
     return one;
   };
   const client = (port = published) => {
-    const made = new TestClient(port);
+    const made = new TestClient(port, place.asked);
     cleanUp.push(() => made.socket.destroy());
     return made;
   };
@@ -100,7 +121,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
   describe('balances', () => {
     it('new connections evenly over the endpoints', async () => {
       const [a, b, c] = [await named('a'), await named('b'), await named('c')];
-      await apply(route(published, [a, b, c]));
+      await apply(routeTo(published, [a, b, c]));
       assert.deepEqual([...(await asked(12))].sort(), [
         ['a', 4],
         ['b', 4],
@@ -108,9 +129,9 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
       ]);
     });
 
-    it('past endpoints that do not answer, without the client noticing', async () => {
+    carriesBytes('past endpoints that do not answer, without the client noticing', async () => {
       const [a, b] = [await named('a'), await named('b')];
-      await apply(route(published, [await dead('x'), a, await dead('y'), b, await dead('z')]));
+      await apply(routeTo(published, [await dead('x'), a, await dead('y'), b, await dead('z')]));
       const counts = await asked(10);
       assert.equal((counts.get('a') ?? 0) + (counts.get('b') ?? 0), 10);
       assert.ok(counts.get('a') && counts.get('b'), JSON.stringify([...counts]));
@@ -119,14 +140,14 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
     it('several ports apart from each other', async () => {
       const other = await freePort();
       const [a, b] = [await named('a'), await named('b')];
-      await apply(route(published, [a]), route(other, [b]));
+      await apply(routeTo(published, [a]), routeTo(other, [b]));
       assert.equal(await ask(), 'a');
       assert.equal(await client(other).rest(), 'b');
     });
 
     it('a port over IPv6 as over IPv4, where the machine has it', async function () {
       if (!(await hasIPv6())) this.skip();
-      await apply(route(published, [await named('a')]));
+      await apply(routeTo(published, [await named('a')]));
       const over6 = new TestClient(published, '::1');
       assert.equal(await over6.rest(), 'a');
     });
@@ -134,17 +155,17 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
 
   describe('refuses at once', () => {
     it('when a route has no endpoints', async () => {
-      await apply(route(published, []));
+      await apply(routeTo(published, []));
       await assert.rejects(ask(), /ECONN(RESET|REFUSED)/);
     });
 
     it('when no endpoint answers', async () => {
-      await apply(route(published, [await dead('a'), await dead('b')]));
+      await apply(routeTo(published, [await dead('a'), await dead('b')]));
       await assert.rejects(ask(), /ECONN(RESET|REFUSED)/);
     });
 
     it('once the route is gone', async () => {
-      await apply(route(published, [await named('a')]));
+      await apply(routeTo(published, [await named('a')]));
       await apply();
       await assert.rejects(ask(), /ECONNREFUSED/);
     });
@@ -197,8 +218,8 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
         arrived.catch(() => {});
         send(socket);
       });
-      await apply(route(published, [a]));
-      const one = new TestClient(published);
+      await apply(routeTo(published, [a]));
+      const one = new TestClient(published, place.asked);
       one.socket.removeAllListeners('data');
       const back = digest(one.socket);
       send(one.socket);
@@ -216,7 +237,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
         socket.on('drain', more);
         more();
       });
-      await apply(route(published, [a]));
+      await apply(routeTo(published, [a]));
       const one = client();
       one.socket.pause();
       await until(() => wrote > 0);
@@ -237,7 +258,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
         });
         socket.on('end', () => setTimeout(() => socket.end(`heard ${heard}`), 50));
       });
-      await apply(route(published, [a]));
+      await apply(routeTo(published, [a]));
       const one = client();
       one.socket.end('everything');
       assert.equal(await one.rest(), 'heard everything');
@@ -251,7 +272,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
         });
         socket.end('bye');
       });
-      await apply(route(published, [a]));
+      await apply(routeTo(published, [a]));
       const one = client();
       await until(() => one.ended);
       one.socket.end('and thanks');
@@ -263,14 +284,14 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
       const a = await serve('a', (socket) => {
         socket.on('data', () => socket.write('half', () => socket.resetAndDestroy()));
       });
-      await apply(route(published, [a]));
+      await apply(routeTo(published, [a]));
       const one = client();
       one.socket.write('hello');
       await until(() => one.ended || one.error !== undefined);
       assert.deepEqual([one.error, one.text], ['ECONNRESET', 'half']);
 
       const b = await talking('b');
-      await apply(route(published, [b]));
+      await apply(routeTo(published, [b]));
       const two = await conversing();
       const broke = Promise.all(
         [...b.server.sockets].map((socket) => new Promise((resolve) => socket.once('error', resolve))),
@@ -281,7 +302,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
 
     it('hundreds of connections side by side', async () => {
       const servers = await Promise.all(['a', 'b', 'c'].map(talking));
-      await apply(route(published, servers));
+      await apply(routeTo(published, servers));
       const clients = Array.from({ length: 300 }, () => client());
       for (const one of clients) one.socket.write('hello\n');
       await until(() => clients.every((one) => one.text.length === 1));
@@ -298,9 +319,9 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
   describe('changes endpoints', () => {
     it('so that a removed one gets nothing new once apply has resolved, and a new one its share', async () => {
       const [a, b, c] = [await named('a'), await named('b'), await named('c')];
-      await apply(route(published, [a, b]));
+      await apply(routeTo(published, [a, b]));
       await asked(4);
-      await apply(route(published, [b, c]));
+      await apply(routeTo(published, [b, c]));
       const before = a.server.accepted;
       const counts = await asked(10);
       assert.deepEqual([counts.get('b'), counts.get('c')], [5, 5]);
@@ -312,7 +333,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
       let on = true;
       let answers = 0;
       const failures: unknown[] = [];
-      await apply(route(published, servers));
+      await apply(routeTo(published, servers));
       const load = Promise.all(
         Array.from({ length: 8 }, async () => {
           while (on) {
@@ -328,7 +349,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
       for (let round = 0; round < 40; round++) {
         const before = answers;
         await apply(
-          route(
+          routeTo(
             published,
             servers.filter((_, at) => at !== round % servers.length),
           ),
@@ -342,7 +363,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
 
     it('and lets what is under way to a removed one go on, which is busy until then', async () => {
       const [a, b] = [await talking('a'), await talking('b')];
-      await apply(route(published, [a]));
+      await apply(routeTo(published, [a]));
       const one = await conversing();
       one.socket.write('a question'); // and the server answers only what it hears
       await until(() => one.text === 'aa');
@@ -352,7 +373,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
       });
       for (const socket of a.server.sockets) socket.removeAllListeners('data').on('data', () => {});
       one.socket.write('something long');
-      await apply(route(published, [b]));
+      await apply(routeTo(published, [b]));
       assert.deepEqual(plane.busyTasks(), ['a']);
       assert.equal((await conversing()).text, 'b');
       for (const socket of a.server.sockets) socket.write('the answer');
@@ -363,9 +384,9 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
       assert.deepEqual(plane.busyTasks(), []);
     });
 
-    it('and ends connections to a removed one that are idle, as a server would', async () => {
+    carriesBytes('and ends connections to a removed one that are idle, as a server would', async () => {
       const [a, b] = [await talking('a'), await talking('b')];
-      await apply(route(published, [a]));
+      await apply(routeTo(published, [a]));
       const idle = await conversing();
       const silent = client();
       await until(() => a.server.accepted === 2 && silent.connected);
@@ -373,7 +394,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
       const released = new Promise<void>((resolve) => {
         stop = plane.onReleased(resolve);
       });
-      await apply(route(published, [b]));
+      await apply(routeTo(published, [b]));
       await released;
       stop();
       await until(() => idle.ended && silent.ended && a.server.sockets.size === 0);
@@ -389,13 +410,13 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
         });
         socket.on('end', () => setTimeout(() => socket.end('rest'), 900));
       });
-      await apply(route(published, [a]));
+      await apply(routeTo(published, [a]));
       const waiting = client();
       waiting.socket.write('long');
       const ended = await conversing();
       ended.socket.end();
       await until(() => a.server.accepted === 2);
-      await apply(route(published, []));
+      await apply(routeTo(published, []));
       assert.deepEqual(plane.busyTasks(), ['a']);
       await until(() => waiting.text === 'done' && ended.text === 'partrest');
       await until(() => plane.busyTasks().length === 0);
@@ -404,9 +425,9 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
     it('and does not name a task busy that serves another route', async () => {
       const other = await freePort();
       const a = await talking('a');
-      await apply(route(published, [a]), route(other, [a]));
+      await apply(routeTo(published, [a]), routeTo(other, [a]));
       await conversing();
-      await apply(route(other, [a]));
+      await apply(routeTo(other, [a]));
       assert.deepEqual(plane.busyTasks(), []);
     });
 
@@ -414,13 +435,13 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
       const [a, b] = [await named('a'), await named('b')];
       let on = true;
       const failures: unknown[] = [];
-      await apply(route(published, [a]));
+      await apply(routeTo(published, [a]));
       const load = (async () => {
         while (on) await ask().catch((error) => failures.push(error));
       })();
       for (let round = 0; round < 20; round++) {
         const owner = round % 2 === 0 ? b : a;
-        await apply(route(published, [owner], { ServiceID: `service-${owner.task}` }));
+        await apply(routeTo(published, [owner], { ServiceID: `service-${owner.task}` }));
         assert.equal(await ask(), owner.task);
       }
       on = false;
@@ -436,7 +457,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
       cleanUp.push(() => holder.close());
       const other = await freePort();
       const a = await named('a');
-      const routes = [route(published, [a]), route(other, [a])];
+      const routes = [routeTo(published, [a]), routeTo(other, [a])];
       const { failed } = await plane.apply(routes);
       assert.deepEqual(
         failed.map(({ routeID }) => routeID),
@@ -452,27 +473,27 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
 
   describe('carries UDP', () => {
     const udp = (task: string, init: Partial<Route> = {}) => ({ task, Protocol: 'udp', ...init });
-    const bound = async (): Promise<UdpSocket> => {
+    const bound = async (address: string): Promise<UdpSocket> => {
       const socket = createSocket('udp4');
       cleanUp.push(() => socket.close());
-      await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+      await new Promise<void>((resolve) => socket.bind(0, address, resolve));
       return socket;
     };
     const echo = async (task: string): Promise<Serving & { socket: UdpSocket }> => {
-      const socket = await bound();
+      const socket = await bound(place.servers);
       socket.on('message', (datagram, from) => socket.send(`${task} ${datagram}`, from.port, from.address));
       return { task, port: socket.address().port, socket };
     };
     const asker = async () => {
-      const socket = await bound();
+      const socket = await bound(place.asked);
       const heard: string[] = [];
       socket.on('message', (datagram) => heard.push(String(datagram)));
       return {
         heard,
-        say: (text: string) => socket.send(text, published, '127.0.0.1'),
+        say: (text: string) => socket.send(text, published, place.asked),
         async ask(text: string) {
           const count = heard.length;
-          socket.send(text, published, '127.0.0.1');
+          socket.send(text, published, place.asked);
           await until(() => heard.length > count);
           return heard.at(-1);
         },
@@ -481,7 +502,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
 
     it('for each client to an endpoint of its own choice, and the answers back', async () => {
       const [a, b] = [await echo('a'), await echo('b')];
-      await apply(route(published, [a, b], udp('')));
+      await apply(routeTo(published, [a, b], udp('')));
       const [one, two] = [await asker(), await asker()];
       const first = await one.ask('1');
       const second = await two.ask('1');
@@ -490,37 +511,45 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane): v
       assert.equal(await two.ask('2'), second?.replace('1', '2'));
     });
 
-    it('to the next endpoint when nobody is at the first', async () => {
-      const gone = await bound();
+    carriesBytes('to the next endpoint when nobody is at the first', async () => {
+      const gone = await bound(place.servers);
       const [a, x] = [await echo('a'), { task: 'x', port: gone.address().port }];
       await new Promise<void>((resolve) => gone.close(resolve));
       cleanUp.splice(cleanUp.length - 2, 1); // its socket is closed
-      await apply(route(published, [x, a], udp('')));
+      await apply(routeTo(published, [x, a], udp('')));
       for (const text of ['1', '2', '3']) assert.equal(await (await asker()).ask(text), `a ${text}`);
     });
 
     it('elsewhere once an endpoint is out of rotation and answered', async () => {
       const [a, b] = [await echo('a'), await echo('b')];
-      await apply(route(published, [a], udp('')));
+      await apply(routeTo(published, [a], udp('')));
       const one = await asker();
       assert.equal(await one.ask('1'), 'a 1');
-      await apply(route(published, [b], udp('')));
+      await apply(routeTo(published, [b], udp('')));
       await until(() => plane.busyTasks().length === 0);
       assert.equal(await one.ask('2'), 'b 2');
     });
 
     it('beside TCP on the same port', async () => {
       const [a, b] = [await echo('a'), await named('b')];
-      await apply(route(published, [a], udp('')), route(published, [b]));
+      await apply(routeTo(published, [a], udp('')), routeTo(published, [b]));
       assert.equal(await (await asker()).ask('1'), 'a 1');
       assert.equal(await ask(), 'b');
     });
   });
 
   describe('closed', () => {
-    it('leaves no listener and no connection', async () => {
+    it('leaves no listener, and takes nothing any more', async () => {
+      const a = await named('a');
+      await apply(routeTo(published, [a]), routeTo(published, [a], { Protocol: 'udp' }));
+      await plane.close();
+      await assert.rejects(ask(), /ECONNREFUSED/);
+      await assert.rejects(plane.apply([]), /closed/);
+    });
+
+    carriesBytes('leaves no listener and no connection', async () => {
       const a = await talking('a');
-      await apply(route(published, [a]), route(published, [a], { Protocol: 'udp' }));
+      await apply(routeTo(published, [a]), routeTo(published, [a], { Protocol: 'udp' }));
       const one = await conversing();
       await plane.close();
       await until(() => one.closed && a.server.sockets.size === 0);
