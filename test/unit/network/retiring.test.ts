@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { createLogger } from 'winston';
+import { parseFlows } from '../../../src/network/kernel/flows.js';
+import { Retiring } from '../../../src/network/kernel/retiring.js';
+import type { KernelTools } from '../../../src/network/kernel/tools.js';
+import { ManualClock } from '../../helpers/manual-clock.js';
+
+/** A connection as `conntrack -L` prints it; bytes of what was said beyond headers of 52 bytes a packet. */
+class Line {
+  asked = 100;
+  answered = 0;
+  packets = 5;
+  constructor(
+    readonly from: number,
+    readonly address: string,
+    public state = 'ESTABLISHED',
+    readonly protocol = 'tcp',
+    readonly zone = '',
+  ) {}
+  toString(): string {
+    const { from, address, state, protocol, zone, packets } = this;
+    const header = protocol === 'tcp' ? 52 : 28;
+    const words = (bytes: number, count: number) => `packets=${count} bytes=${count * header + bytes}`;
+    const answers = this.answered > 0 || protocol === 'tcp' ? packets : 0;
+    const start = protocol === 'tcp' ? `tcp      6 431999 ${state}` : 'udp      17 29';
+    const unreplied = state === 'SYN_SENT' || answers === 0 ? '[UNREPLIED] ' : '';
+    return `${start} src=10.0.0.9 dst=10.0.0.1 sport=${from} dport=8080 ${zone === '' ? '' : `zone-orig=${zone} `}${words(this.asked, packets)} ${unreplied}src=${address} dst=10.0.0.9 sport=80 dport=${from} ${words(this.answered, answers)} mark=1392508928 use=1`;
+  }
+}
+
+describe('connections to tasks that left rotation', () => {
+  let clock: ManualClock;
+  let lines: Line[];
+  let forgotten: string[];
+  let retiring: Retiring;
+  let released: number;
+  const both = new Map([
+    ['tcp 172.17.0.2 80', 'a'],
+    ['tcp 172.17.0.3 80', 'b'],
+  ]);
+  const onlyB = new Map([['tcp 172.17.0.3 80', 'b']]);
+  beforeEach(() => {
+    clock = new ManualClock();
+    lines = [];
+    forgotten = [];
+    released = 0;
+    const tools: KernelTools = {
+      async run(_command, args) {
+        if (args[0] === '-L') return lines.join('\n');
+        forgotten.push(args.slice(1).join(' '));
+        lines = lines.filter((line) => !args.includes(String(line.from)));
+        return '';
+      },
+      async setSysctl() {},
+      hasDevice: () => false,
+    };
+    retiring = new Retiring({ tools, clock, log: createLogger({ silent: true }) });
+    retiring.onReleased(() => {
+      released += 1;
+    });
+  });
+  afterEach(() => retiring.close());
+  const pass = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 100) await clock.advance(100);
+  };
+
+  it('keep their task busy at once, and until they have ended; those to others do not count', async () => {
+    lines = [new Line(1, '172.17.0.2'), new Line(2, '172.17.0.3')];
+    await retiring.replaced(both, onlyB);
+    assert.deepEqual(retiring.busyTasks(), ['a']);
+    lines[0]!.state = 'TIME_WAIT';
+    await pass(600);
+    assert.deepEqual([retiring.busyTasks(), released, forgotten], [[], 1, []]);
+  });
+
+  it('count while the client waits for an answer, and no longer once the answer is a second old', async () => {
+    const line = new Line(1, '172.17.0.2');
+    lines = [line];
+    await retiring.replaced(both, onlyB);
+    line.asked += 50;
+    await pass(9_000);
+    assert.deepEqual(retiring.busyTasks(), ['a']);
+    line.answered += 500;
+    await pass(1_000);
+    assert.deepEqual(retiring.busyTasks(), ['a']);
+    await pass(1_000);
+    assert.deepEqual(retiring.busyTasks(), []);
+  });
+
+  it('count while both sides go on, or one has ended its side', async () => {
+    const [steady, half] = [new Line(1, '172.17.0.2'), new Line(2, '172.17.0.3', 'FIN_WAIT')];
+    lines = [steady, half];
+    await retiring.replaced(both, new Map());
+    for (let round = 0; round < 20; round++) {
+      steady.asked += 10;
+      steady.answered += 10;
+      await pass(500);
+    }
+    assert.deepEqual([...retiring.busyTasks()].sort(), ['a', 'b']);
+  });
+
+  it('are given time for an answer when nobody saw who spoke last', async () => {
+    lines = [new Line(1, '172.17.0.2')];
+    await retiring.replaced(both, onlyB);
+    await pass(2_500);
+    assert.deepEqual(retiring.busyTasks(), ['a']);
+    await pass(1_500);
+    assert.deepEqual(retiring.busyTasks(), []);
+  });
+
+  it('that are just being made go elsewhere when the client asks again', async () => {
+    lines = [new Line(1, '172.17.0.2', 'SYN_SENT', 'tcp', '3'), new Line(2, '172.17.0.3', 'SYN_SENT')];
+    await retiring.replaced(both, onlyB);
+    assert.deepEqual(forgotten, ['-p tcp -s 10.0.0.9 -d 10.0.0.1 --sport 1 --dport 8080 --orig-zone 3']);
+    assert.deepEqual(retiring.busyTasks(), []);
+  });
+
+  it('of UDP go elsewhere: at once if never answered, else with the answer, and in the end in any case', async () => {
+    const udp = (from: number, answered: number) =>
+      Object.assign(new Line(from, '172.17.0.2', '', 'udp'), { answered });
+    const waiting = Object.assign(udp(3, 10), { toString: () => `${udp(3, 10)}`.replace('packets=5 ', 'packets=6 ') });
+    lines = [udp(1, 0), udp(2, 10), waiting];
+    await retiring.replaced(new Map([['udp 172.17.0.2 80', 'a']]), new Map());
+    assert.deepEqual([forgotten.length, retiring.busyTasks()], [2, ['a']]);
+    await pass(2_000);
+    assert.deepEqual([forgotten.length, retiring.busyTasks()], [3, []]);
+  });
+
+  it('to a virtual IP’s task count whatever the port, and not once it is back in rotation', async () => {
+    lines = [new Line(1, '10.0.1.2')];
+    const here = new Map([['10.0.1.2', 'c']]);
+    await retiring.replaced(here, new Map());
+    assert.deepEqual(retiring.busyTasks(), ['c']);
+    await retiring.replaced(new Map(), here);
+    await pass(600);
+    assert.deepEqual(retiring.busyTasks(), []);
+  });
+
+  it('are read from what conntrack prints, and nothing else is', () => {
+    const text = `conntrack v1.4.7 (conntrack-tools): 3 flow entries have been shown.
+icmp     1 29 src=10.0.0.1 dst=10.0.0.2 type=8 code=0 id=1 src=10.0.0.2 dst=10.0.0.1 type=0 code=0 id=1 mark=0 use=1
+tcp      6 119 TIME_WAIT src=10.99.0.100 dst=100.96.0.1 sport=46292 dport=32768 zone-orig=2 packets=6 bytes=410 src=172.17.0.2 dst=10.99.0.100 sport=80 dport=46292 packets=6 bytes=372 [ASSURED] mark=1392508930 use=1
+udp      17 27 src=10.0.0.1 dst=10.0.0.2 sport=5 dport=53 [UNREPLIED] src=10.0.0.7 dst=10.0.0.1 sport=53 dport=5 mark=1392508928 use=1`;
+    assert.deepEqual(
+      parseFlows(text).map(({ protocol, state, address, port, isUnanswered, asked_bytes }) => [
+        protocol,
+        state,
+        address,
+        port,
+        isUnanswered,
+        asked_bytes,
+      ]),
+      [
+        ['tcp', 'TIME_WAIT', '172.17.0.2', 80, false, 98],
+        ['udp', '', '10.0.0.7', 53, true, 0],
+      ],
+    );
+  });
+});
