@@ -18,6 +18,11 @@ export interface Backend {
   manager(): ManagerBackend | undefined;
   /** Calls back when this node becomes a manager, and when it is none any more. */
   onManager(call: () => void): void;
+  /**
+   * Compares this node's kernel with the managers' state as the node has it, which is of `revision`: what differs, a line each. Throws
+   * `not-a-manager` outside a cluster, `not-supported` on a node that has nothing in the kernel.
+   */
+  verifyNetworks(): Promise<{ revision: number; differences: string[] }>;
   /** A fresh byte stream to this node's own Docker Engine API. */
   connectEngine(): Promise<Duplex>;
 }

@@ -26,6 +26,7 @@ export const networkRoutes: readonly Route[] = [
   { method: 'POST', pattern: '/networks/prune', handle: prune },
   { method: 'GET', pattern: '/networks/{id}', handle: inspect },
   { method: 'DELETE', pattern: '/networks/{id}', handle: remove },
+  { method: 'GET', pattern: '/shoal/networks/verify', handle: verify }, // Docker has nothing like it
 ];
 
 /** Attempts of a creation whose subnet another one took meanwhile. */
@@ -70,6 +71,11 @@ async function create(api: Api, exchange: Exchange): Promise<void> {
     }
   }
   answerJSON(exchange, 201, { Id: ID, Warning: '' });
+}
+
+async function verify(api: Api, exchange: Exchange): Promise<void> {
+  const { revision, differences } = await api.backend.verifyNetworks();
+  answerJSON(exchange, 200, { Revision: revision, Differences: differences });
 }
 
 function parsed(body: Buffer): unknown {

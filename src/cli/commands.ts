@@ -92,6 +92,11 @@ export const network: readonly Entry[] = [
     summary: 'Remove one or more networks',
     load: () => import('./network/rm.js').then((m) => m.networkRm),
   },
+  {
+    name: 'verify',
+    summary: "Compare a node's kernel with the state of the cluster",
+    load: () => import('./network/verify.js').then((m) => m.networkVerify),
+  },
 ];
 
 export const service: readonly Entry[] = [

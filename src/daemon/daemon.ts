@@ -145,6 +145,11 @@ export class Daemon implements Backend {
     return member;
   }
 
+  async verifyNetworks(): Promise<{ revision: number; differences: string[] }> {
+    if (this.#member === undefined) throw new ShoalError('not-a-manager', 'This node is not part of a swarm');
+    return this.#member.verifyNetworks();
+  }
+
   connectEngine(): Promise<Duplex> {
     return this.#parts.connectEngine();
   }

@@ -223,6 +223,12 @@ export class ClusterMember {
     this.#log.info('the node is a worker now');
   }
 
+  /** See NodeWorker. Throws `unavailable` while the node's side as a worker is not there. */
+  async verifyNetworks(): Promise<{ revision: number; differences: string[] }> {
+    if (this.#worker === undefined) throw new ShoalError('unavailable', 'this node is not at work yet');
+    return this.#worker.verifyNetworks();
+  }
+
   /** Has the node's tasks stop before it leaves, as in an update. Best effort. */
   async drain(): Promise<void> {
     const worker = this.#worker;

@@ -46,6 +46,11 @@ export class PlaneDriver {
     this.stopListening = options.plane.onReleased(() => this.tell());
   }
 
+  /** Of the managers' state, as far as the plane has it; 0 before the first. */
+  get revision(): number {
+    return this.planeRevision ?? 0;
+  }
+
   /** Takes a message of the session, in the order they come. */
   receive(message: Routes): void {
     if (this.isClosed) return;

@@ -1,7 +1,7 @@
 import type { Logger } from 'winston';
 import type { Clock } from '../model/clock.js';
 import { complete } from '../model/codec.js';
-import { messageOf } from '../model/errors.js';
+import { messageOf, ShoalError } from '../model/errors.js';
 import { kindOfResource } from '../model/generic-resources.js';
 import type { Random } from '../model/random.js';
 import type { DispatcherClient, GenericResource, HelloInit, NodeDescription, TLSInfo } from '../model/types.js';
@@ -173,6 +173,18 @@ export class NodeWorker {
       DataPathAddr: dataPathAddress,
       EngineError: this.#agent.engineError(),
     };
+  }
+
+  /** Where the kernel's networking differs from what the managers say, a line each. Throws `not-supported` on a node without the right to it. */
+  async verifyNetworks(): Promise<{ revision: number; differences: string[] }> {
+    const { kernel } = this.#options;
+    if (kernel === undefined) {
+      throw new ShoalError(
+        'not-supported',
+        'the agent of this node does not run as root: nothing of it is in the kernel',
+      );
+    }
+    return { revision: this.#routes.revision, differences: await kernel.verify() };
   }
 
   /** The longest stop grace among the tasks that have not ended here; undefined when there is none. */

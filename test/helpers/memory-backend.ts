@@ -77,6 +77,13 @@ export class MemoryBackend implements Backend {
     return this.proposer.store;
   }
 
+  /** What `verifyNetworks` finds. */
+  networkDifferences: string[] = [];
+
+  async verifyNetworks(): Promise<{ revision: number; differences: string[] }> {
+    return { revision: 7, differences: this.networkDifferences };
+  }
+
   local(): LocalNode {
     const isIn = this.state !== 'inactive';
     return {

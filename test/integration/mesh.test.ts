@@ -183,6 +183,23 @@ describe('the routing mesh in the kernel on three real engines', function () {
     assert.equal(report.failed, 0, JSON.stringify(report));
   });
 
+  it('is what the state says, as network verify tells, and what somebody changed is named', async () => {
+    for (const on of lab().hosts) {
+      await eventually(async () => {
+        const { code, stdout, stderr } = await shoal(on, 'network', 'verify');
+        return code === 0 ? undefined : stdout + stderr;
+      });
+    }
+    const rule = 'nft add rule ip shoal forward ip daddr 10.9.9.9 drop';
+    await onHost(host(1), `${rule}; ip neigh replace 100.96.0.1 lladdr 02:53:00:00:09:09 dev shv0 nud permanent`);
+    const { code, stdout } = await shoal(host(1), 'network', 'verify');
+    if (code !== 0) assert.match(stdout, /chain forward has|neigh replace 100\.96\.0\.1/); // else it was put right already
+    await eventually(async () => {
+      const look = await shoal(host(1), 'network', 'verify');
+      return look.code === 0 ? undefined : look.stdout;
+    });
+  });
+
   it('comes back after what leads between nodes was taken away', async () => {
     await onHost(host(0), 'ip link del shv0; while ip rule del pref 5300; do :; done');
     await eventually(async () => {

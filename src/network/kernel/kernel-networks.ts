@@ -4,7 +4,7 @@ import { messageOf } from '../../model/errors.js';
 import type { Network, Route } from '../../model/types.js';
 import type { NetworkItems } from '../network-table.js';
 import { commandsFor } from './commands.js';
-import { desiredKernel, tunnelMTU } from './desired.js';
+import { type DesiredKernel, desiredKernel, tunnelMTU } from './desired.js';
 import { type Destinations, destinationsOf } from './destinations.js';
 import { InsideDoors } from './inside-doors.js';
 import type { Mesh } from './mesh.js';
@@ -15,6 +15,7 @@ import { rulesFor } from './rules.js';
 import { sysctlsFor } from './sysctls.js';
 import { RuleTable } from './table.js';
 import type { KernelTools } from './tools.js';
+import { differencesFrom } from './verify.js';
 
 export interface KernelNetworksOptions {
   nodeID: string;
@@ -47,6 +48,7 @@ export class KernelNetworks {
   private seen: Observed | undefined;
   private running: Promise<void> | undefined;
   private work: Work = 'none';
+  private turn: Promise<unknown> = Promise.resolve();
   private isClosed = false;
   private closing: Promise<void> | undefined;
   private failure = '';
@@ -111,6 +113,20 @@ export class KernelNetworks {
     return this.do('all');
   }
 
+  /** Where the kernel is not as it shall be now, a line each. Nothing is put right. Throws what the tools throw. */
+  verify(): Promise<string[]> {
+    return this.inTurn(async () => {
+      const { items } = this;
+      const seen = await observe(this.options.tools);
+      if (items === undefined || !this.isNeeded) {
+        return differencesFrom({ kernel: nothing, rules: undefined }, { ...seen, oneWayPorts: [] }, this.options.tools);
+      }
+      const carried = carriedNetworks(items, seen);
+      const rules = rulesFor(items, this.options.nodeID, carried, this.mesh(seen));
+      return differencesFrom({ kernel: this.desired(items, seen, carried), rules }, seen, this.options.tools);
+    });
+  }
+
   /** Removes everything of ours. */
   close(): Promise<void> {
     this.closing ??= this.closeNow();
@@ -129,10 +145,17 @@ export class KernelNetworks {
 
   private do(work: Work): Promise<void> {
     if (this.work !== 'all') this.work = work;
-    this.running ??= this.run().finally(() => {
+    this.running ??= this.inTurn(() => this.run()).finally(() => {
       this.running = undefined;
     });
     return this.running;
+  }
+
+  /** One at a time: what is under way must not be taken for what is there. */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(work);
+    this.turn = result.catch(() => {});
+    return result;
   }
 
   private async run(): Promise<void> {
@@ -203,11 +226,15 @@ export class KernelNetworks {
     return { routes: this.routes, publishAddress, inside, engineBridges: [...bridges].sort() };
   }
 
-  private async makeWays(items: NetworkItems, seen: Observed, carried: readonly Network[]): Promise<void> {
-    const { tools, nodeID } = this.options;
+  private desired(items: NetworkItems, seen: Observed, carried: readonly Network[]): DesiredKernel {
+    const { nodeID } = this.options;
     const mtu = tunnelMTU(seen.mtuOf(items.peers.get(nodeID)?.Address ?? ''));
-    const desired = desiredKernel(items, nodeID, carried, mtu, this.routes.length > 0);
-    const { ip, bridge } = commandsFor(desired, seen);
+    return desiredKernel(items, nodeID, carried, mtu, this.routes.length > 0);
+  }
+
+  private async makeWays(items: NetworkItems, seen: Observed, carried: readonly Network[]): Promise<void> {
+    const { tools } = this.options;
+    const { ip, bridge } = commandsFor(this.desired(items, seen, carried), seen);
     for (const name of seen.bypassing) ip.push(`link set ${name} type bridge nf_call_iptables 1`);
     if (ip.length > 0) await tools.run('ip', ['-force', '-batch', '-'], `${ip.join('\n')}\n`);
     if (bridge.length > 0) await tools.run('bridge', ['-force', '-batch', '-'], `${bridge.join('\n')}\n`);
@@ -234,7 +261,6 @@ export class KernelNetworks {
     const { tools } = this.options;
     if (!tools.hasDevice(tunnelDevice) && !this.table.mayBeThere) return;
     const seen = await observe(tools);
-    const nothing = desiredKernel({ peers: new Map(), networks: new Map(), services: new Map() }, '', [], 0, false);
     const { ip } = commandsFor(nothing, { ...seen, oneWayPorts: [] });
     await this.table.remove();
     if (ip.length > 0) await tools.run('ip', ['-force', '-batch', '-'], `${ip.join('\n')}\n`);
@@ -244,6 +270,7 @@ export class KernelNetworks {
   }
 }
 
+const nothing = desiredKernel({ peers: new Map(), networks: new Map(), services: new Map() }, '', [], 0, false);
 const hex = (number: number) => `0x${number.toString(16)}`;
 const passRule = ['DOCKER-USER', '-m', 'mark', '--mark', `${hex(passMark)}/${hex(markMask)}`, '-j', 'ACCEPT'];
 

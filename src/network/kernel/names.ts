@@ -9,6 +9,8 @@ export const tunnelDevice = 'shv0';
 export const tunnelIdentifier = 4096;
 /** The nft table (family ip). */
 export const tableName = 'shoal';
+/** One that is there for a moment, without hooks: nft shows it in the words that ours should be in (verify.ts). */
+export const comparedTableName = 'shoal_compared';
 /**
  * Mark of packets that our own rules let through, and of connections that they lead somewhere. Its lower 16 bits are the number of the
  * node that a client came to, when that was another: answers go back that way.

@@ -21,9 +21,9 @@ export interface RuleChain {
 /** As nft shows a mark. */
 export const hex = (mark: number) => `0x${mark.toString(16).padStart(8, '0')}`;
 
-/** The whole as one transaction that takes the place of whatever the table was. */
-export function renderWhole({ sets, chains }: Ruleset): string {
-  const lines = [`table ip ${tableName}`, `delete table ip ${tableName}`, `table ip ${tableName} {`];
+/** The whole as one transaction that takes the place of whatever the table was; `name` only where it shall be another table than ours. */
+export function renderWhole({ sets, chains }: Ruleset, name = tableName): string {
+  const lines = [`table ip ${name}`, `delete table ip ${name}`, `table ip ${name} {`];
   for (const [name, { kind, type, elements }] of sets) {
     const content = elements.size === 0 ? '' : ` elements = { ${[...elements].map(element).join(', ')} };`;
     lines.push(`  ${kind} ${name} { ${type};${content} }`);

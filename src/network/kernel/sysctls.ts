@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, ShoalError } from '../../model/errors.js';
@@ -33,5 +34,14 @@ export async function writeSysctl(root: string, path: string, value: string): Pr
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' && path.startsWith('net/ipv6/')) return;
     throw new ShoalError('unavailable', messageOf(error));
+  }
+}
+
+/** A value below `root`; undefined of what is not there. */
+export function readSysctl(root: string, path: string): string | undefined {
+  try {
+    return readFileSync(join(root, path), 'utf8').trim();
+  } catch {
+    return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { messageOf, ShoalError } from '../../model/errors.js';
-import { writeSysctl } from './sysctls.js';
+import { readSysctl, writeSysctl } from './sysctls.js';
 
 /** The kernel's networking as this process sees it: the namespace it runs in, through the tools of the system. */
 export interface KernelTools {
@@ -13,6 +13,8 @@ export interface KernelTools {
   ): Promise<string>;
   /** Sets `net/…` below /proc/sys unless it has that value or is of an IPv6 that the kernel has not. Throws `unavailable`. */
   setSysctl(path: string, value: string): Promise<void>;
+  /** What it is set to; undefined where the kernel has no such thing. */
+  sysctl(path: string): string | undefined;
   hasDevice(name: string): boolean;
 }
 
@@ -46,6 +48,8 @@ export const systemTools: KernelTools = {
     }),
 
   setSysctl: (path, value) => writeSysctl('/proc/sys', path, value),
+
+  sysctl: (path) => readSysctl('/proc/sys', path),
 
   hasDevice: (name) => existsSync(`/sys/class/net/${name}`),
 };

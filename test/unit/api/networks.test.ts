@@ -143,6 +143,12 @@ describe('networks', () => {
     );
   });
 
+  it('in a node’s kernel are compared with the state for whoever asks', async () => {
+    api.backend.networkDifferences = ['table ip shoal is missing'];
+    const { status, body } = await api.call('GET', '/shoal/networks/verify');
+    assert.deepEqual([status, body], [200, { Revision: 7, Differences: ['table ip shoal is missing'] }]);
+  });
+
   it('of the cluster are a manager’s to make', async () => {
     const other = await new ApiFixture().start();
     await other.addEngine();

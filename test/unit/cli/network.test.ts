@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { consolidate } from '../../../src/cli/network/ipam.js';
+import { cli } from '../../helpers/cli.js';
+import { startFakeDaemon } from '../../helpers/fake-daemon.js';
 
 describe('the addresses of network create', () => {
   it('are put with the subnet that they lie in', () => {
@@ -31,5 +33,25 @@ describe('the addresses of network create', () => {
       () => consolidate([...subnet, '10.2.0.0/16'], ['10.1.0.0/24', '10.1.1.0/24'], [], []),
       /cannot configure multiple ranges/,
     );
+  });
+});
+
+describe('network verify', () => {
+  it('says that all is well, or what is not, and then fails', async () => {
+    const answer = { Revision: 42, Differences: [] as string[] };
+    const daemon = await startFakeDaemon({ 'GET /shoal/networks/verify': answer });
+    try {
+      assert.deepEqual(await cli(daemon, ['network', 'verify']), {
+        code: 0,
+        out: 'The kernel of this node is as the state says (revision 42)\n',
+        err: '',
+      });
+      answer.Differences = ['table ip shoal is missing'];
+      const { code, out, err } = await cli(daemon, ['network', 'verify']);
+      assert.deepEqual([code, out], [1, 'table ip shoal is missing\n']);
+      assert.match(err, /differs from the state \(revision 42\)/);
+    } finally {
+      await daemon.close();
+    }
   });
 });

@@ -52,6 +52,7 @@ describe('connections to tasks that left rotation', () => {
         return '';
       },
       async setSysctl() {},
+      sysctl: () => undefined,
       hasDevice: () => false,
     };
     retiring = new Retiring({ tools, clock, log: createLogger({ silent: true }) });

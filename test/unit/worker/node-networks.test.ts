@@ -36,6 +36,7 @@ class Machine implements KernelTools {
     return '';
   }
   async setSysctl(): Promise<void> {}
+  sysctl(): undefined {}
   hasDevice(name: string): boolean {
     return name === 'shv0' && this.hasTunnel;
   }

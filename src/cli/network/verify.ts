@@ -1,0 +1,20 @@
+import type { CommandSpec } from '../base/command.js';
+import { CliError } from '../base/errors.js';
+
+/** `shoal network verify`: of the node whose daemon is asked. */
+export const networkVerify: CommandSpec = {
+  usage: '',
+  operands: { min: 0, max: 0 },
+  flags: [],
+  async run(context) {
+    const { Revision, Differences } = await context.client.get<{ Revision: number; Differences: string[] }>(
+      '/shoal/networks/verify',
+    );
+    if (Differences.length === 0) {
+      context.out.write(`The kernel of this node is as the state says (revision ${Revision})\n`);
+      return;
+    }
+    context.out.write(`${Differences.join('\n')}\n`);
+    throw new CliError(`the kernel of this node differs from the state (revision ${Revision})`);
+  },
+};
