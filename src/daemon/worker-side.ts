@@ -91,7 +91,8 @@ export async function clearWorkerSide(
   nodeID: string,
   { engine, kernelTools, clock, log }: Pick<WorkerParts, 'engine' | 'kernelTools' | 'clock' | 'log'>,
 ): Promise<void> {
-  if (kernelTools !== undefined) await new KernelNetworks({ nodeID, tools: kernelTools, publishAddress: '', clock, log }).close();
+  if (kernelTools !== undefined)
+    await new KernelNetworks({ nodeID, tools: kernelTools, publishAddress: '', clock, log }).close();
   await clearEngine(engine, nodeID, log);
   clearMemory(nodeID, memoryHomes(process.env), log);
 }
