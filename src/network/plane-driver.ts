@@ -9,7 +9,11 @@ import { WantedRoutes } from './wanted-routes.js';
 export interface PlaneDriverOptions {
   plane: DataPlane;
   /** The networks of the cluster on this node. Resolves when they are so, or when that is out of reach now; never rejects. */
-  networks?: { apply(items: NetworkItems): Promise<void> };
+  networks?: {
+    /** What names mean from now on: at once, whatever is being applied. */
+    know(items: NetworkItems): void;
+    apply(items: NetworkItems): Promise<void>;
+  };
   clock: Clock;
   log: Logger;
   /**
@@ -33,6 +37,8 @@ const patience_ms = 5000;
 export class PlaneDriver {
   private readonly wanted = new WantedRoutes();
   private wantedRevision = 0;
+  /** Names are as of this. */
+  private knownRevision = 0;
   /** Undefined before the first change went through. */
   private planeRevision: number | undefined;
   private isDirty = false;
@@ -57,6 +63,10 @@ export class PlaneDriver {
     this.wanted.take(message);
     this.wantedRevision = message.Revision;
     this.isDirty = true;
+    if (this.wantedRevision >= this.knownRevision) {
+      this.knownRevision = this.wantedRevision;
+      this.options.networks?.know(this.wanted.networkItems());
+    }
     if (message.Full || !this.isBehind()) this.endWait();
     this.next();
   }
@@ -102,6 +112,7 @@ export class PlaneDriver {
   private async applyAll(): Promise<boolean> {
     this.isDirty = false;
     const revision = this.wantedRevision;
+    this.knownRevision = revision;
     try {
       const { plane, networks } = this.options;
       const [{ failed }] = await Promise.all([

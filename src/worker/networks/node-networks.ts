@@ -63,10 +63,15 @@ export class NodeNetworks {
     if (this.kernel !== undefined) this.kernel.onCarried = (networks) => this.resolver.serve(networks);
   }
 
-  /** What the managers say of the cluster's networks. */
+  /** Names mean what the managers say of the cluster's networks. */
+  know(items: NetworkItems): void {
+    this.resolver.know(items);
+  }
+
+  /** The kernel has what the managers say of the cluster's networks. */
   async apply(items: NetworkItems): Promise<void> {
     this.items = items;
-    this.resolver.know(items);
+    this.know(items);
     await this.kernel?.apply(items);
     this.sweepLater();
   }

@@ -4,6 +4,7 @@ import { complete } from '../../../src/model/codec.js';
 import { ShoalError } from '../../../src/model/errors.js';
 import type { Route, Routes } from '../../../src/model/types.js';
 import type { DataPlane } from '../../../src/network/data-plane.js';
+import type { NetworkItems } from '../../../src/network/network-table.js';
 import { PlaneDriver } from '../../../src/network/plane-driver.js';
 import { route } from '../../helpers/data-plane-contract.js';
 import { ManualClock, settled } from '../../helpers/manual-clock.js';
@@ -144,6 +145,25 @@ describe('the driver of the plane', () => {
     driver.receive(message(10, { Routes: [to(80, 'b')] }));
     await plane.done();
     assert.deepEqual(plane.asked, [[], ['tcp/80:b'], ['tcp/80:b']]);
+  });
+
+  it('makes names mean what was heard at once, whatever is being applied, and never what is older', async () => {
+    const known: number[] = [];
+    const networks = {
+      know: ({ peers }: NetworkItems) => void known.push(peers.size),
+      apply: async () => {},
+    };
+    const log = winston.createLogger({ silent: true });
+    const other = new PlaneDriver({ plane, networks, clock, log, applied: () => {} });
+    const peers = (count: number) =>
+      Array.from({ length: count }, (_, at) => ({ ID: `n${at}`, Number: at + 1, Address: '', DataPathPort: 0 }));
+    other.receive(message(5, { Full: true, Peers: peers(1) }));
+    other.receive(message(6, { Peers: peers(2) }));
+    assert.deepEqual([plane.underWay, known], [1, [1, 2]]);
+    other.receive(message(4, { Full: true, Peers: peers(3) }));
+    assert.deepEqual(known, [1, 2]);
+    await plane.done();
+    await other.close();
   });
 
   it('believes a manager that stays behind after a while', async () => {
