@@ -112,13 +112,14 @@ export class ServicePass {
     return slot;
   }
 
-  /** Takes a live task of the slot out of service. */
+  /** Takes a live task of the slot out of service. What is born in the slot starts once that has stopped. */
   stop(slot: Slot, task: Task, desired: 'shutdown' | 'remove' = 'shutdown'): void {
     slot.live.splice(slot.live.indexOf(task), 1);
     const list = mayStillRun(task, this.pass.nodes) ? slot.leaving : slot.ended;
     const at = list.findIndex((other) => isOlder(task, other));
     list.splice(at < 0 ? list.length : at, 0, task);
     this.draft.stop(task, desired);
+    if (list === slot.leaving) for (const other of slot.live) if (this.isBorn(other)) other.DesiredState = 'ready';
   }
 
   /**

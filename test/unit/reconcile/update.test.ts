@@ -450,4 +450,23 @@ describe('a rolling update', () => {
     world.planAll();
     assert.equal(fresh()[0]!.DesiredState, 'running');
   });
+
+  it('runs no more than two of a slot at once, however fast updates follow each other', () => {
+    running(1, { Parallelism: 1, Order: 'start-first' });
+    world.setImage('web', 'web:2');
+    world.planAll();
+    const [second] = fresh();
+    world.report(second!, 'running');
+    world.planAll();
+    const [first] = world.tasks('web').filter((task) => !isNew(task));
+    assert.equal(first?.DesiredState, 'shutdown');
+    world.setImage('web', 'web:3');
+    world.planAll();
+    const third = () => world.wanted('web').find((task) => task.Spec?.ContainerSpec?.Image === 'web:3');
+    assert.equal(third()?.DesiredState, 'ready', 'the first has not stopped');
+    world.report(first!, 'shutdown');
+    world.planAll();
+    assert.equal(third()?.DesiredState, 'running');
+    assert.equal(world.store.get('Task', second!.ID)?.DesiredState, 'running');
+  });
 });

@@ -175,6 +175,16 @@ describe('place', () => {
     assert.deepEqual(reasons(found), ['no suitable node (max replicas per node limit exceed)']);
   });
 
+  it('keeps to it, and spreads evenly, for tasks of one service that wait with two specs', () => {
+    const wanted = (ids: string[]) => ids.map((id): Wanted => ({ id }));
+    const before = group(0, placement({ MaxReplicas: 2 }), { wanted: wanted(['a', 'b', 'c']) });
+    const after = group(0, { ...placement({ MaxReplicas: 2 }), ForceUpdate: 1 }, { wanted: wanted(['d', 'e', 'f']) });
+    const found = place(new Fleet(nodes(2)), [before, after]);
+    assert.deepEqual(counts(found), { n1: 2, n2: 2 });
+    assert.equal(found.unplaced.size, 2);
+    assert.deepEqual(Object.values(counts(place(new Fleet(nodes(6)), [before, after]))), Array(6).fill(1));
+  });
+
   it('gives a counted generic resource out once, and names which of named ones', () => {
     const Resources = {
       NanoCPUs: 1e9,
