@@ -125,9 +125,11 @@ This page is made by \`npx tsx test/helpers/compatibility.ts > docs/compatibilit
 Shoal answers Engine API versions ${apiVersionMin} to ${apiVersion}. Its answers are held against Docker's own description of v1.47
 (\`test/unit/api/openapi.test.ts\`): every endpoint of a cluster is there, no field of a spec is lost, and every answer has the described shape.
 Every command and flag of the \`docker\` command that concerns a cluster is run beside Docker's own Swarm mode, in both clients that
-the machine has (\`test/integration/beside-swarm.test.ts\`, below). \`shoal\`'s command line and \`stack deploy\` are held against what Docker's client 28.2.2 sends for the same words (\`test/unit/cli/golden\`). Docker's
-client 20.10 and 28 run against a real cluster in \`test/integration/docker-client.test.ts\`; stacks, a registry that wants a login, dockerode and the
-Python SDK in \`ecosystem.test.ts\` beside it.
+the machine has (\`test/integration/beside-swarm.test.ts\`, below). \`shoal\`'s command line and \`stack deploy\` are held against what Docker's
+client 28.2.2 sends for the same words (\`test/unit/cli/golden\`). Docker's client 20.10 and 28 run against a real cluster in
+\`test/integration/docker-client.test.ts\`; beside it stacks, dockerode, the Python SDK, and the calls of a dashboard (Portainer) and of a
+proxy that looks for services (Traefik) in \`ecosystem.test.ts\`, a registry that wants a login in \`registry.test.ts\`, and containers of
+other nodes in \`remote-containers.test.ts\`.
 
     docker context create shoal --docker host=unix:///var/run/shoal.sock && docker context use shoal    # or DOCKER_HOST=unix:///var/run/shoal.sock
 

@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import type { Host } from '../../src/lab/host.js';
 import { tryRun } from '../../src/lab/run.js';
-import { packageRoot } from '../../src/model/paths.js';
-import { docker, eventually, formCluster, get, labForTests, shoal, startClient } from '../helpers/lab.js';
-import { converged, nodesReady, tasksOf } from '../helpers/service.js';
-
-const registry = '10.99.0.100:5000';
-const login = { username: 'somebody', password: 'canary' };
+import { api, docker, eventually, formCluster, get, labForTests, shoal } from '../helpers/lab.js';
+import { converged, type ListedTask, nodesReady } from '../helpers/service.js';
 
 /** A stack of the usual parts; `web` is what changes. */
 const stack = (replicas: number, more = '') => `
@@ -35,10 +31,9 @@ configs: {conf: {file: web.conf}}
 
 describe('what people have', function () {
   this.timeout(180_000);
-  const lab = labForTests(2, { engineFlags: [`--insecure-registry=${registry}`] });
+  const lab = labForTests(2);
   const host = (at: number) => lab().hosts[at] as Host;
   let folder = '';
-  let ends: (() => unknown)[] = [];
 
   before(async () => {
     await formCluster(lab(), 1);
@@ -46,8 +41,6 @@ describe('what people have', function () {
     folder = mkdtempSync(join(tmpdir(), 'shoal-stack-'));
   });
   after(async () => {
-    for (const end of ends) await end();
-    ends = [];
     rmSync(folder, { recursive: true, force: true });
   });
   const must = async (output: Promise<{ code: number; stdout: string; stderr: string }>): Promise<string> => {
@@ -123,54 +116,75 @@ describe('what people have', function () {
     });
   }
 
-  it('images of a registry that wants a login: pinned, pulled by every node, refused without it', async () => {
-    const server = startClient(lab(), [
-      process.execPath,
-      join(packageRoot(), 'dist/test/helpers/registry-server.js'),
-      ...registry.split(':'),
-      `${login.username}:${login.password}`,
-    ]);
-    ends.push(() => server.stop());
-    const image = `${registry}/team/web`;
-    const config = join(folder, 'config');
-    mkdirSync(config);
-    const auth = Buffer.from(`${login.username}:${login.password}`).toString('base64');
-    writeFileSync(join(config, 'config.json'), JSON.stringify({ auths: { [registry]: { auth } } }));
-    const at = (socket: string, ...args: string[]) =>
-      tryRun('docker', ['--config', config, '-H', `unix://${socket}`, ...args]);
-    const publish = async (from: string, tag: string) => {
-      await must(at(host(0).engineSocket, 'tag', from, `${image}:${tag}`));
-      await eventually(async () => {
-        const pushed = await at(host(0).engineSocket, 'push', '-q', `${image}:${tag}`);
-        return pushed.code === 0 ? undefined : pushed.stderr;
-      });
-      await must(at(host(0).engineSocket, 'rmi', `${image}:${tag}`));
+  it('a proxy that looks for services, and a dashboard, by the calls that they make', async () => {
+    await must(docker(host(0), 'cluster', 'network', 'create', '-d', 'overlay', 'public'));
+    const labels = [
+      '--label',
+      'traefik.enable=true',
+      '--label',
+      'traefik.http.services.shown.loadbalancer.server.port=80',
+    ];
+    const spec = ['-d', '--no-resolve-image', '--replicas', '2', '--network', 'public', ...labels, 'shoal/web:1'];
+    await must(docker(host(0), 'cluster', 'service', 'create', '--name', 'shown', ...spec));
+    await converged(host(0), 'shown', 2);
+    const ask = async (path: string) => {
+      const { status, body } = await api(host(0), 'GET', path);
+      assert.equal(status, 200, `${path}: ${JSON.stringify(body)}`);
+      // biome-ignore lint/suspicious/noExplicitAny: the assertions say what it is
+      return body as any;
     };
-    await publish('shoal/web:1', '1');
-    const create = ['service', 'create', '-d', '--name', 'pulled', '--replicas', '2', '--restart-condition', 'none'];
-    await must(at(host(0).apiSocket, ...create, '--with-registry-auth', `${image}:1`));
-    const tasks = await converged(host(0), 'pulled', 2);
-    assert.match(tasks[0]!.Spec.ContainerSpec.Image, /\/team\/web:1@sha256:[0-9a-f]{64}$/);
-    assert.equal(new Set(tasks.map((task) => task.NodeID)).size, 2, 'both nodes had to pull');
+    const filters = (value: object) => encodeURIComponent(JSON.stringify(value));
 
-    await publish('shoal/web:2', '2');
-    await must(
-      at(host(0).apiSocket, 'service', 'update', '-d', '--with-registry-auth', '--image', `${image}:2`, 'pulled'),
+    // A proxy (Traefik's Swarm provider): an old API version, filters in the form of maps, addresses by network id.
+    await ask('/v1.24/version');
+    const [service] = (await ask('/v1.24/services?filters=%7B%7D')).filter(
+      ({ Spec }: { Spec: { Labels: object } }) => 'traefik.enable' in Spec.Labels,
     );
-    await converged(host(0), 'pulled', 2, (task) => /:2@sha256:/.test(task.Spec.ContainerSpec.Image));
-    const shown = await must(docker(host(0), 'cluster', 'service', 'inspect', 'pulled'));
-    assert.ok(!shown.includes(auth) && !shown.includes('RegistryAuth'));
+    const networks = await ask(`/v1.24/networks?filters=${filters({ scope: { swarm: true } })}`);
+    const shared = networks.find(({ Name }: { Name: string }) => Name === 'public');
+    assert.equal(service.Endpoint.VirtualIPs[0].NetworkID, shared.Id);
+    assert.match(service.Endpoint.VirtualIPs[0].Addr, /^10\.\d+\.\d+\.\d+\/\d+$/);
+    const wanted = { 'desired-state': { running: true }, service: { [service.ID]: true } };
+    const tasks = await ask(`/v1.24/tasks?filters=${filters(wanted)}`);
+    assert.equal(tasks.length, 2);
+    for (const { Status, NetworksAttachments } of tasks) {
+      assert.equal(Status.State, 'running');
+      assert.equal(NetworksAttachments[0].Network.ID, shared.Id);
+      assert.match(NetworksAttachments[0].Addresses[0], /^10\./);
+    }
 
-    await publish('shoal/web:1', '3');
-    const anonymous = create.map((word) => (word === 'pulled' ? 'refused' : word));
-    await must(docker(host(0), 'cluster', ...anonymous, `${image}:3`));
-    await eventually(async () => {
-      const [task] = await tasksOf(host(0), 'refused');
-      return /no basic auth credentials|authentication required|unauthorized/.test(task?.Status.Err ?? '')
-        ? undefined
-        : `${task?.Status.State} ${task?.Status.Err}`;
-    });
-    await must(docker(host(0), 'cluster', 'service', 'rm', 'pulled', 'refused'));
+    // A dashboard (Portainer): the lists of its pages, then a service's, a task's and a container's on another node.
+    const pages = [
+      'info',
+      'version',
+      'swarm',
+      'nodes',
+      'services?status=true',
+      'tasks',
+      'secrets',
+      'configs',
+      'networks',
+    ];
+    for (const page of [...pages, 'volumes', 'images/json', 'containers/json?all=1', 'system/df'])
+      await ask(`/v1.41/${page}`);
+    const now = Math.floor(Date.now() / 1000);
+    const { status } = await api(
+      host(0),
+      'GET',
+      `/v1.41/services/shown/logs?stdout=1&stderr=1&timestamps=1&tail=100&since=${now}`,
+    );
+    assert.equal(status, 200);
+    const elsewhere = tasks.find(({ NodeID }: ListedTask) => NodeID !== tasks[0].NodeID) ?? tasks[0];
+    const container = elsewhere.Status.ContainerStatus.ContainerID;
+    assert.equal((await ask(`/v1.41/containers/${container}/json`)).Id, container);
+    assert.ok((await ask(`/v1.41/containers/${container}/stats?stream=false`)).read);
+    const { Spec, Version } = await ask(`/v1.41/services/${service.ID}?insertDefaults=true`);
+    Spec.TaskTemplate.ForceUpdate = (Spec.TaskTemplate.ForceUpdate ?? 0) + 1; // its button "update the service"
+    const update = `/v1.41/services/${service.ID}/update?version=${Version.Index}&registryAuthFrom=spec`;
+    assert.equal((await api(host(0), 'POST', update, Spec)).status, 200);
+    await converged(host(0), 'shown', 2, (task) => task.Spec.ForceUpdate === 1);
+    await must(docker(host(0), 'cluster', 'service', 'rm', 'shown'));
+    await must(docker(host(0), 'cluster', 'network', 'rm', 'public'));
   });
 
   it('dockerode', async () => {
