@@ -21,18 +21,18 @@ describe('a manager whose disk is full', function () {
   }
 
   it('refuses writes with the reason, serves reads, lets tasks run, and goes on by itself when there is room', async () => {
-    const raft = join(dirname(host().daemonLog), 'shoal', 'raft');
+    const state = join(dirname(host().daemonLog), 'shoal');
     await host().signalDaemon('SIGTERM');
-    await must('mkdir', '-p', raft);
-    await must('mount', '-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', raft);
+    await must('mount', '-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', state);
     await host().startDaemon();
-    assert.equal((await shoal(host(), 'swarm', 'init')).code, 0);
+    const { code, stderr } = await shoal(host(), 'swarm', 'init');
+    assert.equal(code, 0, stderr);
     await createService(host(), webSpec('web', 2));
     await converged(host(), 'web', 2);
     const containers = async () => (await docker(host(), 'engine', 'ps', '-q', '--no-trunc')).stdout;
     const before = await containers();
 
-    await must('dd', 'if=/dev/zero', `of=${join(raft, 'filler')}`, 'bs=1k', 'count=1500');
+    await must('dd', 'if=/dev/zero', `of=${join(state, 'filler')}`, 'bs=1k', 'count=1500');
     let made = 0;
     let refused = await createConfig(made);
     for (; refused.status === 201; refused = await createConfig(made)) made += 1;
@@ -47,7 +47,7 @@ describe('a manager whose disk is full', function () {
     assert.equal((await docker(host(), 'cluster', 'service', 'ls')).code, 0);
     assert.equal(await containers(), before);
 
-    await must('rm', join(raft, 'filler'));
+    await must('rm', join(state, 'filler'));
     await eventually(async () => {
       const answer = await createConfig(2000);
       return answer.status === 201 ? undefined : answer.body.message;
