@@ -20,6 +20,11 @@ export interface PlannerParts {
 
 /** How long to wait after a plan could not be committed, unless something changes before. */
 const retry_ms = 250;
+/**
+ * From one plan to the next at least: of what ends one by one on many nodes, as in a large update, several share an entry. The first
+ * plan after a rest is made at once.
+ */
+const between_ms_min = 20;
 /** Wall time may jump while a timer runs: never sleep longer on it than this. */
 const sleep_ms_max = 30_000;
 
@@ -36,7 +41,10 @@ export class Planner {
   /** Term in which this manager leads; 0 while it does not. */
   #term = 0;
   #nudge: () => void = () => {};
+  #endRest: () => void = () => {};
   #changed = false;
+  /** When the last plan was begun that brought something, by the monotonic clock. */
+  #planned_ms = Number.NEGATIVE_INFINITY;
   /** How many services still to plan one by one, after a plan of several was at fault. */
   #alone = 0;
 
@@ -66,6 +74,7 @@ export class Planner {
     this.#term = 0;
     this.#unwatch();
     this.#wake();
+    this.#endRest();
     await this.#run;
   }
 
@@ -94,6 +103,7 @@ export class Planner {
         }
         settled = true;
         if (this.#term === term && !(await this.#step(term))) await this.#sleep(this.#untilNextWake());
+        await this.#rest();
         failure = '';
       } catch (error) {
         settled &&= error instanceof ShoalError && refusals.has(error.code); // of any other failure the outcome is open
@@ -122,6 +132,7 @@ export class Planner {
     try {
       const plan = reconcile(store, clock.now(), random, due === 'all' ? undefined : due);
       this.#agenda.keep(due, plan);
+      if (plan.transactions.length > 0 && plan.left.size === 0) this.#planned_ms = clock.monotonic();
       for (const transaction of plan.transactions) {
         const started = clock.monotonic();
         const { index } = await proposer.propose(transaction, term);
@@ -154,6 +165,20 @@ export class Planner {
     await new Promise<void>((resolve) => {
       const cancel = this.#parts.clock.after(longest_ms, resolve);
       this.#nudge = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  /** Lets more happen before the next plan, when the last was a moment ago. */
+  async #rest(): Promise<void> {
+    const { clock } = this.#parts;
+    const left_ms = this.#planned_ms + between_ms_min - clock.monotonic();
+    if (left_ms <= 0 || this.#stopped) return;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(left_ms, resolve);
+      this.#endRest = () => {
         cancel();
         resolve();
       };

@@ -12,6 +12,7 @@ export const keyBytes = 32;
 const idBytes = 4;
 const nonceBytes = 12;
 const tagBytes = 16;
+const noncesAtOnce = 256; // asking the kernel for each cost as much as the encryption
 
 /** A new data key, with an id after those of `before`. */
 export function newDataKey(before: readonly DataKey[]): DataKey {
@@ -26,6 +27,7 @@ export class KeyRing {
   readonly overheadBytes = idBytes + nonceBytes + tagBytes;
   #keys: readonly DataKey[];
   readonly #used = new Set<number>();
+  #nonces = Buffer.alloc(0);
 
   /** Oldest first; at least one. */
   constructor(keys: readonly DataKey[]) {
@@ -55,9 +57,17 @@ export class KeyRing {
     const { id, key } = this.#newest;
     const head = Buffer.allocUnsafe(idBytes + nonceBytes);
     head.writeUInt32LE(id);
-    randomBytes(nonceBytes).copy(head, idBytes);
+    this.#nextNonce().copy(head, idBytes);
     const seal = createCipheriv(cipher, key, head.subarray(idBytes)).setAAD(Buffer.from(place));
     return Buffer.concat([head, seal.update(plain), seal.final(), seal.getAuthTag()]);
+  }
+
+  /** Random bytes that were never handed out before. */
+  #nextNonce(): Buffer {
+    if (this.#nonces.length === 0) this.#nonces = randomBytes(nonceBytes * noncesAtOnce);
+    const nonce = this.#nonces.subarray(0, nonceBytes);
+    this.#nonces = this.#nonces.subarray(nonceBytes);
+    return nonce;
   }
 
   /** Throws when the data was not sealed for this place under one of the keys. */

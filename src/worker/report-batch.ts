@@ -7,12 +7,15 @@ import type { TaskStatus } from '../model/types.js';
  * each batch is a Raft commit, which costs every manager a millisecond of its processor while containers are being started.
  */
 const onTheWay_ms_max = 250;
+/** From one batch to the next at least: of what comes within a moment, as in a large update, several share a commit. */
+const between_ms_min = 20;
 
 /** Gathers what is to be reported: of several states of one task only the last is told. */
 export class ReportBatch {
   private readonly statuses = new Map<string, TaskStatus>();
   private cancel: (() => void) | undefined;
   private isUrgent = false;
+  private sent_ms = Number.NEGATIVE_INFINITY;
   private stopped = false;
 
   constructor(
@@ -20,7 +23,7 @@ export class ReportBatch {
     private readonly send: (reports: { taskID: string; status: TaskStatus }[]) => void,
   ) {}
 
-  /** `running` and what comes after it is told in the next turn of the event loop, with all that was gathered. */
+  /** `running` and what comes after it is told at once, unless the last batch was a moment ago, with all that was gathered. */
   add(taskID: string, status: TaskStatus): void {
     if (this.stopped) return;
     this.statuses.set(taskID, status);
@@ -28,7 +31,8 @@ export class ReportBatch {
     if (this.cancel !== undefined && (this.isUrgent || !isUrgent)) return;
     this.cancel?.();
     this.isUrgent = isUrgent;
-    this.cancel = this.clock.after(isUrgent ? 0 : onTheWay_ms_max, () => this.flush());
+    const urgent_ms = Math.max(0, this.sent_ms + between_ms_min - this.clock.monotonic());
+    this.cancel = this.clock.after(isUrgent ? urgent_ms : onTheWay_ms_max, () => this.flush());
   }
 
   /** Nothing more is sent. */
@@ -39,6 +43,7 @@ export class ReportBatch {
 
   private flush(): void {
     this.cancel = undefined;
+    this.sent_ms = this.clock.monotonic();
     const reports = [...this.statuses].map(([taskID, status]) => ({ taskID, status }));
     this.statuses.clear();
     this.send(reports);

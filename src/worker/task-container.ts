@@ -9,12 +9,14 @@ import type { Workplace } from './workplace.js';
 /** One task's container on the engine: every call that is made for it. Throws what `Engine` throws. */
 export class TaskContainer {
   private id: string;
+  private readonly specHash: string;
 
   constructor(
     private readonly task: Task,
     private readonly place: Workplace,
   ) {
     this.id = task.Status?.ContainerStatus?.ContainerID ?? '';
+    this.specHash = specHash(task.Spec);
   }
 
   /** What is there now; undefined when there is none. `before` is called right before the engine is asked. */
@@ -29,7 +31,7 @@ export class TaskContainer {
 
   /** Why the container is not one that this task asked for; '' when it is. */
   mismatch(container: Container): string {
-    return container.labels[labelNames.specHash] === specHash(this.task.Spec)
+    return container.labels[labelNames.specHash] === this.specHash
       ? ''
       : 'task: its container was made from another specification';
   }

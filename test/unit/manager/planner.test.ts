@@ -129,6 +129,8 @@ describe('the planner', () => {
     manager.gate = Promise.resolve();
     open();
     await settled();
+    assert.equal(manager.plans.length, 1, 'the next may gather for a moment');
+    await manager.clock.advance(20);
     assert.equal(manager.plans.length, 2);
     assert.equal(manager.world.wanted().length, 4);
   });
@@ -153,6 +155,7 @@ describe('the planner', () => {
     manager.world.create('web', 1);
     manager.lead(2);
     await settled();
+    await manager.clock.advance(20);
     const [task] = manager.world.wanted('web');
     manager.world.now = manager.clock.now();
     manager.world.report(task!, 'failed');

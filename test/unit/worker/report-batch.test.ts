@@ -33,8 +33,24 @@ describe('the batch of reports', () => {
     await clock.advance(100);
     assert.deepEqual(sent, ['a preparing']);
     add('a', 'failed');
-    await clock.advance(0);
+    await clock.advance(20);
     assert.deepEqual(sent, ['a preparing', 'a failed']);
+  });
+
+  it('puts together what matters within a moment', async () => {
+    const { clock, sent, add } = begin();
+    add('a', 'running');
+    await clock.advance(0);
+    add('b', 'running');
+    await clock.advance(10);
+    add('c', 'shutdown');
+    assert.deepEqual(sent, ['a running']);
+    await clock.advance(10);
+    assert.deepEqual(sent, ['a running', 'b running, c shutdown']);
+    await clock.advance(1_000);
+    add('d', 'running');
+    await clock.advance(0);
+    assert.equal(sent.at(-1), 'd running');
   });
 
   it('tells nothing once it was stopped', async () => {
