@@ -11,6 +11,8 @@ const readableErrors = winston.format((info) => {
 
 /** The daemon's log: a JSON object a line, on standard error. Each part gets `log.child({ part: … })`. */
 export function createLog(level: DaemonOptions['logLevel']): Logger {
+  // Whoever read the log may end before the daemon. That must not count as an error to be logged: each line of it would make the next.
+  process.stderr.on('error', () => {});
   return winston.createLogger({
     level,
     format: winston.format.combine(readableErrors(), winston.format.timestamp(), winston.format.json()),

@@ -65,6 +65,12 @@ export class DaemonProcess {
     }
   }
 
+  /** Nobody reads its log any more. */
+  stopReading(): void {
+    this.#process?.stdout?.destroy();
+    this.#process?.stderr?.destroy();
+  }
+
   /** Ends it with a signal and waits until it is gone; resolves with its exit code (null: killed). */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#process;
