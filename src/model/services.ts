@@ -41,7 +41,7 @@ export type ServiceName = keyof Services;
 function methodDefinition(service: protobuf.Service, method: protobuf.Method): grpc.MethodDefinition<object, object> {
   method.resolve();
   const coder = (type: protobuf.Type | null) => ({
-    serialize: (value: object) => asBuffer(type!.encode(value).finish()),
+    serialize: (value: object) => bytesOf(value, () => asBuffer(type!.encode(value).finish())),
     deserialize: (bytes: Buffer) => type!.toObject(type!.decode(bytes), toPlain),
   });
   const request = coder(method.resolvedRequestType);
@@ -55,6 +55,22 @@ function methodDefinition(service: protobuf.Service, method: protobuf.Method): g
     responseSerialize: response.serialize,
     responseDeserialize: response.deserialize,
   };
+}
+
+/** Bytes of messages that go to many, once they have gone to one. */
+const sharedBytes = new WeakMap<object, Buffer | undefined>();
+
+/** Has a message that is sent to many put into bytes only once; nobody may write to it from now on. */
+export function toMany<Message extends object>(message: Message): Message {
+  sharedBytes.set(message, undefined);
+  return message;
+}
+
+function bytesOf(message: object, encode: () => Buffer): Buffer {
+  if (!sharedBytes.has(message)) return encode();
+  const bytes = sharedBytes.get(message) ?? encode();
+  sharedBytes.set(message, bytes);
+  return bytes;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -3,6 +3,7 @@ import { patiently } from '../../model/attended-clock.js';
 import type { Clock } from '../../model/clock.js';
 import { ShoalError } from '../../model/errors.js';
 import type { Random } from '../../model/random.js';
+import { toMany } from '../../model/services.js';
 import type {
   DispatcherHandlers,
   FromNode,
@@ -280,8 +281,9 @@ export class Dispatcher {
     const { store } = this.options;
     const news = this.routes.take();
     if (news !== undefined) {
+      const message = toMany({ Routes: { Full: false, Revision: store.index, ...news } });
       for (const session of this.sessions()) {
-        session.send({ Routes: { Full: false, Revision: store.index, ...news } });
+        session.send(message);
         session.routesSent(store.index);
       }
     }
