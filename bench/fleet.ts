@@ -38,6 +38,10 @@ export async function run(args: string[]): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'shoal-bench-fleet-'));
   const flags = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`];
   const managers: DaemonProcess[] = [];
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
+  process.once('exit', () => {
+    for (const { pid } of managers) if (pid !== undefined) process.kill(pid, 'SIGKILL'); // those that were not ended in good order
+  });
   const hollow: ChildProcess[] = [];
   const rows: string[][] = [];
   const note = (what: string, figure: string) => {
