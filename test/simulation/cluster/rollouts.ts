@@ -9,6 +9,8 @@ import { qualifies } from './placement.js';
 /** Past its stop grace, a predecessor that will not end holds its successor up for a minute and no longer. */
 const patience_ms = 60_000;
 const stopGrace_ms = 10_000;
+/** Entries that may come between what a plan is made from and the plan. */
+const plansUnderWay_max = 10;
 
 /**
  * How many tasks run at once: of a slot never more than the order of updates allows, and of slots never more are under way to a new
@@ -16,6 +18,8 @@ const stopGrace_ms = 10_000;
  */
 export class Rollouts {
   private seen = 0;
+  /** Entry in which a node last was down: a plan may have been made just before it came back. */
+  private readonly downAt = new Map<string, number>();
   /** Entry in which a service's order last allowed a successor to start first. */
   private readonly startFirstAt = new Map<string, number>();
   /** Successors that the update gave to slots that served, until they run: by task, their service. */
@@ -31,6 +35,7 @@ export class Rollouts {
     const before = new Map<string, Task | undefined>();
     const services = new Set<string>();
     for (const change of changes) {
+      if (change.kind === 'Node' && isDown(change.before as Node | undefined)) this.downAt.set(change.id, index);
       if (change.kind === 'Service') this.noteOrder(change.after as Service | undefined, index);
       if (change.kind !== 'Task') continue;
       before.set(change.id, change.before as Task | undefined);
@@ -66,7 +71,10 @@ export class Rollouts {
     const others = [...view.tasksOfService(task.ServiceID)].filter(
       (other) => other.ID !== task.ID && slotOf(other) === slotOf(task) && other.DesiredState !== 'remove',
     );
-    const live = others.filter((other) => mayRun(view, other));
+    const live = others.filter(
+      (other) =>
+        mayRun(view, other) && index - (this.downAt.get(other.NodeID) ?? Number.NEGATIVE_INFINITY) > plansUnderWay_max,
+    );
     const wanted = live.filter(shallRun);
     const told_ms = (other: Task) => now_ms - Date.parse(other.UpdatedAt);
     const leaving = live.filter((other) => !shallRun(other) && told_ms(other) < graceOf(other) + patience_ms);
@@ -136,7 +144,11 @@ function shallRun(task: Task): boolean {
 /** Whether something of the task may run on a node that can be told to stop it. */
 function mayRun(view: View, task: Task): boolean {
   const node = view.get('Node', task.NodeID);
-  return node !== undefined && node.Status?.State !== 'down' && !isFinal(task.Status?.State ?? '');
+  return node !== undefined && !isDown(node) && !isFinal(task.Status?.State ?? '');
+}
+
+function isDown(node: Node | undefined): boolean {
+  return node?.Status?.State === 'down';
 }
 
 /** Whether the node goes on with the replaced task but for the update. */
