@@ -13,9 +13,9 @@ export class Hijacked {
   }
 
   /** POSTs with an upgrade; throws what the API answers when it does not agree. */
-  static async open(socketPath: string, path: string, body: object = {}): Promise<Hijacked> {
+  static async open(socketPath: string, path: string, body?: object): Promise<Hijacked> {
     const socket = connect({ path: socketPath, allowHalfOpen: true });
-    const text = JSON.stringify(body);
+    const text = body === undefined ? '' : JSON.stringify(body); // an engine takes what attach is sent for input
     socket.write(
       `POST ${path} HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
     );

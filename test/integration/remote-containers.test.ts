@@ -162,7 +162,7 @@ describe('a container on another node, at the manager', function () {
       AttachStdout: false,
       AttachStderr: false,
     });
-    const session = await Hijacked.open(host(0).apiSocket, `/exec/${exec}/start`);
+    const session = await Hijacked.open(host(0).apiSocket, `/exec/${exec}/start`, {});
     session.socket.write('x');
     session.socket.destroy();
     await eventually(async () =>
