@@ -50,7 +50,7 @@ describe('a daemon that cannot take up its place in the cluster', function () {
   /** Somebody has the node's cluster port. */
   const takePort = async () => {
     const [host, port] = options.listenAddress.split(':');
-    other = createServer();
+    other = createServer((socket) => socket.destroy());
     await new Promise<void>((resolve) => other!.listen(Number(port), host, resolve));
   };
 
