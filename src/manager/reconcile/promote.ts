@@ -3,7 +3,7 @@ import { isWanted } from '../../scheduler/fleet.js';
 import type { ServicePass } from './pass.js';
 import { stopGraceOf, timeOf } from './policy.js';
 import { heldBackUntil } from './restart.js';
-import { isEnded, type Slot } from './slots.js';
+import { isEnded, isRunning, type Slot } from './slots.js';
 
 /**
  * Past its stop grace, a task that will not end holds up its successor for no longer than this: Docker's figure
@@ -18,6 +18,11 @@ export function promoteSlot(pass: ServicePass, slot: Slot): void {
     const startAfter = heldBackUntil(pass, task);
     if (startAfter !== undefined) {
       pass.wake(startAfter);
+      continue;
+    }
+    // What would bring an outdated spec does not push out what serves: the slot's turn in the update that is on now will come.
+    if (!pass.freshness.isFresh(task) && slot.live.some((other) => other !== task && isRunning(other))) {
+      pass.stop(slot, task);
       continue;
     }
     // One that was to run beside its successor, as updates were ordered then, does not as they are ordered now.

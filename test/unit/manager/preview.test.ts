@@ -197,12 +197,21 @@ describe('a preview', () => {
         );
         const runs = (Name: string) => world.tasks().filter((task) => task.ServiceName === Name);
         if (what.kind === 'job') assert.equal(said('start').length, runs('job').length);
-        const waiting = after.filter(({ NodeID }) => NodeID === '').map(({ Status }) => Status?.Err ?? '');
+        const waiting = after
+          .filter(({ NodeID, ServiceID }) => NodeID === '' && services.has(ServiceID))
+          .map(({ Status }) => Status?.Err ?? '');
         assert.deepEqual(places(said('wait').map(({ Reason }) => Reason)), places(waiting));
       },
     );
     const once = { kind: 'image' as const, parallelism: 0, startFirst: false }; // failed (seed -1286005531)
-    await fc.assert(property, { numRuns: 60, examples: [[7, 3, 0, once]] });
+    const beside = { kind: 'job' as const }; // failed (seed -2137570529): another service's task waits
+    await fc.assert(property, {
+      numRuns: 60,
+      examples: [
+        [7, 3, 0, once],
+        [0, 5, 3, beside],
+      ],
+    });
 
     function operationOf(what: {
       kind: string;

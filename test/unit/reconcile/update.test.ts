@@ -451,6 +451,27 @@ describe('a rolling update', () => {
     assert.equal(fresh()[0]!.DesiredState, 'running');
   });
 
+  it('leaves what serves in peace when the one that was to follow it is itself out of date', () => {
+    running(3, { Parallelism: 0, Order: 'start-first', FailureAction: 'continue' });
+    world.setImage('web', 'web:2');
+    world.planAll();
+    for (const task of fresh()) world.report(task, 'failed');
+    world.planAll();
+    assert.deepEqual(
+      fresh().map(({ DesiredState }) => DesiredState),
+      ['ready', 'ready', 'ready'],
+    );
+    world.update('web', (spec) => {
+      spec.TaskTemplate!.ContainerSpec!.Image = 'web:3';
+      spec.UpdateConfig = { Parallelism: 1, Order: 'stop-first' };
+    });
+    world.pass(3600_000);
+    world.planAll();
+    assert.equal(world.running('web').length, 2, 'one slot at a time');
+    world.settle();
+    assert.deepEqual(world.images(world.running('web')), Array(3).fill('web:3'));
+  });
+
   it('runs no more than two of a slot at once, however fast updates follow each other', () => {
     running(1, { Parallelism: 1, Order: 'start-first' });
     world.setImage('web', 'web:2');
