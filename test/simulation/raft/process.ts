@@ -156,8 +156,13 @@ export class Process {
     const name = this.world.pick(names);
     if (this.running || name === undefined) return;
     const content = this.disk.content(name);
-    const isNewest = name === names.findLast((other) => other.startsWith('wal-'));
-    const end = isNewest ? startOfLastBatch(content, Number.parseInt(name.slice(4), 16)) : content.length;
+    const numberOf = (segment: string) => Number.parseInt(segment.slice(4), 16);
+    // One that was being started when the power went says nothing about the one before it yet.
+    const newest = names.findLast((other) => {
+      return other.startsWith('wal-') && readRecord(this.disk.content(other), 0, numberOf(other)) !== undefined;
+    });
+    const isNewest = name.startsWith('wal-') && name >= (newest ?? name);
+    const end = isNewest ? startOfLastBatch(content, numberOf(name)) : content.length;
     if (end === 0) return;
     this.copy = { name, content: Buffer.from(content) };
     const spoilt = Buffer.from(content);

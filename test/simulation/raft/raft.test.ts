@@ -18,8 +18,8 @@ describe('raft under crashes, cuts and torn disks', () => {
   // Of the many that were run, those that failed once. 1003998: two voters were left of three, and one of them with a spoilt disk.
   // 1004975: a member's own snapshot swept the leader's away before that was in its place. 1042538: a log that had nothing in it did not
   // say that it goes on from the snapshot. 1035734: a snapshot that was needed again was not sent, as long as a read for the first time
-  // was not over, and then never.
-  for (const seed of [1003998, 1004975, 1042538, 1035734]) {
+  // was not over, and then never. 1065300: the last write decayed, with an unfinished segment after it, which nobody can tell.
+  for (const seed of [1003998, 1004975, 1042538, 1035734, 1065300]) {
     it(`keeps its promises where it did not once, seed ${seed}`, () => simulate(seed));
   }
 
