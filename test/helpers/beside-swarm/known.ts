@@ -36,12 +36,6 @@ export const knownDifferences: readonly KnownDifference[] = [
     place: /^(code|stdout|stderr)/,
   },
   {
-    what: 'secret drivers',
-    why: 'are refused as not supported instead of not found: no engine plugin is asked for secrets',
-    line: /^secret create --driver/,
-    place: /^stderr/,
-  },
-  {
     what: 'the network `ingress`',
     why: 'is not there: published ports need no network of their own',
     line: /^network ls/,
