@@ -1,10 +1,11 @@
-import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import Docker from 'dockerode';
 import type { Host } from '../src/lab/host.js';
 import { Lab } from '../src/lab/lab.js';
 import { jsonLines } from '../src/worker/json-lines.js';
 import { api, eventually, formCluster } from '../test/helpers/lab.js';
+import { againstSwarm } from './converge-swarm.js';
+import { settled, timed } from './convergence.js';
 import { median, printTable } from './figures.js';
 
 const image = 'shoal/web:1';
@@ -14,7 +15,8 @@ type Times = Record<(typeof verbs)[number], number>;
 
 /**
  * How long a service takes from the request until what was declared runs, against the same containers started straight on the same
- * engines, all at once: the limit. Both sides in turn, in one run, on three hosts that are all managers.
+ * engines, all at once: the limit. Both sides in turn, in one run, on three hosts that are all managers. With `--vs swarm` against Docker's own
+ * Swarm mode instead: see converge-swarm.ts.
  */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -23,9 +25,18 @@ export async function run(args: string[]): Promise<void> {
       sizes: { type: 'string', default: '6,12,32,64' },
       rounds: { type: 'string', default: '3' },
       hosts: { type: 'string', default: '3' },
+      vs: { type: 'string', default: 'engines' },
+      losses: { type: 'string', default: '2' },
     },
   });
   const sizes = values.sizes.split(',').map(Number);
+  if (values.vs === 'swarm') {
+    return againstSwarm({
+      sizes: sizes.filter((size) => size > 0),
+      rounds: Number(values.rounds),
+      losses: Number(values.losses),
+    });
+  }
   const lab = await Lab.up({
     name: 'bench',
     hosts: Number(values.hosts),
@@ -65,36 +76,6 @@ export async function run(args: string[]): Promise<void> {
 async function warmUp(lab: Lab, size: number): Promise<void> {
   await measureEngines(lab, size);
   await measureShoal(lab, size);
-}
-
-/** How long the work takes, in ms, begun when nothing is left to do of what was before: the kernel takes long to remove a network namespace. */
-async function timed(work: () => Promise<void>): Promise<number> {
-  await idle();
-  const began = performance.now();
-  await work();
-  return performance.now() - began;
-}
-
-/** On a machine with other work it goes on after a while: both sides suffer alike. */
-async function idle(): Promise<void> {
-  const until = performance.now() + 15_000;
-  for (let isBusy = true; isBusy && performance.now() < until; ) {
-    const before = processorTime();
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const after = processorTime();
-    isBusy = after.idle - before.idle < 0.85 * (after.all - before.all);
-  }
-}
-
-/** Of all processors together since the start, in ms. */
-function processorTime(): { idle: number; all: number } {
-  let idle = 0;
-  let all = 0;
-  for (const { times } of cpus()) {
-    idle += times.idle;
-    all += times.user + times.nice + times.sys + times.irq + times.idle;
-  }
-  return { idle, all };
 }
 
 /** `size` containers in all, scaled up by half as many again, all replaced, all removed; every request sent at once. */
@@ -242,18 +223,6 @@ async function running(host: Host, count: number, force: number): Promise<void> 
       ? undefined
       : `${ready.length} of ${count} run: ${tasks.find((task) => task.Status.Err)?.Status.Err ?? ''}`;
   });
-}
-
-/** Waits until a look shows nothing wrong, which is soon. The looks' pauses grow, so that looking costs little of what is measured. */
-async function settled(look: () => Promise<string | undefined>): Promise<void> {
-  const began = performance.now();
-  for (;;) {
-    const wrong = await look();
-    if (wrong === undefined) return;
-    const waited_ms = performance.now() - began;
-    if (waited_ms > 120_000) throw new Error(`still after ${Math.round(waited_ms)} ms: ${wrong}`);
-    await new Promise((resolve) => setTimeout(resolve, Math.max(5, waited_ms / 50)));
-  }
 }
 
 async function containersIn(engines: readonly Docker[]): Promise<number> {
