@@ -1,114 +1,167 @@
-import { type ChildProcess, execFile, fork, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
+import type { Host } from '../src/lab/host.js';
+import { Lab } from '../src/lab/lab.js';
+import { docker, eventually, formCluster } from '../test/helpers/lab.js';
+import { runningOf } from '../test/helpers/service.js';
 import { median, printTable } from './figures.js';
 
-const run_ = promisify(execFile);
-
-/** Ports of the server, of HAProxy before it, of our plane before it: for small answers, and for large ones. */
-const ports = {
-  direct: { small: 7801, large: 7802 },
-  HAProxy: { small: 7811, large: 7812 },
-  'user-space plane': { small: 7821, large: 7822 },
-};
-type Path = keyof typeof ports;
-const paths = Object.keys(ports) as Path[];
 const largeAnswer_bytes = 256 * 1024;
+/** Ports of the server: one answers little, the other much. */
+const target = { small: 7801, large: 7802 };
+const kinds = ['small', 'large'] as const;
+const hops = ['near', 'far'] as const;
+type Kind = (typeof kinds)[number];
+type Hop = (typeof hops)[number];
+const paths = ['direct', 'virtual IP', 'mesh', 'user-space plane', 'HAProxy', 'docker-proxy'] as const;
+type Path = (typeof paths)[number];
+
+/** Where a path is asked for: its own address, and a port for what is asked. */
+type Ways = Record<Path, Record<Hop, Record<Kind, string>>>;
 
 /**
- * What a hop through a balancer costs on loopback: throughput of large answers on kept connections, and new connections a second
- * (connect, request, answer, close). Every path in turn in each round, medians of the rounds, as ratios to HAProxy in TCP mode.
- * The server is HAProxy too: it answers from memory, so it takes little of the processors that all of them share.
+ * What each way to a task costs: throughput of large answers on kept connections, and new connections a second (connect, request,
+ * answer, close). Two hosts with an engine each; the client is a container on the first, the task on the same (near) or the other
+ * (far). Everything in turn in each round, medians of the rounds, as ratios to the task's own address at the same distance, and
+ * to HAProxy there.
  */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: { rounds: { type: 'string', default: '3' }, seconds: { type: 'string', default: '2' } },
   });
-  await needed('haproxy', ['-v']);
-  await needed('wrk', ['-v']);
   const folder = await mkdtemp(join(tmpdir(), 'shoal-bench-lb-'));
-  const children: ChildProcess[] = [];
+  const daemonFlags = ['--data-plane', 'kernel'];
+  const lab = await Lab.up({ name: 'lbench', hosts: 2, sharedEngine: undefined, engineFlags: [], daemonFlags });
   try {
     await writeFile(join(folder, 'answer'), randomBytes(largeAnswer_bytes));
-    children.push(await haproxy(folder, 'server', serverConfig(folder)));
-    children.push(await haproxy(folder, 'balancer', balancerConfig));
-    children.push(await plane());
-    for (const path of paths) await Promise.all(Object.values(ports[path]).map(answering));
-
-    const rates: Record<Path, number[]> = { direct: [], HAProxy: [], 'user-space plane': [] };
-    const throughputs: Record<Path, number[]> = { direct: [], HAProxy: [], 'user-space plane': [] };
+    await writeFile(join(folder, 'server.cfg'), serverConfig(folder));
+    const { ways, ask } = await build(lab, folder);
+    const figures = new Map<string, number[]>();
+    const add = (key: string, value: number) => figures.set(key, [...(figures.get(key) ?? []), value]);
     for (let round = 0; round < Number(values.rounds); round++) {
       for (const path of paths) {
-        const rate = await wrk(ports[path].small, values.seconds, ['-c32', '-H', 'Connection: close']);
-        const load = await wrk(ports[path].large, values.seconds, ['-c8']);
-        rates[path].push(rate);
-        throughputs[path].push((load * largeAnswer_bytes * 8) / 1e9);
+        for (const hop of hops) {
+          const { small, large } = ways[path][hop];
+          add(`${path} ${hop} rate`, await ask(small, ['-c32', '-H', 'Connection: close'], values.seconds));
+          add(`${path} ${hop} load`, ((await ask(large, ['-c8'], values.seconds)) * largeAnswer_bytes * 8) / 1e9);
+        }
       }
     }
-    const row = (path: Path) => {
-      const [throughput, rate] = [median(throughputs[path]), median(rates[path])];
-      const ratio = (value: number, base: number) => (value / base).toFixed(2);
-      return [
-        path,
-        `${throughput.toFixed(1)} Gb/s`,
-        ratio(throughput, median(throughputs.HAProxy)),
-        `${Math.round(rate)}/s`,
-        ratio(rate, median(rates.HAProxy)),
-      ];
-    };
-    printTable(['', 'throughput', '÷ HAProxy', 'connections', '÷ HAProxy'], paths.map(row));
+    const figure = (path: Path, hop: Hop, what: 'rate' | 'load') => median(figures.get(`${path} ${hop} ${what}`) ?? []);
+    const rows = hops.flatMap((hop) =>
+      paths.map((path) => {
+        const [load, rate] = [figure(path, hop, 'load'), figure(path, hop, 'rate')];
+        const ratio = (value: number, to: Path, what: 'rate' | 'load') => (value / figure(to, hop, what)).toFixed(2);
+        return [
+          `${path}, ${hop}`,
+          `${load.toFixed(1)} Gb/s`,
+          ratio(load, 'direct', 'load'),
+          ratio(load, 'HAProxy', 'load'),
+          `${Math.round(rate)}/s`,
+          ratio(rate, 'direct', 'rate'),
+          ratio(rate, 'HAProxy', 'rate'),
+        ];
+      }),
+    );
+    printTable(['', 'throughput', '÷ direct', '÷ HAProxy', 'connections', '÷ direct', '÷ HAProxy'], rows);
   } finally {
-    for (const child of children) child.kill('SIGKILL');
+    await lab.down();
     await rm(folder, { recursive: true });
   }
 }
 
-/** Requests a second. Throws when any failed: a figure with failures in it says nothing. */
-async function wrk(port: number, seconds: string, flags: readonly string[]): Promise<number> {
-  const { stdout } = await run_('wrk', ['-t2', `-d${seconds}`, ...flags, `http://127.0.0.1:${port}/`]);
-  const rate = /Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1];
-  if (rate === undefined || /Socket errors|Non-2xx/.test(stdout)) throw new Error(`port ${port}:\n${stdout}`);
-  return Number(rate);
-}
-
-async function needed(program: string, args: readonly string[]): Promise<void> {
-  await run_(program, args).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw new Error(`this bench needs ${program}: apt-get install haproxy wrk`);
+/** The cluster, a task at each distance, and everything that stands before them. */
+async function build(lab: Lab, folder: string) {
+  const [first, second] = lab.hosts as [Host, Host];
+  const must = async (on: Host, at: 'engine' | 'cluster', ...words: string[]) => {
+    const output = await docker(on, at, ...words);
+    if (output.code !== 0) throw new Error(`docker ${words.join(' ')}: ${output.stderr}`);
+    return output.stdout.trim();
+  };
+  const shell = async (on: Host, command: string) => {
+    const { code, stdout, stderr } = await on.exec(['sh', '-c', command]);
+    if (code !== 0) throw new Error(`${command}: ${stdout}${stderr}`);
+    return stdout.trim();
+  };
+  const placed = { near: first, far: second };
+  await formCluster(lab, 1);
+  await eventually(async () => {
+    const ready = (await must(first, 'cluster', 'node', 'ls', '-q')).split('\n').length;
+    return ready === 2 ? undefined : `${ready} of 2 nodes`;
   });
-}
+  await must(first, 'cluster', 'network', 'create', '-d', 'overlay', 'blue');
+  const service = (name: string, on: Host, ...words: string[]) => {
+    const place = ['--network', 'blue', '--constraint', `node.hostname==${on.name}`];
+    return must(first, 'cluster', 'service', 'create', '-d', '--name', name, ...place, ...words);
+  };
+  const program = ['chroot', '/host', 'haproxy', '-db', '-f', join(folder, 'server.cfg')];
+  const mount = ['--mount', 'type=bind,source=/,target=/host,readonly', 'shoal/web:1'];
+  await service('near', first, '-p', '7811:7801', '-p', '7812:7802', ...mount, ...program);
+  await service('far', second, '-p', '7821:7801', '-p', '7822:7802', ...mount, ...program);
+  await service('client', first, 'shoal/web:1');
+  const task = async (name: string) => {
+    await eventually(async () => ((await runningOf(first, name)).length === 1 ? undefined : `${name} does not run`));
+    return (await runningOf(first, name))[0]!;
+  };
 
-async function haproxy(folder: string, name: string, config: string): Promise<ChildProcess> {
-  const file = join(folder, `${name}.cfg`);
-  await writeFile(file, config);
-  return spawn('haproxy', ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'inherit'] });
-}
-
-async function plane(): Promise<ChildProcess> {
-  const pairs = (['small', 'large'] as const).map((size) => `${ports['user-space plane'][size]}:${ports.direct[size]}`);
-  const child = fork(fileURLToPath(new URL('./lb-plane.js', import.meta.url)), pairs);
-  await once(child, 'message');
-  return child;
-}
-
-async function answering(port: number): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    const socket = connect(port, '127.0.0.1');
-    const isThere = await new Promise<boolean>((resolve) => {
-      socket.on('connect', () => resolve(true));
-      socket.on('error', () => resolve(false));
-    });
-    socket.destroy();
-    if (isThere) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  const ways = Object.fromEntries(paths.map((path) => [path, { near: {}, far: {} }])) as Ways;
+  const balanced: string[] = [];
+  const led: string[] = [];
+  for (const hop of hops) {
+    const on = placed[hop];
+    const { NetworksAttachments, Status } = await task(hop);
+    const own = NetworksAttachments![0]!.Addresses[0]!.replace(/\/.*/, '');
+    const format = '{{(index .Endpoint.VirtualIPs 0).Addr}}';
+    const virtual = (await must(first, 'cluster', 'service', 'inspect', '-f', format, hop)).replace(/\/.*/, '');
+    for (const [at, kind] of kinds.entries()) {
+      const number = (hop === 'near' ? 0 : 10) + at;
+      ways.direct[hop][kind] = `${own}:${target[kind]}`;
+      ways['virtual IP'][hop][kind] = `${virtual}:${target[kind]}`;
+      ways.mesh[hop][kind] = `${first.address}:${7811 + number}`;
+      ways['user-space plane'][hop][kind] = `${first.address}:${7831 + number}`;
+      ways.HAProxy[hop][kind] = `${first.address}:${7851 + number}`;
+      ways['docker-proxy'][hop][kind] = `${on.address}:${7871 + number}`;
+      const bound = await must(on, 'engine', 'port', Status.ContainerStatus!.ContainerID, `${target[kind]}/tcp`);
+      led.push(`${7831 + number}:${bound}`);
+      balanced.push(`listen l${number}\n  bind ${first.address}:${7851 + number}\n  server one ${bound}`);
+      const from = `-host-ip ${on.address} -host-port ${7871 + number}`;
+      const to = `-container-ip ${own} -container-port ${target[kind]}`;
+      await shell(on, `setsid docker-proxy -proto tcp ${from} ${to} 3>/dev/null >/dev/null 2>&1 </dev/null &`);
+    }
   }
-  throw new Error(`nothing answers at port ${port}`);
+  await writeFile(join(folder, 'balancer.cfg'), `${balancerConfig}${balanced.join('\n')}\n`);
+  await shell(first, `haproxy -D -f ${join(folder, 'balancer.cfg')}`);
+  const plane = fileURLToPath(new URL('./lb-plane.js', import.meta.url));
+  await shell(
+    first,
+    `setsid ${process.execPath} ${plane} ${first.address} ${led.join(' ')} >/dev/null 2>&1 </dev/null &`,
+  );
+
+  const container = (await task('client')).Status.ContainerStatus!.ContainerID;
+  const pid = await must(first, 'engine', 'inspect', '-f', '{{.State.Pid}}', container);
+  /** Requests a second. Throws when any failed: a figure with failures in it says nothing. */
+  const ask = async (where: string, flags: readonly string[], seconds: string) => {
+    const command = ['nsenter', '-t', pid, '-n', 'wrk', '-t2', `-d${seconds}`, ...flags, `http://${where}/`];
+    const { stdout, stderr } = await first.exec(command);
+    const rate = /Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1];
+    if (rate === undefined || /Socket errors|Non-2xx/.test(stdout)) throw new Error(`${where}:\n${stdout}${stderr}`);
+    return Number(rate);
+  };
+  for (const path of paths) {
+    for (const hop of hops) {
+      const where = ways[path][hop].small;
+      const look = ['nsenter', '-t', pid, '-n', 'curl', '-s', '--max-time', '2', `http://${where}/`];
+      await eventually(async () =>
+        (await first.exec(look)).stdout === 'small' ? undefined : `${path} ${hop}: ${where}`,
+      );
+    }
+  }
+  return { ways, ask };
 }
 
 const timeouts = 'timeout client 30s\n  timeout server 30s\n  timeout connect 2s';
@@ -121,10 +174,10 @@ defaults
   mode http
   ${timeouts}
 frontend small
-  bind 127.0.0.1:${ports.direct.small}
+  bind :${target.small}
   http-request return status 200 content-type text/plain string small
 frontend large
-  bind 127.0.0.1:${ports.direct.large}
+  bind :${target.large}
   http-request return status 200 content-type application/octet-stream file ${join(folder, 'answer')}
 `;
 
@@ -134,10 +187,4 @@ global
 defaults
   mode tcp
   ${timeouts}
-listen small
-  bind 127.0.0.1:${ports.HAProxy.small}
-  server one 127.0.0.1:${ports.direct.small}
-listen large
-  bind 127.0.0.1:${ports.HAProxy.large}
-  server one 127.0.0.1:${ports.direct.large}
 `;
