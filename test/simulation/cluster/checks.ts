@@ -66,7 +66,8 @@ export class Checks {
   private checkOneASlot(taskID: string): void {
     const view = this.latest();
     const task = view?.get('Task', taskID);
-    if (view === undefined || task === undefined) return;
+    // A start may be on its way when the task is told to go.
+    if (view === undefined || task === undefined || isAfter(task.DesiredState, 'complete')) return;
     const beside: string[] = [];
     for (const host of this.hosts) {
       const isCalm =
