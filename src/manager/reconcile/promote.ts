@@ -25,8 +25,9 @@ export function promoteSlot(pass: ServicePass, slot: Slot): void {
       pass.stop(slot, task);
       continue;
     }
-    // One that was to run beside its successor, as updates were ordered then, does not as they are ordered now.
-    if (!pass.update.startFirst) for (const other of slot.live.filter((one) => one !== task)) pass.stop(slot, other);
+    // A step of an update ends in the order in which it was begun; a restart keeps to the order of now.
+    const alone = task.StartAfter !== '' && !pass.update.startFirst;
+    if (alone) for (const other of slot.live.filter((one) => one !== task)) pass.stop(slot, other);
     if (slot.leaving.length > 0) {
       const until = Math.max(...slot.leaving.map((leaving) => toldToStop(pass, leaving) + stopGraceOf(leaving.Spec)));
       if (until + patience_ms > pass.pass.now) {
