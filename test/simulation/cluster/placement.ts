@@ -142,7 +142,9 @@ export function jobLacks(view: View, service: Service): string | undefined {
     const asked = job.TotalCompletions ?? 1;
     return completed.length === asked || waiting.length > 0 ? undefined : `${completed.length} of ${asked} completed`;
   }
-  const done = new Set([...completed, ...waiting].map((task) => task.NodeID || task.OnlyNodeID));
+  // One that completed though its node was ruled out meanwhile has run there all the same.
+  const ended = tasks.filter(({ Status }) => Status?.State === 'complete');
+  const done = new Set([...ended, ...waiting].map((task) => task.NodeID || task.OnlyNodeID));
   const missing = nodesFor(view, service).find(({ ID }) => !done.has(ID));
   return missing && `it did not complete on ${missing.ID}`;
 }
