@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import type { Host } from '../../src/lab/host.js';
 import { tryRun } from '../../src/lab/run.js';
+import { packageRoot } from '../../src/model/paths.js';
 import { api, docker, eventually, formCluster, get, labForTests, shoal } from '../helpers/lab.js';
-import { converged, type ListedTask, nodesReady } from '../helpers/service.js';
+import { converged, type ListedTask, nodesReady, tasksOf } from '../helpers/service.js';
 
 /** A stack of the usual parts; `web` is what changes. */
 const stack = (replicas: number, more = '') => `
@@ -115,6 +116,82 @@ describe('what people have', function () {
       });
     });
   }
+
+  it('the six stacks of deploy/stacks: deployed, updated, looked at and removed', async () => {
+    const files = join(packageRoot(), 'deploy', 'stacks');
+    const names = ['shop', 'agent', 'job', 'settings', 'networks', 'placement'];
+    const stack = (env: Record<string, string>, ...args: string[]) =>
+      must(tryRun('docker', ['-H', `unix://${host(0).apiSocket}`, 'stack', ...args], { env }));
+    const deploy = async (version: string) => {
+      for (const name of names) {
+        await stack({ VERSION: version }, 'deploy', '-c', join(files, `${name}.yml`), '--resolve-image', 'never', name);
+      }
+    };
+    const counts = {
+      shop_web: 2,
+      shop_database: 1,
+      shop_cache: 1,
+      agent_agent: 2,
+      job_retried: 1,
+      settings_app: 1,
+      networks_gateway: 1,
+      networks_api: 1,
+      networks_store: 1,
+      placement_workers: 3,
+    };
+    const settled = async (version: string) => {
+      const isOf = ({ Spec }: ListedTask) => Spec.ContainerSpec.Image === `shoal/web:${version}`;
+      for (const [service, count] of Object.entries(counts)) await converged(host(0), service, count, isOf);
+    };
+    await deploy('1');
+    await settled('1');
+    await eventually(async () => ((await get(lab(), host(1).address, 8081))?.includes('v1') ? undefined : 'no page'));
+    await eventually(async () => ((await get(lab(), host(1).address, 9101))?.includes('v1') ? undefined : 'no agent'));
+    assert.match(await must(docker(host(0), 'cluster', 'service', 'logs', '--raw', 'job_migrate')), /^migrated to 1$/m);
+    const [app] = await tasksOf(host(0), 'settings_app');
+    const told = ['cat', '/run/secrets/password', '/etc/app.conf', '/etc/where'];
+    const text = await must(docker(host(0), 'cluster', 'exec', app!.Status.ContainerStatus!.ContainerID, ...told));
+    assert.match(text, /^not-a-secret\ngreeting = hello\nI run on node[12]$/);
+    const listed = await stack({}, 'ls', '--format', '{{.Name}}={{.Services}}');
+    assert.deepEqual(listed.split('\n').sort(), [
+      'agent=1',
+      'job=2',
+      'networks=3',
+      'placement=1',
+      'settings=1',
+      'shop=3',
+    ]);
+
+    await deploy('2');
+    await settled('2');
+    await eventually(async () => ((await get(lab(), host(1).address, 8081))?.includes('v2') ? undefined : 'no page'));
+    const services = await stack({}, 'services', '--format', '{{.Name}} {{.Replicas}} {{.Image}}', 'placement');
+    assert.equal(services, 'placement_workers 3/3 (max 2 per node) shoal/web:2');
+    const ran = await stack(
+      {},
+      'ps',
+      '--format',
+      '{{.Name}} {{.DesiredState}}',
+      '--filter',
+      'desired-state=running',
+      'networks',
+    );
+    assert.deepEqual(ran.split('\n').sort(), [
+      'networks_api.1 Running',
+      'networks_gateway.1 Running',
+      'networks_store.1 Running',
+    ]);
+
+    await stack({}, 'rm', ...names);
+    await eventually(async () => {
+      const left = await Promise.all(
+        ['service', 'network', 'secret', 'config'].map((kind) =>
+          docker(host(0), 'cluster', kind, 'ls', '-q', '--filter', 'label=com.docker.stack.namespace'),
+        ),
+      );
+      return left.map(({ stdout }) => stdout).join('') || undefined;
+    });
+  });
 
   it('a proxy that looks for services, and a dashboard, by the calls that they make', async () => {
     await must(docker(host(0), 'cluster', 'network', 'create', '-d', 'overlay', 'public'));
