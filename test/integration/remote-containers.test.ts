@@ -181,6 +181,44 @@ describe('a container on another node, at the manager', function () {
     session.socket.destroy();
   });
 
+  for (const TTY of [false, true]) {
+    it(`writes a log that is followed as tasks come and go${TTY ? ', with terminals' : ''}`, async () => {
+      const Args = ['-c', 'trap "echo end $HOSTNAME; exit 0" TERM; echo start $HOSTNAME; while :; do sleep 0.1; done'];
+      const { TaskTemplate } = webSpec('talk', 1);
+      const ContainerSpec = { ...TaskTemplate.ContainerSpec, Command: ['sh'], Args, TTY };
+      await createService(host(0), webSpec('talk', 1, { TaskTemplate: { ...TaskTemplate, ContainerSpec } }));
+      await converged(host(0), 'talk', 1);
+      const followed = at('service', 'logs', '-f', '--raw', '--timestamps', 'talk');
+      await must('service', 'scale', '-d', 'talk=3');
+      await converged(host(0), 'talk', 3);
+      await must(
+        'service',
+        'update',
+        '-d',
+        '--no-resolve-image',
+        '--update-parallelism',
+        '0',
+        '--env-add',
+        'A=b',
+        'talk',
+      );
+      await converged(host(0), 'talk', 3, ({ Spec }) => Spec.ContainerSpec.Env?.includes('A=b') === true);
+      await eventually(async () => {
+        const lines = (await must('service', 'logs', '--raw', 'talk')).match(/start/g)?.length;
+        return lines === 6 ? undefined : `${lines} have begun`;
+      });
+      await removeService(host(0), 'talk');
+      const { code, stdout } = await followed; // it ends with the service
+      assert.equal(code, 0);
+      const told = (word: string) =>
+        new Set(
+          stdout.match(new RegExp(`^\\d{4}-\\S+Z ${word} \\w{12}(?=\\r?$)`, 'gm'))?.map((line) => line.slice(-12)),
+        );
+      assert.equal(told('start').size, 6, stdout);
+      assert.ok(told('end').size >= 3, stdout);
+    });
+  }
+
   it('is a 503 that names its node, not a silence, when that is cut off', async () => {
     const [task] = await tasksOf(host(0), 'terminal');
     await host(1).partition();
