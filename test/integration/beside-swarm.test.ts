@@ -73,10 +73,13 @@ describe('beside Docker’s own Swarm mode', function () {
     });
   }
 
-  it('what is said to differ does', () => {
-    assert.deepEqual(
-      knownDifferences.map(({ what }) => what).filter((what) => !seen.has(what)),
-      [],
-    );
+  // in a describe of its own, because mocha runs a describe's own tests before those of the describes in it
+  describe('and all in all', () => {
+    it('what is said to differ does', () => {
+      assert.deepEqual(
+        knownDifferences.map(({ what }) => what).filter((what) => !seen.has(what)),
+        [],
+      );
+    });
   });
 });
