@@ -81,7 +81,7 @@ export const serviceUpdate: readonly Scenario[] = [
       'service ps --no-resolve --format {{.Name}}/{{.Node}}/{{.DesiredState}}/{{.Ports}} --filter node={NAME_A} web',
       'service ps --filter id=nothing web',
       'service ps --filter nonsense=1 web',
-      'until to-out: service logs --raw --tail 1 web',
+      'until to-out: service logs --raw --tail 2 web',
       'service logs --raw --tail 0 web',
       'service logs --no-task-ids --no-resolve --no-trunc --details --timestamps --since 1h --tail all $(service ps -q --filter name=web.1 web)',
       'service logs --raw --since 2030-01-01T00:00:00 web',
