@@ -30,6 +30,7 @@ export class KeptConnections extends Agent {
   /** For `Agent`, once a request is done with its connection: whether it is kept. `Agent` closes a kept one that times out. */
   override keepSocketAlive(stream: Duplex): boolean {
     if (!(stream instanceof Socket)) return false;
+    stream.allowHalfOpen = false; // between requests, one that the engine has ended is of no use to the next
     stream.setTimeout(idle_ms);
     stream.unref();
     return true;
@@ -38,6 +39,8 @@ export class KeptConnections extends Agent {
   /** For `Agent`, when a kept connection gets its next request. */
   override reuseSocket(stream: Duplex, request: ClientRequest): void {
     super.reuseSocket(stream, request);
-    if (stream instanceof Socket) stream.setTimeout(0);
+    if (!(stream instanceof Socket)) return;
+    stream.allowHalfOpen = true;
+    stream.setTimeout(0);
   }
 }

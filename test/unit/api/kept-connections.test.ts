@@ -46,6 +46,16 @@ describe('connections to the engine', () => {
     assert.equal((await api.call('GET', '/containers/json')).status, 503, 'an engine that is broken is no such case');
   });
 
+  it('are not used again once the engine has ended them, as when it was restarted', async () => {
+    await api.call('GET', '/containers/json');
+    const [kept] = sockets;
+    const closed = new Promise((resolve) => kept?.once('close', resolve));
+    kept?.end();
+    await closed; // the daemon ended its side too
+    assert.equal((await api.call('POST', '/containers/x/start')).status, 200);
+    assert.equal((await api.call('GET', '/info')).status, 200);
+  });
+
   it('are not lent to the next while a client is still being answered, and close with one that goes', async () => {
     engine.handle = (request, response) => {
       sockets.push(request.socket);
