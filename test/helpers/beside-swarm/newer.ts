@@ -12,7 +12,7 @@ export const newer: Scenario = {
     'stack deploy --detach --quiet -c stack.yml --resolve-image never shop',
     'stack deploy --detach=false -c stack.yml --resolve-image never nothing-runs --nonsense',
     'stack rm --detach shop',
-    'until : network rm --force shop_default',
+    'network rm --force none',
     'service create -d --oom-score-adj 5 {IMAGE}',
     'service create -d --health-start-interval 1s {IMAGE}',
     'service update -d --oom-score-adj 5 none',
