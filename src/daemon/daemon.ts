@@ -156,10 +156,7 @@ export class Daemon implements Backend {
 
   init(request: InitRequest): Promise<string> {
     return this.#exclusively(async () => {
-      if (request.forceNewCluster) {
-        this.#cancelComeBack();
-        return this.#forceNewCluster();
-      }
+      if (request.forceNewCluster) return this.#forceNewCluster();
       this.#refuseMember();
       return this.#become(await foundCluster(this.#parts, this.#directory, this.#options, request)).state.nodeID;
     });

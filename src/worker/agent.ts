@@ -32,6 +32,8 @@ export interface Agent {
   /** Stop graces of the tasks that are not at their end, in milliseconds. */
   openTasks(): number[];
   /** Nothing is called back and nothing done to the engine once this resolved. */
+  /** Reports at once what waits to be reported. */
+  tellAll(): void;
   stop(): Promise<void>;
 }
 
@@ -149,6 +151,10 @@ class NodeAgent implements Agent {
 
   openTasks(): number[] {
     return [...this.controllers.values()].flatMap((controller) => controller.openGrace_ms ?? []);
+  }
+
+  tellAll(): void {
+    this.reports.flush();
   }
 
   async stop(): Promise<void> {

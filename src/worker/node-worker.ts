@@ -212,6 +212,7 @@ export class NodeWorker {
   async stop(): Promise<void> {
     this.#cancelEngineReport();
     this.#stopWatching();
+    this.#agent.tellAll(); // the ends of tasks that a node which leaves has waited for, while somebody still listens
     this.#session.stop();
     await this.#routes.close();
     await Promise.all([this.#options.plane.close(), this.#networks.close(), this.#agent.stop()]);

@@ -41,8 +41,11 @@ export class ReportBatch {
     this.cancel?.();
   }
 
-  private flush(): void {
+  /** Sends what is gathered now, without waiting for more. */
+  flush(): void {
+    this.cancel?.();
     this.cancel = undefined;
+    if (this.statuses.size === 0) return;
     this.sent_ms = this.clock.monotonic();
     const reports = [...this.statuses].map(([taskID, status]) => ({ taskID, status }));
     this.statuses.clear();

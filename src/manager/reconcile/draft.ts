@@ -1,7 +1,7 @@
 import type { Network, Service, Task, TaskSpec, TaskStatus, TransactionInit } from '../../model/types.js';
 import { isWanted } from '../../scheduler/fleet.js';
 import type { Wanted } from '../../scheduler/group.js';
-import { bytes_max, type Content, entriesOf, operations_max, type TaskChange, taskOverhead_bytes } from './entries.js';
+import { bytes_max, type Content, entriesOf, operations_max, type TaskChange, taskBytes } from './entries.js';
 
 /** A task that the plan brings into being; its node is chosen at the end of the pass. */
 export interface Birth {
@@ -139,8 +139,9 @@ export class Draft {
     return entriesOf(content, now);
   }
 
-  #weigh({ Spec }: Task): void {
-    this.#bytes += taskOverhead_bytes;
+  #weigh(task: Task): void {
+    const { Spec } = task;
+    this.#bytes += taskBytes(task);
     if (Spec === null || this.#specBytes.has(Spec)) return;
     const bytes = JSON.stringify(Spec).length;
     this.#specBytes.set(Spec, bytes);

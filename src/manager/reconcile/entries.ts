@@ -12,8 +12,13 @@ import type {
 // the shortest election timeout of 1 s.
 export const operations_max = 2000;
 export const bytes_max = 2 * 2 ** 20;
+const taskOverhead_bytes = 300;
+const failure_bytes = 60;
+
 /** What a task takes in an entry besides its spec, roughly. Of a spec there is one an entry (src/store/entry.ts). */
-export const taskOverhead_bytes = 300;
+export function taskBytes({ Failures }: Task): number {
+  return taskOverhead_bytes + Failures.length * failure_bytes;
+}
 
 /** Changes to a task that exists, before they become operations. */
 export interface TaskChange {
@@ -63,12 +68,13 @@ interface Entry {
 }
 
 function divide({ services, removed, changes, births, bytesOf }: Content): Entry[] {
-  const slots = new Map<string, { tasks: number; specs: TaskSpec[]; isFirst: boolean }>();
+  const slots = new Map<string, { tasks: number; bytes: number; specs: TaskSpec[]; isFirst: boolean }>();
   const written = new Set(services.map(({ after }) => after.ID));
   const weigh = (task: Task, spec: TaskSpec | null) => {
     const key = slotKey(task);
-    const slot = slots.get(key) ?? { tasks: 0, specs: [], isFirst: written.has(task.ServiceID) };
+    const slot = slots.get(key) ?? { tasks: 0, bytes: 0, specs: [], isFirst: written.has(task.ServiceID) };
     slot.tasks++;
+    slot.bytes += taskBytes(task);
     if (spec !== null) slot.specs.push(spec);
     slots.set(key, slot);
   };
@@ -80,10 +86,10 @@ function divide({ services, removed, changes, births, bytesOf }: Content): Entry
   const entryOf = new Map<string, Entry>();
   const specs = new Set<TaskSpec>();
   let [tasks, bytes] = [0, 0];
-  const put = (key: string, slot: { tasks: number; specs: TaskSpec[] }) => {
+  const put = (key: string, slot: { tasks: number; bytes: number; specs: TaskSpec[] }) => {
     entryOf.set(key, entries.at(-1)!);
     tasks += slot.tasks;
-    bytes += slot.tasks * taskOverhead_bytes;
+    bytes += slot.bytes;
     for (const spec of slot.specs) if (!specs.has(spec)) bytes += bytesOf(spec);
     for (const spec of slot.specs) specs.add(spec);
   };

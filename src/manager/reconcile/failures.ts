@@ -4,8 +4,8 @@ import { timeOf } from './policy.js';
 
 /** Failures longer ago than this no longer speak against a node (swarmkit nodeinfo.go monitorFailures). */
 const memory_ms = 5 * 60_000;
-/** Kept of each slot at most: enough for ten nodes to be avoided at once. */
-const kept_max = 10 * failuresUntilAvoided;
+/** Kept of each slot at most: enough for four nodes to be avoided at once. Every task carries them, in the store and in the log. */
+const kept_max = 4 * failuresUntilAvoided;
 
 /**
  * What failed lately in a task's slot, of the spec as of `specVersion`: those before it, and the task itself if it did. The oldest come

@@ -1,7 +1,7 @@
 import type { Task } from '../../model/types.js';
 import { isWanted } from '../../scheduler/fleet.js';
 import type { ServicePass } from './pass.js';
-import { stopGraceOf, timeOf } from './policy.js';
+import { isBeyond, stopGraceOf, timeOf } from './policy.js';
 import { heldBackUntil } from './restart.js';
 import { isEnded, isRunning, type Slot } from './slots.js';
 
@@ -41,5 +41,7 @@ export function promoteSlot(pass: ServicePass, slot: Slot): void {
 
 /** When a task that is leaving was told to: now, if this plan does it, else when what it shall be last changed. */
 function toldToStop(pass: ServicePass, task: Task): number {
-  return isWanted(task) ? pass.pass.now : (timeOf(task.UpdatedAt) ?? 0);
+  if (isWanted(task)) return pass.pass.now;
+  const told = timeOf(task.UpdatedAt) ?? 0;
+  return isBeyond(told, pass.pass.now) ? 0 : told; // nothing waits for a time that a wrong clock wrote
 }

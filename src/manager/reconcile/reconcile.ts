@@ -31,6 +31,7 @@ export function reconcile(view: View, now: number, random: Random, services?: Re
   };
   const planned: ServicePass[] = [];
   const left = new Set<string>();
+  const cutOff: string[] = []; // their turn comes after that of those not looked at
   for (const id of services ?? allServices(view)) {
     draft.begin(id);
     if (!draft.hasRoom()) {
@@ -40,15 +41,16 @@ export function reconcile(view: View, now: number, random: Random, services?: Re
     const service = view.get('Service', id);
     if (service === undefined) {
       removeTasks(pass, view.tasksOfService(id));
-      if (draft.cut) left.add(id);
+      if (draft.cut) cutOff.push(id);
       continue;
     }
     const before = draft.size;
     const of = planService(pass, service);
     if (of !== undefined) planned.push(of);
-    if (draft.cut) left.add(id);
+    if (draft.cut) cutOff.push(id);
     if (draft.size > before) draft.checkService(service);
   }
+  for (const id of cutOff) left.add(id);
   placeTasks(pass, planned);
   for (const network of restAfter(view, draft.removed, now)) draft.writeNetwork(network);
   return {

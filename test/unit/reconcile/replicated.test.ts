@@ -191,6 +191,13 @@ describe('reconcile of a replicated service', () => {
     assert.equal(world.wanted('web').length, 10_000);
   });
 
+  it('leaves last what it has begun with, so that a large service does not keep the others waiting', () => {
+    world.create('big', 10_000);
+    world.create('small', 2);
+    const left = [...world.look().left].map((id) => world.store.get('Service', id)?.Spec?.Name);
+    assert.deepEqual(left, ['small', 'big']);
+  });
+
   it('is right after each of a plan’s entries, so that another leader can go on from there', () => {
     world.create('web', 4500);
     world.settle();

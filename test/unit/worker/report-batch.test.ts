@@ -53,6 +53,15 @@ describe('the batch of reports', () => {
     assert.equal(sent.at(-1), 'd running');
   });
 
+  it('tells what waits when it is asked to, and nothing when nothing does', () => {
+    const { sent, add, batch } = begin();
+    batch.flush();
+    add('a', 'preparing');
+    add('b', 'shutdown');
+    batch.flush();
+    assert.deepEqual(sent, ['a preparing, b shutdown']);
+  });
+
   it('tells nothing once it was stopped', async () => {
     const { clock, sent, add, batch } = begin();
     add('a', 'running');
