@@ -36,7 +36,14 @@ export async function run(args: string[]): Promise<void> {
 
 async function measure(services: number, rounds: number): Promise<void> {
   const log = createLogger({ level: 'warn', transports: [new transports.Console()] });
-  const kernel = new KernelNetworks({ nodeID: 'n1', tools: systemTools, publishAddress: '', clock: systemClock, log });
+  const kernel = new KernelNetworks({
+    nodeID: 'n1',
+    tools: systemTools,
+    publishAddress: '',
+    hasPlane: true,
+    clock: systemClock,
+    log,
+  });
   const self = { ID: 'n1', Number: 1, Address: asked, DataPathPort: 4789 };
   await kernel.apply({ peers: new Map([[self.ID, self]]), networks: new Map(), services: new Map() });
   const server = createServer((_, response) => response.end('small'));

@@ -48,7 +48,14 @@ export function startWorkerSide({ state, credentials, events }: WorkerPlace, par
   const { kernelTools: tools, hasKernelPlane } = parts;
   const kernel =
     tools &&
-    new KernelNetworks({ nodeID: state.nodeID, tools, publishAddress, clock, log: log.child({ part: 'networks' }) });
+    new KernelNetworks({
+      nodeID: state.nodeID,
+      tools,
+      publishAddress,
+      hasPlane: hasKernelPlane,
+      clock,
+      log: log.child({ part: 'networks' }),
+    });
   const planeLog = log.child({ part: 'plane' });
   const userSpace = new UserSpacePlane({
     log: planeLog,
@@ -92,7 +99,7 @@ export async function clearWorkerSide(
   { engine, kernelTools, clock, log }: Pick<WorkerParts, 'engine' | 'kernelTools' | 'clock' | 'log'>,
 ): Promise<void> {
   if (kernelTools !== undefined)
-    await new KernelNetworks({ nodeID, tools: kernelTools, publishAddress: '', clock, log }).close();
+    await new KernelNetworks({ nodeID, tools: kernelTools, publishAddress: '', hasPlane: false, clock, log }).close();
   await clearEngine(engine, nodeID, log);
   clearMemory(nodeID, memoryHomes(process.env), log);
 }

@@ -17,6 +17,7 @@ describe('the kernel plane', () => {
         nodeID: 'node',
         tools: systemTools,
         publishAddress: '',
+        hasPlane: true,
         clock: systemClock,
         log,
       });

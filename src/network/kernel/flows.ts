@@ -36,6 +36,13 @@ export async function forget(tools: KernelTools, { selector }: Flow): Promise<vo
   await tools.run('conntrack', ['-D', ...selector]).catch(() => {}); // it ended meanwhile: conntrack calls that an error
 }
 
+/** Forgets all that lead where this one does and are in its state, in one call whatever their number. */
+export async function forgetAll(tools: KernelTools, { protocol, state, address, port }: Flow): Promise<void> {
+  const inState = state === '' ? [] : ['--state', state];
+  const words = ['-p', protocol, ...inState, '-r', address, '--reply-port-src', String(port), '-m', ourMark];
+  await tools.run('conntrack', ['-D', ...words]).catch(() => {}); // as above
+}
+
 /** The lines of `conntrack -L`. */
 export function parseFlows(text: string): Flow[] {
   return text.split('\n').flatMap((line) => parseFlow(line) ?? []);

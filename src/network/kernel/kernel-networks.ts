@@ -22,6 +22,8 @@ export interface KernelNetworksOptions {
   tools: KernelTools;
   /** Address that published ports are asked for at; '' is every one of the node's. */
   publishAddress: string;
+  /** Whether published ports are balanced here: without, nothing is put in that only they need. */
+  hasPlane: boolean;
   clock: Clock;
   log: Logger;
 }
@@ -208,11 +210,15 @@ export class KernelNetworks {
     const mesh = this.mesh(seen);
     await this.table.make(rulesFor(items, nodeID, carried, mesh), isLook);
     if (isLook) await this.makeWays(items, seen, carried);
-    const destinations = destinationsOf(items, carried, mesh.routes, nodeID);
+    if (this.options.hasPlane) await this.retire(destinationsOf(items, carried, mesh.routes, nodeID));
+    if (isLook) await this.onCarried(carried);
+  }
+
+  /** Only a plane asks who is busy. */
+  private async retire(destinations: Destinations): Promise<void> {
     const before = this.destinations;
     this.destinations = destinations;
     await this.retiring.replaced(before, destinations);
-    if (isLook) await this.onCarried(carried);
   }
 
   private mesh({ foreignBridgeOf }: Observed): Mesh {

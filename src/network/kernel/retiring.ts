@@ -2,7 +2,7 @@ import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
 import { messageOf } from '../../model/errors.js';
 import type { Destinations } from './destinations.js';
-import { type Flow, flows, forget } from './flows.js';
+import { type Flow, flows, forget, forgetAll } from './flows.js';
 import type { KernelTools } from './tools.js';
 
 /** How often connections to what has left rotation are looked at. */
@@ -15,6 +15,12 @@ const unknownIdle_ms = 3_000;
 const datagrams_ms_max = 5_000;
 /** Beyond any stop grace that makes sense, what is still connected is no longer waited for. */
 const forgotten_ms = 15 * 60_000;
+/** Nor is what could not be looked at for this long. */
+const unseen_ms_max = 60_000;
+/** Each connection that is made to go elsewhere costs a process: of one destination so many a look, or all of them in one. */
+const singles_max = 8;
+/** Calls of `conntrack -D` a look: a change of routes waits for them. */
+const calls_max = 32;
 
 interface Watched {
   asked_bytes: number;
@@ -36,6 +42,7 @@ export class Retiring {
   private cancelLook: () => void = () => {};
   private readonly listeners = new Set<() => void>();
   private isClosed = false;
+  private isBlind = false;
 
   constructor(private readonly options: { tools: KernelTools; clock: Clock; log: Logger }) {}
 
@@ -64,6 +71,11 @@ export class Retiring {
     return () => this.listeners.delete(call);
   }
 
+  /** Whether there is something to wait for. */
+  get isWatching(): boolean {
+    return this.destinations.size > 0;
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
     this.cancelLook();
@@ -84,17 +96,28 @@ export class Retiring {
       const now = clock.monotonic();
       const busy = new Set<string>();
       const seen = new Set<string>();
+      const moves = new Map<string, Moves>();
       for (const flow of await flows(tools)) {
         const retired = this.destinationOf(flow);
         if (retired === undefined) continue;
         seen.add(flow.key);
-        if (await this.isBusy(flow, now, retired.since_ms)) busy.add(retired.taskID);
+        const verdict = this.judge(flow, now, retired.since_ms);
+        if (verdict === 'busy') busy.add(retired.taskID);
+        const key = `${flow.protocol} ${flow.address} ${flow.port}`;
+        const ofIt = moves.get(key) ?? { taskID: retired.taskID, flows: [], isAll: true };
+        moves.set(key, ofIt);
+        if (verdict === 'moves') ofIt.flows.push(flow);
+        else if (flow.protocol === 'udp') ofIt.isAll = false;
       }
+      for (const taskID of await this.move([...moves.values()])) busy.add(taskID);
       for (const key of this.watched.keys()) if (!seen.has(key)) this.watched.delete(key);
       this.forgetOld(busy, now);
       this.setBusy(busy);
+      this.isBlind = false;
     } catch (error) {
-      log.warn('connections to tasks that leave could not be looked at', { reason: messageOf(error) });
+      if (!this.isBlind) log.warn('connections to tasks that leave cannot be looked at', { reason: messageOf(error) });
+      this.isBlind = true;
+      this.forgetUnseen();
     }
     if (this.destinations.size > 0 && !this.isClosed) {
       this.cancelLook = clock.after(look_ms, () => void this.look());
@@ -113,25 +136,50 @@ export class Retiring {
     }
   }
 
+  private forgetUnseen(): void {
+    const now = this.options.clock.monotonic();
+    for (const [destination, { since_ms }] of this.destinations) {
+      if (now - since_ms >= unseen_ms_max) this.destinations.delete(destination);
+    }
+    const watched = new Set([...this.destinations.values()].map(({ taskID }) => taskID));
+    this.setBusy(new Set([...this.busy].filter((taskID) => watched.has(taskID))));
+  }
+
   private setBusy(busy: ReadonlySet<string>): void {
     const before = this.busy;
     this.busy = busy;
     if ([...before].some((taskID) => !busy.has(taskID))) for (const call of this.listeners) call();
   }
 
-  private async isBusy(flow: Flow, now: number, since_ms: number): Promise<boolean> {
-    const { tools } = this.options;
-    const isDatagrams = flow.protocol === 'udp';
-    if (isDatagrams ? this.mayMove(flow, now, since_ms) : flow.state === 'SYN_SENT') {
-      // Of TCP nobody has answered: when the client asks again, it is led elsewhere.
-      await forget(tools, flow);
-      return false;
-    }
-    if (isDatagrams) return true;
-    if (!openStates.has(flow.state)) return false;
+  private judge(flow: Flow, now: number, since_ms: number): 'busy' | 'idle' | 'moves' {
+    // Of TCP nobody has answered: when the client asks again, it is led elsewhere.
+    if (flow.protocol === 'udp') return this.mayMove(flow, now, since_ms) ? 'moves' : 'busy';
+    if (flow.state === 'SYN_SENT') return 'moves';
+    if (!openStates.has(flow.state)) return 'idle';
     const { last, since_ms: quietSince_ms } = this.watch(flow, now);
-    if (flow.state !== 'ESTABLISHED' || last === 'client') return true;
-    return now - quietSince_ms < (last === 'task' ? idle_ms : unknownIdle_ms);
+    if (flow.state !== 'ESTABLISHED' || last === 'client') return 'busy';
+    return now - quietSince_ms < (last === 'task' ? idle_ms : unknownIdle_ms) ? 'busy' : 'idle';
+  }
+
+  /** Lets the kernel forget them, as many as one look may. The tasks of the others, whose turn comes with the next. */
+  private async move(moves: readonly Moves[]): Promise<Set<string>> {
+    const { tools } = this.options;
+    const left = new Set<string>();
+    let calls = 0;
+    for (const { taskID, flows, isAll } of moves) {
+      const isOneCall = isAll && flows.length > singles_max;
+      const now = isOneCall ? flows.slice(0, 1) : flows.slice(0, singles_max);
+      for (const flow of now) {
+        if (this.isClosed || calls >= calls_max) {
+          left.add(taskID);
+          break;
+        }
+        calls += 1;
+        await (isOneCall ? forgetAll(tools, flow) : forget(tools, flow));
+      }
+      if (!isOneCall && flows.length > now.length) left.add(taskID);
+    }
+    return left;
   }
 
   /** A UDP client: at once if it was never answered, else once every question has its answer, or it is quiet. */
@@ -150,6 +198,14 @@ export class Retiring {
     this.watched.set(key, watched);
     return watched;
   }
+}
+
+/** Connections to one destination that shall go elsewhere. */
+interface Moves {
+  taskID: string;
+  flows: Flow[];
+  /** No other of its kind leads there: of UDP none waits for an answer, of TCP those being made are told apart by their state. */
+  isAll: boolean;
 }
 
 /** Those in which one side or both may still have something to say. */

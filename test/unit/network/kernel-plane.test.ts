@@ -50,7 +50,14 @@ describe('the kernel plane before its listeners', () => {
     base = new Listeners();
     clock = new ManualClock();
     const log = createLogger({ silent: true });
-    const kernel = new KernelNetworks({ nodeID: 'node', tools: machine, publishAddress: '', clock, log });
+    const kernel = new KernelNetworks({
+      nodeID: 'node',
+      tools: machine,
+      publishAddress: '',
+      hasPlane: true,
+      clock,
+      log,
+    });
     const self = { ID: 'node', Number: 1, Address: '127.0.0.1', DataPathPort: 4789 };
     await kernel.apply({ peers: new Map([[self.ID, self]]), networks: new Map(), services: new Map() });
     plane = new KernelPlane({ base, kernel });

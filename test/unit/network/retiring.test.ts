@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createLogger } from 'winston';
+import { ShoalError } from '../../../src/model/errors.js';
 import { parseFlows } from '../../../src/network/kernel/flows.js';
 import { Retiring } from '../../../src/network/kernel/retiring.js';
 import type { KernelTools } from '../../../src/network/kernel/tools.js';
@@ -34,6 +35,8 @@ describe('connections to tasks that left rotation', () => {
   let forgotten: string[];
   let retiring: Retiring;
   let released: number;
+  let looks: number;
+  let isMissing: boolean;
   const both = new Map([
     ['tcp 172.17.0.2 80', 'a'],
     ['tcp 172.17.0.3 80', 'b'],
@@ -44,11 +47,17 @@ describe('connections to tasks that left rotation', () => {
     lines = [];
     forgotten = [];
     released = 0;
+    looks = 0;
+    isMissing = false;
     const tools: KernelTools = {
       async run(_command, args) {
+        looks += args[0] === '-L' ? 1 : 0;
+        if (isMissing) throw new ShoalError('unavailable', 'conntrack: spawn conntrack ENOENT');
         if (args[0] === '-L') return lines.join('\n');
         forgotten.push(args.slice(1).join(' '));
-        lines = lines.filter((line) => !args.includes(String(line.from)));
+        lines = lines.filter(
+          (line) => !args.includes(String(line.from)) && !(args.includes('-r') && args.includes(line.address)),
+        );
         return '';
       },
       async setSysctl() {},
@@ -125,6 +134,31 @@ describe('connections to tasks that left rotation', () => {
     assert.deepEqual([forgotten.length, retiring.busyTasks()], [2, ['a']]);
     await pass(2_000);
     assert.deepEqual([forgotten.length, retiring.busyTasks()], [3, []]);
+  });
+
+  it('that are many go elsewhere in one call a destination, or a few at a time while others wait for an answer', async () => {
+    const udp = (from: number, packets = 5) =>
+      Object.assign(new Line(from, '172.17.0.2', '', 'udp'), { answered: packets === 5 ? 0 : 10, packets });
+    lines = Array.from({ length: 500 }, (_, at) => udp(at + 1_000));
+    await retiring.replaced(new Map([['udp 172.17.0.2 80', 'a']]), new Map());
+    assert.deepEqual(forgotten, ['-p udp -r 172.17.0.2 --reply-port-src 80 -m 0x53000000/0xff000000']);
+    const waiting = udp(3, 6);
+    lines = [waiting, ...Array.from({ length: 20 }, (_, at) => udp(at + 1_000))];
+    waiting.toString = () => `${udp(3, 6)}`.replace('packets=6 ', 'packets=7 ');
+    forgotten = [];
+    await retiring.replaced(new Map([['udp 172.17.0.2 80', 'a']]), new Map());
+    assert.deepEqual([forgotten.length, retiring.busyTasks()], [8, ['a']]);
+  });
+
+  it('are looked for no longer than a minute where conntrack is missing', async () => {
+    isMissing = true;
+    await retiring.replaced(both, onlyB);
+    assert.equal(looks, 1);
+    await pass(61_000);
+    assert.deepEqual([retiring.isWatching, retiring.busyTasks()], [false, []]);
+    const before = looks;
+    await pass(5_000);
+    assert.equal(looks, before);
   });
 
   it('to a virtual IP’s task count whatever the port, and not once it is back in rotation', async () => {

@@ -110,7 +110,7 @@ describe('the networks of the cluster on a node', () => {
     new NodeNetworks({
       nodeID: 'me',
       engine,
-      kernel: tools && new KernelNetworks({ nodeID: 'me', tools, publishAddress: '', clock, log }),
+      kernel: tools && new KernelNetworks({ nodeID: 'me', tools, publishAddress: '', hasPlane: false, clock, log }),
       clock,
       random: seededRandom(1),
       log,
