@@ -6,15 +6,16 @@ import type { NetworkItems } from '../network-table.js';
 import { commandsFor } from './commands.js';
 import { type DesiredKernel, desiredKernel, tunnelMTU } from './desired.js';
 import { type Destinations, destinationsOf } from './destinations.js';
+import { passEngine, unpassEngine } from './engine-chain.js';
 import { InsideDoors } from './inside-doors.js';
 import type { Mesh } from './mesh.js';
-import { bridgeOf, markMask, passMark, tunnelDevice } from './names.js';
+import { bridgeOf, tunnelDevice } from './names.js';
 import { type Observed, observe } from './observed.js';
 import { Retiring } from './retiring.js';
 import { rulesFor } from './rules.js';
 import { sysctlsFor } from './sysctls.js';
 import { RuleTable } from './table.js';
-import type { KernelTools } from './tools.js';
+import { type KernelTools, unlessMissing } from './tools.js';
 import { differencesFrom } from './verify.js';
 
 export interface KernelNetworksOptions {
@@ -121,11 +122,16 @@ export class KernelNetworks {
       const { items } = this;
       const seen = await observe(this.options.tools);
       if (items === undefined || !this.isNeeded) {
-        return differencesFrom({ kernel: nothing, rules: undefined }, { ...seen, oneWayPorts: [] }, this.options.tools);
+        return differencesFrom(
+          { kernel: nothing, rules: undefined, hasPlane: false },
+          { ...seen, oneWayPorts: [] },
+          this.options.tools,
+        );
       }
       const carried = carriedNetworks(items, seen);
-      const rules = rulesFor(items, this.options.nodeID, carried, this.mesh(seen));
-      return differencesFrom({ kernel: this.desired(items, seen, carried), rules }, seen, this.options.tools);
+      const { nodeID, tools, hasPlane } = this.options;
+      const rules = rulesFor(items, nodeID, carried, this.mesh(seen));
+      return differencesFrom({ kernel: this.desired(items, seen, carried), rules, hasPlane }, seen, tools);
     });
   }
 
@@ -210,7 +216,7 @@ export class KernelNetworks {
     const mesh = this.mesh(seen);
     await this.table.make(rulesFor(items, nodeID, carried, mesh), isLook);
     if (isLook) await this.makeWays(items, seen, carried);
-    if (this.options.hasPlane) await this.retire(destinationsOf(items, carried, mesh.routes, nodeID));
+    if (mesh !== undefined) await this.retire(destinationsOf(items, carried, mesh.routes, nodeID));
     if (isLook) await this.onCarried(carried);
   }
 
@@ -221,14 +227,15 @@ export class KernelNetworks {
     await this.retiring.replaced(before, destinations);
   }
 
-  private mesh({ foreignBridgeOf }: Observed): Mesh {
+  private mesh({ foreignBridgeOf }: Observed): Mesh | undefined {
+    const { publishAddress, hasPlane } = this.options;
+    if (!hasPlane) return undefined;
     const inside = this.doors.open(this.routes);
     const bridges = new Set<string>();
     for (const target of inside.values()) {
       const bridge = foreignBridgeOf(target.split(' ')[0] ?? '');
       if (bridge !== undefined) bridges.add(bridge);
     }
-    const { publishAddress } = this.options;
     return { routes: this.routes, publishAddress, inside, engineBridges: [...bridges].sort() };
   }
 
@@ -239,46 +246,32 @@ export class KernelNetworks {
   }
 
   private async makeWays(items: NetworkItems, seen: Observed, carried: readonly Network[]): Promise<void> {
-    const { tools } = this.options;
+    const { tools, hasPlane } = this.options;
     const { ip, bridge } = commandsFor(this.desired(items, seen, carried), seen);
     for (const name of seen.bypassing) ip.push(`link set ${name} type bridge nf_call_iptables 1`);
     if (ip.length > 0) await tools.run('ip', ['-force', '-batch', '-'], `${ip.join('\n')}\n`);
     if (bridge.length > 0) await tools.run('bridge', ['-force', '-batch', '-'], `${bridge.join('\n')}\n`);
     const bridges = carried.map((network) => bridgeOf(network.Number));
-    for (const [path, value] of sysctlsFor(bridges)) await tools.setSysctl(path, value);
-    await this.passDocker();
-  }
-
-  /** Docker drops what it does not know; one rule in the chain that it leaves to others lets through what carries our mark. */
-  private async passDocker(): Promise<void> {
-    const { tools } = this.options;
-    try {
-      await tools.run('iptables', ['-w', '-C', ...passRule]);
-    } catch {
-      // Without the engine's chain nothing of the engine's stands in the way either; it is looked for again and again.
-      await tools
-        .run('iptables', ['-w', '-I', ...passRule])
-        .catch((error) => this.options.log.debug('the engine has no chain for us', { reason: messageOf(error) }));
-    }
+    for (const [path, value] of sysctlsFor(bridges, hasPlane)) await tools.setSysctl(path, value);
+    await passEngine(tools, this.options.log);
   }
 
   /** Whatever is there of ours: also what an agent before this one left. */
   private async removeAll(): Promise<void> {
     const { tools } = this.options;
     if (!tools.hasDevice(tunnelDevice) && !this.table.mayBeThere) return;
-    const seen = await observe(tools);
-    const { ip } = commandsFor(nothing, { ...seen, oneWayPorts: [] });
+    // Without `ip` nobody has made anything.
+    const seen = await unlessMissing(observe(tools));
+    const { ip } = seen === undefined ? { ip: [] } : commandsFor(nothing, { ...seen, oneWayPorts: [] });
     await this.table.remove();
     if (ip.length > 0) await tools.run('ip', ['-force', '-batch', '-'], `${ip.join('\n')}\n`);
-    await tools.run('iptables', ['-w', '-D', ...passRule]).catch(() => {}); // the engine may have taken its chain away
+    await unpassEngine(tools);
     this.seen = undefined;
     this.destinations = new Map();
   }
 }
 
 const nothing = desiredKernel({ peers: new Map(), networks: new Map(), services: new Map() }, '', [], 0, false);
-const hex = (number: number) => `0x${number.toString(16)}`;
-const passRule = ['DOCKER-USER', '-m', 'mark', '--mark', `${hex(passMark)}/${hex(markMask)}`, '-j', 'ACCEPT'];
 
 /** Networks of which this node has the bridge, in order of their number. */
 function carriedNetworks(items: NetworkItems, { bridges }: Observed): Network[] {

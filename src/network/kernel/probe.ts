@@ -41,10 +41,16 @@ export async function meshObstacle(tools: KernelTools): Promise<string | undefin
   try {
     await tools.run('nft', ['-c', '-f', '-'], renderWhole(rules));
     await tools.run('conntrack', ['-C']);
+    await removeDevice(tools); // of a daemon that was killed meanwhile
     await tools.run('ip', ['link', 'add', probeDevice, 'type', 'vxlan', 'id', '4095', 'dstport', '4789']);
-    await tools.run('ip', ['link', 'del', probeDevice]);
     return undefined;
   } catch (error) {
     return messageOf(error);
+  } finally {
+    await removeDevice(tools);
   }
+}
+
+async function removeDevice(tools: KernelTools): Promise<void> {
+  await tools.run('ip', ['link', 'del', probeDevice]).catch(() => {}); // mostly there is none
 }

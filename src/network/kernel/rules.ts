@@ -13,19 +13,23 @@ import {
   tunnelDevice,
   virtualFlag,
 } from './names.js';
-import { hex, type RuleChain, type Ruleset } from './ruleset.js';
+import { hex, type RuleChain, type RuleSet, type Ruleset } from './ruleset.js';
 
 const pass = `meta mark set meta mark & ${hex(~markMask >>> 0)} | ${hex(passMark)} accept`;
 
 /**
  * The rules of a node that carries these networks and publishes these ports. A packet's way does not grow longer with the number of
- * networks or services: what there are of them is elements of maps and chains that one lookup leads to.
+ * networks or services: what there are of them is elements of maps and chains that one lookup leads to. Without a `mesh` nothing is in them
+ * that only published ports need, which not every kernel and nft has.
  */
-export function rulesFor(items: NetworkItems, nodeID: string, carried: readonly Network[], mesh: Mesh): Ruleset {
+export function rulesFor(
+  items: NetworkItems,
+  nodeID: string,
+  carried: readonly Network[],
+  mesh: Mesh | undefined,
+): Ruleset {
   const self = items.peers.get(nodeID);
-  const chains = new Map(Object.entries(baseChains(self, mesh.publishAddress)));
-  const { chains: meshChains, ...parts } = meshParts(mesh, { nodeID, peers: items.peers });
-  for (const [name, chain] of meshChains) chains.set(name, chain);
+  const chains = new Map(Object.entries(baseChains(self, mesh?.publishAddress)));
   const sets = {
     /** Which bridges and virtual IPs lead to which service. */
     virtual: { kind: 'map', type: 'type ifname . ipv4_addr : verdict', elements: new Map<string, string>() },
@@ -39,15 +43,6 @@ export function rulesFor(items: NetworkItems, nodeID: string, carried: readonly 
     ours: { kind: 'set', type: 'type ifname', elements: new Map([[quoted(tunnelDevice), '']]) },
     subnets: { kind: 'set', type: 'type ipv4_addr; flags interval', elements: new Map<string, string>() },
     internal: { kind: 'set', type: 'type ipv4_addr; flags interval', elements: new Map<string, string>() },
-    /** Published ports. */
-    ports: { kind: 'map', type: 'type inet_proto . inet_service : verdict', elements: parts.ports },
-    /** Of what comes through the tunnel to this node itself: which task it is for. */
-    inside: { kind: 'map', type: 'type inet_proto . inet_service : ipv4_addr . inet_service', elements: parts.inside },
-    /** Through which node it came. */
-    marks: { kind: 'map', type: 'type ether_addr : mark', elements: parts.marks },
-    zones: { kind: 'map', type: 'typeof ether saddr : ct zone', elements: parts.zones },
-    plain: { kind: 'set', type: 'type ipv4_addr . inet_service', elements: parts.plain },
-    engine: { kind: 'set', type: 'type ifname', elements: parts.engine },
   } as const;
 
   for (const peer of items.peers.values()) {
@@ -85,7 +80,27 @@ export function rulesFor(items: NetworkItems, nodeID: string, carried: readonly 
     sets.virtual_ips.elements.set(service.VirtualIP, '');
     chains.set(chain, { hook: '', rules: balance(service) });
   }
-  return { sets: new Map(Object.entries(sets)), chains };
+  const all = new Map<string, RuleSet>(Object.entries(sets));
+  if (mesh !== undefined) {
+    const { chains: meshChains, ...parts } = meshParts(mesh, { nodeID, peers: items.peers });
+    for (const [name, chain] of meshChains) chains.set(name, chain);
+    for (const [name, set] of Object.entries(meshSets(parts))) all.set(name, set);
+  }
+  return { sets: all, chains };
+}
+
+function meshSets(parts: Omit<ReturnType<typeof meshParts>, 'chains'>) {
+  return {
+    /** Published ports. */
+    ports: { kind: 'map', type: 'type inet_proto . inet_service : verdict', elements: parts.ports },
+    /** Of what comes through the tunnel to this node itself: which task it is for. */
+    inside: { kind: 'map', type: 'type inet_proto . inet_service : ipv4_addr . inet_service', elements: parts.inside },
+    /** Through which node it came. */
+    marks: { kind: 'map', type: 'type ether_addr : mark', elements: parts.marks },
+    zones: { kind: 'map', type: 'typeof ether saddr : ct zone', elements: parts.zones },
+    plain: { kind: 'set', type: 'type ipv4_addr . inet_service', elements: parts.plain },
+    engine: { kind: 'set', type: 'type ifname', elements: parts.engine },
+  } as const;
 }
 
 /** In turn over the tasks that serve; with none the packet goes on, to be refused. */
@@ -106,49 +121,11 @@ const cameThroughPeer = `ct direction reply ${ours(0, virtualFlag)} ct mark & ${
 /**
  * What is the same whatever there is of networks and services. `forward` decides once over everything that goes in or out of ours;
  * Docker's own chains, which come after, let through what carries our mark by one rule in DOCKER-USER. Refusing comes before accepting: a
- * virtual IP without tasks is answered at once.
+ * virtual IP without tasks is answered at once. `publishAddress` is undefined where no ports are published.
  */
-function baseChains(self: NetworkPeer | undefined, publishAddress: string): Record<string, RuleChain> {
-  const tunnelled = `iifname "${tunnelDevice}" ip daddr ${tunnelAddress(self?.Number ?? 0)}`;
-  const tunnelPort = `udp dport ${self?.DataPathPort ?? 0}`;
-  const published = publishAddress === '' ? 'fib daddr type local' : `ip daddr ${publishAddress}`;
+function baseChains(self: NetworkPeer | undefined, publishAddress: string | undefined): Record<string, RuleChain> {
   return {
-    /** One client may come to one task through two nodes, from one port. */
-    apart: {
-      hook: 'type filter hook prerouting priority -300; policy accept',
-      rules: [
-        `${tunnelled} ct original zone set ether saddr map @zones`,
-        // One packet's flow for each connection inside would fill the table of connections.
-        `ip saddr @nodes ${tunnelPort} notrack`,
-      ],
-    },
-    untracked: {
-      hook: 'type filter hook output priority -300; policy accept',
-      rules: [`ip daddr @nodes ${tunnelPort} notrack`],
-    },
-    arriving: {
-      hook: 'type filter hook prerouting priority -150; policy accept',
-      rules: [`${tunnelled} ct direction original ct state new ct mark set ether saddr map @marks`, cameThroughPeer],
-    },
-    /** What this node itself answers: a task on its own network, or ICMP for a task that is gone. */
-    answering: {
-      hook: 'type route hook output priority -150; policy accept',
-      rules: [cameThroughPeer],
-    },
-    prerouting: {
-      hook: 'type nat hook prerouting priority -110; policy accept',
-      rules: [
-        'iifname . ip daddr vmap @virtual',
-        `${tunnelled} dnat ip to meta l4proto . th dport map @inside`,
-        `iifname "${tunnelDevice}" accept`,
-        `iifname != @engine ${published} meta l4proto . th dport vmap @ports`,
-      ],
-    },
-    /** The node's own clients; those of 127.0.0.1 have an address that leads nowhere else, and go through user space. */
-    output: {
-      hook: 'type nat hook output priority -110; policy accept',
-      rules: [`ip daddr != 127.0.0.0/8 ${published} meta l4proto . th dport vmap @ports`],
-    },
+    ...(publishAddress === undefined ? plainChains : meshChains(self, publishAddress)),
     forward: {
       hook: 'type filter hook forward priority -10; policy accept',
       rules: [
@@ -178,14 +155,66 @@ function baseChains(self: NetworkPeer | undefined, publishAddress: string): Reco
     postrouting: {
       hook: 'type nat hook postrouting priority 90; policy accept',
       rules: [
-        `${ours(hiddenFlag, hiddenFlag)} masquerade`,
-        `${ours(0, virtualFlag)} ip daddr . th dport @plain masquerade`,
+        ...(publishAddress === undefined
+          ? []
+          : [
+              `${ours(hiddenFlag, hiddenFlag)} masquerade`,
+              `${ours(0, virtualFlag)} ip daddr . th dport @plain masquerade`,
+            ]),
         'ip saddr . ip daddr @itself masquerade',
         `ct status dnat ip saddr @nodes oifname "${tunnelDevice}" masquerade`,
-        'ct status dnat ip saddr 127.0.0.0/8 oifname @ours masquerade',
         'ip saddr @subnets oifname != @ours masquerade',
         'iifname vmap @leaving',
       ],
+    },
+  };
+}
+
+const preroutingHook = 'type nat hook prerouting priority -110; policy accept';
+const virtualRule = 'iifname . ip daddr vmap @virtual';
+const plainChains: Record<string, RuleChain> = { prerouting: { hook: preroutingHook, rules: [virtualRule] } };
+
+/** Where packets are told apart by the node through which they came, and led to published ports. */
+function meshChains(self: NetworkPeer | undefined, publishAddress: string): Record<string, RuleChain> {
+  const tunnelled = `iifname "${tunnelDevice}" ip daddr ${tunnelAddress(self?.Number ?? 0)}`;
+  const tunnelPort = `udp dport ${self?.DataPathPort ?? 0}`;
+  const published = publishAddress === '' ? 'fib daddr type local' : `ip daddr ${publishAddress}`;
+  return {
+    /** One client may come to one task through two nodes, from one port. */
+    apart: {
+      hook: 'type filter hook prerouting priority -300; policy accept',
+      rules: [
+        `${tunnelled} ct original zone set ether saddr map @zones`,
+        // One packet's flow for each connection inside would fill the table of connections.
+        `ip saddr @nodes ${tunnelPort} notrack`,
+      ],
+    },
+    untracked: {
+      hook: 'type filter hook output priority -300; policy accept',
+      rules: [`ip daddr @nodes ${tunnelPort} notrack`],
+    },
+    arriving: {
+      hook: 'type filter hook prerouting priority -150; policy accept',
+      rules: [`${tunnelled} ct direction original ct state new ct mark set ether saddr map @marks`, cameThroughPeer],
+    },
+    /** What this node itself answers: a task on its own network, or ICMP for a task that is gone. */
+    answering: {
+      hook: 'type route hook output priority -150; policy accept',
+      rules: [cameThroughPeer],
+    },
+    prerouting: {
+      hook: preroutingHook,
+      rules: [
+        virtualRule,
+        `${tunnelled} dnat ip to meta l4proto . th dport map @inside`,
+        `iifname "${tunnelDevice}" accept`,
+        `iifname != @engine ${published} meta l4proto . th dport vmap @ports`,
+      ],
+    },
+    /** The node's own clients; those of 127.0.0.1 have an address that leads nowhere else, and go through user space. */
+    output: {
+      hook: 'type nat hook output priority -110; policy accept',
+      rules: [`ip daddr != 127.0.0.0/8 ${published} meta l4proto . th dport vmap @ports`],
     },
   };
 }

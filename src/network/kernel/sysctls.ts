@@ -4,14 +4,15 @@ import { join } from 'node:path';
 import { messageOf, ShoalError } from '../../model/errors.js';
 import { tunnelDevice } from './names.js';
 
-/** Paths below /proc/sys and their values: for the tunnel and for each bridge of ours. */
-export function* sysctlsFor(bridges: readonly string[]): Iterable<[path: string, value: string]> {
+/** Paths below /proc/sys and their values: for the tunnel and for each bridge of ours. `hasPlane`: published ports are balanced in the kernel. */
+export function* sysctlsFor(bridges: readonly string[], hasPlane: boolean): Iterable<[path: string, value: string]> {
   yield ['net/ipv4/ip_forward', '1'];
-  yield ['net/netfilter/nf_conntrack_acct', '1']; // who spoke last on a connection to a task that leaves (retiring.ts)
+  // Who spoke last on a connection to a task that leaves (retiring.ts).
+  if (hasPlane) yield ['net/netfilter/nf_conntrack_acct', '1'];
   const common: [string, string][] = [
     ['rp_filter', '2'], // packets come by the tunnel whose way back is another: loose
     ['send_redirects', '0'],
-    ['route_localnet', '1'], // a published address asked for at 127.0.0.1
+    ['route_localnet', '0'], // with 1 a container could reach what the node has at 127.0.0.1 alone (CVE-2020-8558)
   ];
   for (const device of [tunnelDevice, ...bridges]) {
     for (const [name, value] of common) yield [`net/ipv4/conf/${device}/${name}`, value];

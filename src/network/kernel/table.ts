@@ -1,8 +1,8 @@
 import type { Logger } from 'winston';
 import { differenceIn, parseListing } from './listing.js';
-import { tableName } from './names.js';
+import { comparedTableName, tableName } from './names.js';
 import { type Ruleset, renderChange, renderWhole } from './ruleset.js';
-import type { KernelTools } from './tools.js';
+import { type KernelTools, unlessMissing } from './tools.js';
 
 /** Our nft table: brought from what it holds to what it shall hold, each time in one transaction. */
 export class RuleTable {
@@ -49,7 +49,9 @@ export class RuleTable {
   async remove(): Promise<void> {
     this.applied = undefined;
     this.isUnknown = true;
-    await this.tools.run('nft', ['-f', '-'], `table ip ${tableName}\ndelete table ip ${tableName}\n`);
+    // A `verify` that was killed may have left the other; without `nft` nobody has made any.
+    const text = [tableName, comparedTableName].map((name) => `table ip ${name}\ndelete table ip ${name}\n`).join('');
+    await unlessMissing(this.tools.run('nft', ['-f', '-'], text));
     this.isUnknown = false;
   }
 

@@ -11,6 +11,8 @@ export interface Wanted {
   kernel: DesiredKernel;
   /** Undefined: no table. */
   rules: Ruleset | undefined;
+  /** Whether published ports are balanced in the kernel. */
+  hasPlane: boolean;
 }
 
 /**
@@ -24,7 +26,7 @@ export async function differencesFrom(wanted: Wanted, actual: ActualKernel, tool
   );
   lines.push(...(await tableDifferences(wanted.rules, tools)));
   if (wanted.kernel.tunnel !== undefined) {
-    for (const [path, value] of sysctlsFor(wanted.kernel.bridges)) {
+    for (const [path, value] of sysctlsFor(wanted.kernel.bridges, wanted.hasPlane)) {
       const found = tools.sysctl(path);
       if (found !== undefined && found !== value) lines.push(`${path} is ${found}, not ${value}`);
     }

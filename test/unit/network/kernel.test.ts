@@ -8,6 +8,7 @@ import type { Mesh } from '../../../src/network/kernel/mesh.js';
 import { returnTable, tunnelAddress, tunnelMAC } from '../../../src/network/kernel/names.js';
 import { rulesFor } from '../../../src/network/kernel/rules.js';
 import { type Ruleset, renderChange, renderWhole } from '../../../src/network/kernel/ruleset.js';
+import { sysctlsFor } from '../../../src/network/kernel/sysctls.js';
 import type { NetworkItems } from '../../../src/network/network-table.js';
 
 const network = (number: number, more: object = {}) =>
@@ -243,11 +244,11 @@ describe('the commands that bring the kernel there', () => {
   });
 });
 
-const noMesh: Mesh = { routes: [], publishAddress: '', inside: new Map(), engineBridges: [] };
+const noRoutes: Mesh = { routes: [], publishAddress: '', inside: new Map(), engineBridges: [] };
 
 describe('the rules', () => {
   const rules = (services: NetworkService[], carried = [network(1), network(2)]) =>
-    rulesFor(items(services), 'node1', carried, noMesh);
+    rulesFor(items(services), 'node1', carried, undefined);
   const web = (...serving: boolean[]) =>
     service(
       'web',
@@ -299,6 +300,21 @@ describe('the rules', () => {
       'add rule ip shoal vip_1_s7 ct mark set 0x53400000 dnat to numgen inc mod 2 map { 0 : 10.0.1.2, 1 : 10.0.1.3 }',
       'add element ip shoal itself { 10.0.1.3 . 10.0.1.3 }',
     ]);
+  });
+
+  it('ask nothing of the kernel that only published ports need, unless it balances them', () => {
+    const special = ['ct zone', 'notrack', 'fib ', 'ct mark set ether saddr', 'type route hook'];
+    const found = (text: string) => special.filter((words) => text.includes(words));
+    const all = items([web(true)]);
+    assert.deepEqual(found(renderWhole(rulesFor(all, 'node1', [network(1)], undefined))), []);
+    assert.deepEqual(found(renderWhole(rulesFor(all, 'node1', [network(1)], noRoutes))), special);
+    const settings = (hasPlane: boolean) =>
+      [...sysctlsFor(['shl1'], hasPlane)].map(([path, value]) => `${path}=${value}`);
+    assert.deepEqual(
+      settings(true).filter((line) => !settings(false).includes(line)),
+      ['net/netfilter/nf_conntrack_acct=1'],
+    );
+    assert.ok(settings(false).includes('net/ipv4/conf/shl1/route_localnet=0'));
   });
 
   it('take a chain away after the elements that lead to it', () => {
