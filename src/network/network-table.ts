@@ -162,3 +162,12 @@ function bare(cidr: string): string {
   const address = parseCIDR(cidr)?.address;
   return address === undefined ? '' : formatAddress(address);
 }
+
+/** Whether the managers have said nothing new: an item is never changed, but replaced. */
+export function isSameItems(before: NetworkItems, after: NetworkItems): boolean {
+  const same = <T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>) =>
+    a.size === b.size && [...b].every(([id, item]) => a.get(id) === item);
+  return (
+    same(before.peers, after.peers) && same(before.networks, after.networks) && same(before.services, after.services)
+  );
+}

@@ -2,7 +2,7 @@ import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
 import { messageOf } from '../../model/errors.js';
 import type { Network, Route } from '../../model/types.js';
-import type { NetworkItems } from '../network-table.js';
+import { isSameItems, type NetworkItems } from '../network-table.js';
 import { commandsFor } from './commands.js';
 import { type DesiredKernel, desiredKernel, tunnelMTU } from './desired.js';
 import { type Destinations, destinationsOf } from './destinations.js';
@@ -47,8 +47,12 @@ export class KernelNetworks {
   private readonly table: RuleTable;
   private readonly doors: InsideDoors;
   private readonly retiring: Retiring;
+  /** As the last pass had them open. */
+  private inside: ReadonlyMap<string, string> = new Map();
   private destinations: Destinations = new Map();
   private seen: Observed | undefined;
+  /** Something may be there that has to be removed. */
+  private isMade = false;
   private running: Promise<void> | undefined;
   private work: Work = 'none';
   private turn: Promise<unknown> = Promise.resolve();
@@ -89,7 +93,7 @@ export class KernelNetworks {
 
   /** Makes the kernel be so. Resolves when it is, or when it could not be made so: then it is tried again, and `error` says why. */
   apply(items: NetworkItems): Promise<void> {
-    if (this.items !== undefined && isSame(this.items, items)) return this.running ?? Promise.resolve();
+    if (this.items !== undefined && isSameItems(this.items, items)) return this.running ?? Promise.resolve();
     this.items = items;
     return this.do('all');
   }
@@ -146,7 +150,8 @@ export class KernelNetworks {
     this.cancelLook();
     await this.running;
     await this.retiring.close();
-    await this.removeAll().catch((error) =>
+    // In turn: a `verify` under way has a table of its own.
+    await this.inTurn(() => this.removeAll()).catch((error) =>
       this.options.log.warn('the networks of the cluster were left in the kernel', { reason: messageOf(error) }),
     );
   }
@@ -180,7 +185,7 @@ export class KernelNetworks {
         await this.failed(messageOf(error));
       }
     }
-    if (this.isClosed || !this.isNeeded) return;
+    if (this.isClosed || !(this.isNeeded || this.isMade)) return;
     this.cancelLook = this.options.clock.after(look_ms, () => void this.do('all'));
   }
 
@@ -194,9 +199,14 @@ export class KernelNetworks {
   }
 
   private get isNeeded(): boolean {
-    const { items, options, routes } = this;
-    const isAsked = (items?.networks.size ?? 0) > 0 || routes.length > 0;
+    const { items, options } = this;
+    const isAsked = (items?.networks.size ?? 0) > 0 || this.hasMesh;
     return isAsked && items?.peers.has(options.nodeID) === true;
+  }
+
+  /** Whether ports are published, or connections to what was published are under way: without the rules they would be cut. */
+  private get hasMesh(): boolean {
+    return this.routes.length > 0 || this.destinations.size > 0 || this.retiring.isWatching;
   }
 
   private async makeSo(work: Work): Promise<void> {
@@ -212,8 +222,10 @@ export class KernelNetworks {
     const seen = isLook ? await observe(tools) : this.seen!;
     this.seen = seen;
     const carried = carriedNetworks(items, seen);
-    // Rules first: nothing shall pass for a moment that they would stop.
+    this.inside = this.doors.open(this.routes);
     const mesh = this.mesh(seen);
+    this.isMade = true;
+    // Rules first: nothing shall pass for a moment that they would stop.
     await this.table.make(rulesFor(items, nodeID, carried, mesh), isLook);
     if (isLook) await this.makeWays(items, seen, carried);
     if (mesh !== undefined) await this.retire(destinationsOf(items, carried, mesh.routes, nodeID));
@@ -230,7 +242,7 @@ export class KernelNetworks {
   private mesh({ foreignBridgeOf }: Observed): Mesh | undefined {
     const { publishAddress, hasPlane } = this.options;
     if (!hasPlane) return undefined;
-    const inside = this.doors.open(this.routes);
+    const { inside } = this;
     const bridges = new Set<string>();
     for (const target of inside.values()) {
       const bridge = foreignBridgeOf(target.split(' ')[0] ?? '');
@@ -242,7 +254,7 @@ export class KernelNetworks {
   private desired(items: NetworkItems, seen: Observed, carried: readonly Network[]): DesiredKernel {
     const { nodeID } = this.options;
     const mtu = tunnelMTU(seen.mtuOf(items.peers.get(nodeID)?.Address ?? ''));
-    return desiredKernel(items, nodeID, carried, mtu, this.routes.length > 0);
+    return desiredKernel(items, nodeID, carried, mtu, this.hasMesh);
   }
 
   private async makeWays(items: NetworkItems, seen: Observed, carried: readonly Network[]): Promise<void> {
@@ -259,13 +271,17 @@ export class KernelNetworks {
   /** Whatever is there of ours: also what an agent before this one left. */
   private async removeAll(): Promise<void> {
     const { tools } = this.options;
-    if (!tools.hasDevice(tunnelDevice) && !this.table.mayBeThere) return;
+    if (!tools.hasDevice(tunnelDevice) && !this.table.mayBeThere) {
+      this.isMade = false;
+      return;
+    }
     // Without `ip` nobody has made anything.
     const seen = await unlessMissing(observe(tools));
     const { ip } = seen === undefined ? { ip: [] } : commandsFor(nothing, { ...seen, oneWayPorts: [] });
     await this.table.remove();
     if (ip.length > 0) await tools.run('ip', ['-force', '-batch', '-'], `${ip.join('\n')}\n`);
     await unpassEngine(tools);
+    this.isMade = false;
     this.seen = undefined;
     this.destinations = new Map();
   }
@@ -278,13 +294,4 @@ function carriedNetworks(items: NetworkItems, { bridges }: Observed): Network[] 
   return [...items.networks.values()]
     .filter((network) => bridges.includes(bridgeOf(network.Number)))
     .sort((a, b) => a.Number - b.Number);
-}
-
-/** Whether the managers have said nothing new: an item is never changed, but replaced. */
-function isSame(before: NetworkItems, after: NetworkItems): boolean {
-  const same = <T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>) =>
-    a.size === b.size && [...b].every(([id, item]) => a.get(id) === item);
-  return (
-    same(before.peers, after.peers) && same(before.networks, after.networks) && same(before.services, after.services)
-  );
 }

@@ -12,9 +12,12 @@ import { ManualClock } from '../../helpers/manual-clock.js';
 class Machine implements KernelTools {
   readonly told: string[] = [];
   refuses = false;
+  /** As conntrack lists them. */
+  connections = '';
   async run(command: string, args: readonly string[], input = ''): Promise<string> {
     if (command === 'nft' && this.refuses) throw new ShoalError('unavailable', 'nft: no');
     if (command === 'nft' && args[0] === '-f') this.told.push(input);
+    if (command === 'conntrack') return this.connections;
     if (command !== 'ip' || !args.includes('addr')) return '';
     return JSON.stringify([{ ifname: 'eth0', mtu: 1500, flags: [], addr_info: [] }]);
   }
@@ -38,6 +41,8 @@ class Listeners implements ListeningPlane {
   }
   async close() {}
 }
+
+const removed = /^table ip shoal\ndelete table ip shoal\ntable ip shoal_compared\n/;
 
 describe('the kernel plane before its listeners', () => {
   let machine: Machine;
@@ -86,9 +91,25 @@ describe('the kernel plane before its listeners', () => {
     assert.match(machine.told.at(-1)!, /^table ip shoal\ndelete table ip shoal\n.*pub_tcp_82/s);
   });
 
+  it('keeps what connections need after the last port has gone, until they have ended', async () => {
+    machine.connections =
+      'tcp      6 431999 ESTABLISHED src=10.0.0.9 dst=127.0.0.1 sport=5 dport=80 src=127.0.0.1 dst=10.0.0.9 sport=9 dport=5 mark=1392508928 use=1';
+    await plane.apply([web(80)]);
+    machine.told.length = 0;
+    await plane.apply([]);
+    assert.doesNotMatch(machine.told.at(-1)!, /goto pub_tcp_80/);
+    assert.deepEqual(plane.busyTasks(), ['b', 'a']);
+    const isGone = () => machine.told.some((text) => removed.test(text));
+    await clock.advance(2_500);
+    assert.equal(isGone(), false);
+    machine.connections = '';
+    for (let passed = 0; passed < 8_000; passed += 100) await clock.advance(100);
+    assert.deepEqual([isGone(), plane.busyTasks()], [true, ['b']]);
+  });
+
   it('removes its rules when it is closed', async () => {
     await plane.apply([web(80)]);
     await plane.close();
-    assert.match(machine.told.at(-1)!, /^table ip shoal\ndelete table ip shoal\ntable ip shoal_compared\n/);
+    assert.match(machine.told.at(-1)!, removed);
   });
 });
