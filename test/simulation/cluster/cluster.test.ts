@@ -9,7 +9,7 @@ const perTest = 50;
 const notable = [13, 151, 170, 188];
 
 describe('a cluster under crashes, cuts, and engines that fail', function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
 
   for (let from = 1; from <= seeds; from += perTest) {
     const to = Math.min(from + perTest - 1, seeds);
