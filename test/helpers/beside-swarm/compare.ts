@@ -43,6 +43,7 @@ function normalised(side: Side, text: string): string {
     [/\b[0-9a-f]{64}\b/g, 'HASH'],
     [/\b(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{25}\b/g, 'ID'],
     [/\b(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{12}\b/g, 'ID'],
+    [/^[a-z]{12}(?=\s|$)/gm, 'ID'], // one in fifty has no digit
     [/"Index": ?\d+/g, '"Index": 0'],
     [/\bMFkw[\w+/=]+/g, 'PUBLIC-KEY'],
   ];

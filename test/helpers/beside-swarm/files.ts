@@ -14,7 +14,7 @@ const of = (kind: 'secret' | 'config'): Scenario => ({
     ...(kind === 'secret' ? [`secret create --driver nothing 'bad name'`] : []),
     `${kind} ls`,
     `${kind} ls -q --filter name=${kind}-one`,
-    `${kind} ls --filter label=a=b --format {{.Name}}:{{.Labels}}`,
+    `${kind} ls --filter label=a=b --format '{{.Name}}:{{.Label "a"}}'`,
     `${kind} ls --filter id=nothing`,
     `${kind} ls --filter nonsense=1`,
     `${kind} inspect ${kind}-one ${kind}-two`,

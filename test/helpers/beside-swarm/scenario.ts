@@ -1,7 +1,8 @@
 /**
  * Lines that are run on a cluster of ours and on Docker's own, one after the other, each compared (compare.ts). A line is the words behind
  * `docker`, as a shell would take them:
- * - `{A}` and `{B}` are the addresses of the first and the second host, `{IMAGE}` an image that every engine has;
+ * - `{A}` and `{B}` are the addresses of the first and the second host, `{IMAGE}` an image that every engine has, `{RUN}` a word
+ *   of its own for each client;
  * - `$(…)` is what another line prints on the same side;
  * - `@B …` runs at the second host;
  * - `until WORDS: …` is repeated until it prints WORDS, and not compared.

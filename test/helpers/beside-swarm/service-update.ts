@@ -73,7 +73,7 @@ export const serviceUpdate: readonly Scenario[] = [
   {
     name: 'services whose tasks run',
     lines: [
-      `service create -d -q --name web --replicas 2 --restart-delay 100ms --update-monitor 100ms --no-resolve-image {IMAGE} sh -c 'trap "exit 0" TERM; echo to-out; echo to-err >&2; sleep 1000 & wait'`,
+      `service create -d -q --name web --replicas 2 --constraint node.hostname=={NAME_A} --restart-delay 100ms --update-monitor 100ms --no-resolve-image {IMAGE} sh -c 'trap "exit 0" TERM; echo to-out; echo to-err >&2; sleep 1000 & wait'`,
       'until 2/2: service ls --filter name=web --format {{.Replicas}}',
       'service ls',
       'service ps web',

@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path';
 import { tryRun } from '../../../src/lab/run.js';
 import { type Line, parseLine } from './scenario.js';
 
@@ -71,6 +72,7 @@ async function filledIn(side: Side, word: string): Promise<string[]> {
     NAME_A: side.A.name,
     NAME_B: side.B.name,
     IMAGE: image,
+    RUN: basename(dirname(dirname(side.client))), // what one client left behind is not taken for another's
   };
-  return [word.replace(/\{(A|B|NAME_A|NAME_B|IMAGE)\}/g, (_all, name: keyof typeof values) => values[name])];
+  return [word.replace(/\{(A|B|NAME_A|NAME_B|IMAGE|RUN)\}/g, (_all, name: keyof typeof values) => values[name])];
 }
