@@ -13,7 +13,7 @@ export const serviceUpdate: readonly Scenario[] = [
       'network create -d overlay net',
       `${create} --env OLD=1 {IMAGE} sleep 1`,
       `service update -d -q --no-resolve-image --args 'sleep 2' --cap-add NET_ADMIN --cap-drop SYS_TIME --config-add conf --constraint-add node.role==manager
-       --container-label-add c=d --dns-add 10.1.1.1 --dns-option-add ndots:1 --dns-search-add example.org --entrypoint 'sh -c' --env-add A=b
+       --container-label-add c=d --dns-add 10.1.1.1 --dns-option-add ndots:1 --dns-search-add example.org --entrypoint 'sh -c' --env-add OLD=2
        --generic-resource-add gpu=1 --group-add 100 --health-cmd true --health-interval 10s --health-retries 2 --health-start-period 1s
        --health-timeout 2s --host-add db:10.0.0.9 --hostname h --image {IMAGE} --init --isolation default --label-add l=m --limit-cpu 0.5 --limit-memory 64m
        --limit-pids 50 --log-driver json-file --log-opt max-size=1m --replicas 3 --mount-add type=volume,source=vol,target=/v --network-add net
