@@ -77,7 +77,7 @@ describe('beside Docker’s own Swarm mode', function () {
   describe('and all in all', () => {
     it('what is said to differ does', () => {
       assert.deepEqual(
-        knownDifferences.map(({ what }) => what).filter((what) => !seen.has(what)),
+        knownDifferences.filter(({ what, isRare }) => isRare !== true && !seen.has(what)).map(({ what }) => what),
         [],
       );
     });
