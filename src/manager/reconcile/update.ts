@@ -125,7 +125,10 @@ function progress(pass: ServicePass, policy: UpdatePolicy): { underWay: number; 
   let observedUntil = Number.NEGATIVE_INFINITY;
   for (const slot of pass.slots.values()) {
     const attempt = slot.live.find((task) => isAttempt(pass, task));
-    if (attempt === undefined) continue;
+    if (attempt === undefined) {
+      if (slot.live.some((task) => isOnItsWay(pass, task))) underWay++;
+      continue;
+    }
     if (!isRunning(attempt)) {
       underWay++;
       continue;
@@ -140,6 +143,11 @@ function progress(pass: ServicePass, policy: UpdatePolicy): { underWay: number; 
     observedUntil = Math.max(observedUntil, runningAt + policy.monitor_ms);
   }
   return { underWay, observedUntil };
+}
+
+/** Of an update before, whose spec is the present one again: its slot serves nobody until it runs. */
+function isOnItsWay(pass: ServicePass, task: Task): boolean {
+  return task.ReplacesTaskID !== '' && task.StartAfter === '' && !isRunning(task) && pass.freshness.isFresh(task);
 }
 
 function replace(pass: ServicePass, slot: Slot, policy: UpdatePolicy): void {

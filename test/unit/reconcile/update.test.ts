@@ -472,6 +472,24 @@ describe('a rolling update', () => {
     assert.deepEqual(world.images(world.running('web')), Array(3).fill('web:3'));
   });
 
+  it('counts as under way what an update before began with the spec that is the present one again', () => {
+    running(5, { Parallelism: 2, FailureAction: 'continue' });
+    const to = (image: string, Parallelism: number) => {
+      world.update('web', (spec) => {
+        spec.TaskTemplate!.ContainerSpec!.Image = image;
+        spec.UpdateConfig = { Parallelism };
+      });
+      world.planAll();
+    };
+    to('web:2', 2);
+    assert.equal(old().length, 3);
+    to('web:3', 1);
+    to('web:2', 2);
+    assert.equal(old().length, 3, 'two slots at a time');
+    world.settle();
+    assert.deepEqual(world.images(world.running('web')), Array(5).fill('web:2'));
+  });
+
   it('runs no more than two of a slot at once, however fast updates follow each other', () => {
     running(1, { Parallelism: 1, Order: 'start-first' });
     world.setImage('web', 'web:2');
