@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { renewalTime } from '../../../src/security/admission.js';
 import { backdate_ms } from '../../../src/security/authority.js';
 
