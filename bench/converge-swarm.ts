@@ -1,11 +1,20 @@
 import { request } from 'node:http';
 import type { Host } from '../src/lab/host.js';
 import { Lab } from '../src/lab/lab.js';
-import { settled, timed as timedAfter } from './convergence.js';
+import {
+  inTurn,
+  type ListedTask,
+  missing,
+  type Running,
+  serviceSpec,
+  settled,
+  type Times,
+  tasksPath,
+  timed as timedAfter,
+  verbs,
+} from './convergence.js';
 import { median, printTable } from './figures.js';
 
-const image = 'shoal/web:1';
-const command = ['sh', '-c', "trap 'exit 0' TERM; sleep 100000 & wait"]; // ends at once when told to, so a stop measures us
 const managers = 3;
 const attempt_ms = 100;
 const answer_ms_max = 30_000;
@@ -16,9 +25,6 @@ interface Side {
   lab: Lab;
   socketOf(host: Host): string;
 }
-
-const verbs = ['create', 'scale', 'replace', 'remove'] as const;
-type Times = Record<(typeof verbs)[number], number>;
 
 export interface Wanted {
   sizes: readonly number[];
@@ -48,31 +54,24 @@ export async function againstSwarm({ sizes, rounds, losses }: Wanted): Promise<v
       rows.push([what, `${Math.round(their)} ms`, `${Math.round(own)} ms`, (own / their).toFixed(2)]);
       console.error(rows.at(-1)?.join('  '));
     };
-    /** Each side first in every other round: engines get slower with every container they had. */
-    const inTurn = async <T>(count: number, measure: (side: Side) => Promise<T>): Promise<[T[], T[]]> => {
-      const results: [T[], T[]] = [[], []];
-      for (let round = 0; round < count; round++) {
-        const sides = [
-          async () => results[0].push(await measure(swarm)),
-          async () => results[1].push(await measure(shoal)),
-        ];
-        if (round % 2 === 1) sides.reverse();
-        for (const go of sides) await go();
-      }
-      return results;
-    };
+    const both = <T>(count: number, measure: (side: Side) => Promise<T>) =>
+      inTurn(
+        count,
+        () => measure(swarm),
+        () => measure(shoal),
+      );
     // What neither side does for the first time shall be measured.
     if (sizes.length > 0) for (const side of [swarm, shoal]) await services(side, managers + 1);
     for (const size of sizes) {
-      const [theirs, ours] = await inTurn(rounds, (side) => services(side, size));
+      const [theirs, ours] = await both(rounds, (side) => services(side, size));
       for (const verb of verbs) {
         const of = (times: readonly Times[]) => times.map((one) => one[verb]);
         compare(`${verb} ${size}`, of(theirs), of(ours));
       }
     }
     if (losses > 0) {
-      compare('lost worker: its tasks run elsewhere', ...(await inTurn(losses, lostWorker)));
-      compare('lost leader: next write', ...(await inTurn(losses, lostLeader)));
+      compare('lost worker: its tasks run elsewhere', ...(await both(losses, lostWorker)));
+      compare('lost leader: next write', ...(await both(losses, lostLeader)));
     }
     printTable(['', 'Docker Swarm', 'Shoal', 'ratio'], rows);
   } finally {
@@ -97,11 +96,17 @@ async function services(side: Side, size: number): Promise<Times> {
   const [host] = side.lab.hosts as [Host];
   const update = async (replicas: number, force: number) => {
     const { Version } = await ask<{ Version: { Index: number } }>(side, host, 'GET', '/services/bench');
-    await ask(side, host, 'POST', `/services/bench/update?version=${Version.Index}`, spec('bench', replicas, force));
+    await ask(
+      side,
+      host,
+      'POST',
+      `/services/bench/update?version=${Version.Index}`,
+      serviceSpec('bench', replicas, force),
+    );
   };
   const more = size + Math.ceil(size / 2);
   const create = await timed(async () => {
-    await ask(side, host, 'POST', '/services/create', spec('bench', size, 0));
+    await ask(side, host, 'POST', '/services/create', serviceSpec('bench', size, 0));
     await running(side, host, { count: size });
   });
   const scale = await timed(async () => {
@@ -119,7 +124,7 @@ async function services(side: Side, size: number): Promise<Times> {
 async function lostWorker(side: Side): Promise<number> {
   const [host] = side.lab.hosts as [Host];
   const worker = side.lab.hosts.at(-1) as Host;
-  await ask(side, host, 'POST', '/services/create', spec('bench', 8, 0));
+  await ask(side, host, 'POST', '/services/create', serviceSpec('bench', 8, 0));
   await running(side, host, { count: 8 });
   const lost = (await nodes(side, host)).find(({ Status }) => Status.Addr === worker.address)?.ID as string;
   const time_ms = await timed(async () => {
@@ -155,7 +160,7 @@ function nextWrite(side: Side, hosts: readonly Host[]): Promise<void> {
     let attempts = 0;
     const timer = setInterval(() => {
       for (const host of hosts) {
-        const body = spec(`write${attempts++}`, 0, 0);
+        const body = serviceSpec(`write${attempts++}`, 0, 0);
         ask(side, host, 'POST', '/services/create', body).then(
           () => {
             clearInterval(timer);
@@ -168,41 +173,12 @@ function nextWrite(side: Side, hosts: readonly Host[]): Promise<void> {
   });
 }
 
-function spec(name: string, replicas: number, force: number): object {
-  return {
-    Name: name,
-    TaskTemplate: { ContainerSpec: { Image: image, Command: command }, ForceUpdate: force },
-    Mode: { Replicated: { Replicas: replicas } },
-    UpdateConfig: { Parallelism: 0, Order: 'stop-first' },
-  };
-}
-
 function timed(work: () => Promise<void>): Promise<number> {
   return timedAfter(work, idle_ms_max);
 }
 
-interface ListedTask {
-  NodeID?: string;
-  Status: { State: string; Err?: string };
-  Spec: { ForceUpdate?: number };
-}
-
-/** Until exactly so many tasks of this generation run, those of a node that is gone not counted. */
-async function running(
-  side: Side,
-  host: Host,
-  { count, force = 0, without = '' }: { count: number; force?: number; without?: string },
-): Promise<void> {
-  const path = `/tasks?filters=${encodeURIComponent('{"service":{"bench":true},"desired-state":{"running":true}}')}`;
-  await settled(async () => {
-    const tasks = await ask<ListedTask[]>(side, host, 'GET', path);
-    const ready = tasks.filter(
-      ({ Status, Spec, NodeID }) =>
-        Status.State === 'running' && (Spec.ForceUpdate ?? 0) === force && (without === '' || NodeID !== without),
-    );
-    if (ready.length === count) return undefined;
-    return `${ready.length} of ${count} run: ${tasks.find(({ Status }) => Status.Err)?.Status.Err ?? ''}`;
-  });
+async function running(side: Side, host: Host, wanted: Running): Promise<void> {
+  await settled(async () => missing(await ask<ListedTask[]>(side, host, 'GET', tasksPath), wanted));
 }
 
 /** Removes the service; until nothing is left of it on any engine. */

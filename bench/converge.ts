@@ -5,13 +5,21 @@ import { Lab } from '../src/lab/lab.js';
 import { jsonLines } from '../src/worker/json-lines.js';
 import { api, eventually, formCluster } from '../test/helpers/lab.js';
 import { againstSwarm } from './converge-swarm.js';
-import { settled, timed } from './convergence.js';
+import {
+  command,
+  image,
+  inTurn,
+  type ListedTask,
+  missing,
+  type Running,
+  serviceSpec,
+  settled,
+  type Times,
+  tasksPath,
+  timed,
+  verbs,
+} from './convergence.js';
 import { median, printTable } from './figures.js';
-
-const image = 'shoal/web:1';
-const command = ['sh', '-c', "trap 'exit 0' TERM; sleep 100000 & wait"]; // ends at once when told to, so a stop measures us
-const verbs = ['create', 'scale', 'replace', 'remove'] as const;
-type Times = Record<(typeof verbs)[number], number>;
 
 /**
  * How long a service takes from the request until what was declared runs, against the same containers started straight on the same
@@ -50,16 +58,11 @@ export async function run(args: string[]): Promise<void> {
     await warmUp(lab, Math.max(...sizes));
     const rows: string[][] = [];
     for (const size of sizes) {
-      const limits: Times[] = [];
-      const ours: Times[] = [];
-      for (let round = 0; round < Number(values.rounds); round++) {
-        const sides = [
-          async () => limits.push(await measureEngines(lab, size)),
-          async () => ours.push(await measureShoal(lab, size)),
-        ];
-        if (round % 2 === 1) sides.reverse(); // engines get slower with every container they had: neither side always comes second
-        for (const measure of sides) await measure();
-      }
+      const [limits, ours] = await inTurn(
+        Number(values.rounds),
+        () => measureEngines(lab, size),
+        () => measureShoal(lab, size),
+      );
       for (const verb of verbs) {
         const limit = median(limits.map((times) => times[verb]));
         const own = median(ours.map((times) => times[verb]));
@@ -119,34 +122,30 @@ async function measureEngines(lab: Lab, size: number): Promise<Times> {
 async function measureShoal(lab: Lab, size: number): Promise<Times> {
   const [host] = lab.hosts as [Host];
   const engines = lab.hosts.map((one) => new Docker({ socketPath: one.engineSocket }));
-  const spec = (replicas: number, force: number) => ({
-    Name: 'bench',
-    TaskTemplate: { ContainerSpec: { Image: image, Command: command }, ForceUpdate: force },
-    Mode: { Replicated: { Replicas: replicas } },
-    UpdateConfig: { Parallelism: 0, Order: 'stop-first' },
-  });
   const update = async (replicas: number, force: number) => {
     const { Version } = await expect(api<{ Version: { Index: number } }>(host, 'GET', '/services/bench'));
-    await expect(api(host, 'POST', `/services/bench/update?version=${Version.Index}`, spec(replicas, force)));
+    await expect(
+      api(host, 'POST', `/services/bench/update?version=${Version.Index}`, serviceSpec('bench', replicas, force)),
+    );
   };
   const more = size + Math.ceil(size / 2);
   const starts = await EventCount.of(engines, 'start');
   const ends = await EventCount.of(engines, 'destroy');
   try {
     const create = await timed(async () => {
-      await expect(api(host, 'POST', '/services/create', spec(size, 0)));
+      await expect(api(host, 'POST', '/services/create', serviceSpec('bench', size, 0)));
       await starts.reached(size);
-      await running(host, size, 0);
+      await running(host, { count: size });
     });
     const scale = await timed(async () => {
       await update(more, 0);
       await starts.reached(more);
-      await running(host, more, 0);
+      await running(host, { count: more });
     });
     const replace = await timed(async () => {
       await update(more, 1);
       await starts.reached(2 * more);
-      await running(host, more, 1);
+      await running(host, { count: more, force: 1 });
     });
     const remove = await timed(async () => {
       await expect(api(host, 'DELETE', '/services/bench'));
@@ -207,22 +206,9 @@ async function expect<T>(call: Promise<{ status: number; body: T }>): Promise<T>
   return body;
 }
 
-interface ListedTask {
-  DesiredState: string;
-  Status: { State: string; Err?: string };
-  Spec: { ForceUpdate?: number };
-}
-
-/** Until exactly `count` tasks of this generation run, as the API tells it. */
-async function running(host: Host, count: number, force: number): Promise<void> {
-  const path = `/tasks?filters=${encodeURIComponent(JSON.stringify({ service: { bench: true }, 'desired-state': { running: true } }))}`;
-  await settled(async () => {
-    const tasks = await expect(api<ListedTask[]>(host, 'GET', path));
-    const ready = tasks.filter((task) => task.Status.State === 'running' && (task.Spec.ForceUpdate ?? 0) === force);
-    return ready.length === count
-      ? undefined
-      : `${ready.length} of ${count} run: ${tasks.find((task) => task.Status.Err)?.Status.Err ?? ''}`;
-  });
+/** Until exactly so many tasks run, as the API tells it. */
+async function running(host: Host, wanted: Running): Promise<void> {
+  await settled(async () => missing(await expect(api<ListedTask[]>(host, 'GET', tasksPath)), wanted));
 }
 
 async function containersIn(engines: readonly Docker[]): Promise<number> {

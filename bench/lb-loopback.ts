@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { median, printTable } from './figures.js';
+import { balancerHead, gigabits, largeAnswer_bytes, requestsPerSecond, serverConfig } from './lb-parts.js';
 
 const run_ = promisify(execFile);
 
@@ -19,7 +20,6 @@ const ports = {
 };
 type Path = keyof typeof ports;
 const paths = Object.keys(ports) as Path[];
-const largeAnswer_bytes = 256 * 1024;
 
 /**
  * What a hop through a balancer costs on loopback: throughput of large answers on kept connections, and new connections a second
@@ -37,7 +37,8 @@ export async function run(args: string[]): Promise<void> {
   const children: ChildProcess[] = [];
   try {
     await writeFile(join(folder, 'answer'), randomBytes(largeAnswer_bytes));
-    children.push(await haproxy(folder, 'server', serverConfig(folder)));
+    const bind = { small: `127.0.0.1:${ports.direct.small}`, large: `127.0.0.1:${ports.direct.large}` };
+    children.push(await haproxy(folder, 'server', serverConfig(folder, bind)));
     children.push(await haproxy(folder, 'balancer', balancerConfig));
     children.push(await plane());
     for (const path of paths) await Promise.all(Object.values(ports[path]).map(answering));
@@ -49,7 +50,7 @@ export async function run(args: string[]): Promise<void> {
         const rate = await wrk(ports[path].small, values.seconds, ['-c32', '-H', 'Connection: close']);
         const load = await wrk(ports[path].large, values.seconds, ['-c8']);
         rates[path].push(rate);
-        throughputs[path].push((load * largeAnswer_bytes * 8) / 1e9);
+        throughputs[path].push(gigabits(load));
       }
     }
     const row = (path: Path) => {
@@ -70,12 +71,9 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
-/** Requests a second. Throws when any failed: a figure with failures in it says nothing. */
 async function wrk(port: number, seconds: string, flags: readonly string[]): Promise<number> {
   const { stdout } = await run_('wrk', ['-t2', `-d${seconds}`, ...flags, `http://127.0.0.1:${port}/`]);
-  const rate = /Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1];
-  if (rate === undefined || /Socket errors|Non-2xx/.test(stdout)) throw new Error(`port ${port}:\n${stdout}`);
-  return Number(rate);
+  return requestsPerSecond(stdout, `port ${port}`);
 }
 
 async function needed(program: string, args: readonly string[]): Promise<void> {
@@ -113,29 +111,7 @@ async function answering(port: number): Promise<void> {
   throw new Error(`nothing answers at port ${port}`);
 }
 
-const timeouts = 'timeout client 30s\n  timeout server 30s\n  timeout connect 2s';
-
-const serverConfig = (folder: string) => `
-global
-  maxconn 4000
-  tune.bufsize ${largeAnswer_bytes + 32_768}
-defaults
-  mode http
-  ${timeouts}
-frontend small
-  bind 127.0.0.1:${ports.direct.small}
-  http-request return status 200 content-type text/plain string small
-frontend large
-  bind 127.0.0.1:${ports.direct.large}
-  http-request return status 200 content-type application/octet-stream file ${join(folder, 'answer')}
-`;
-
-const balancerConfig = `
-global
-  maxconn 4000
-defaults
-  mode tcp
-  ${timeouts}
+const balancerConfig = `${balancerHead}
 listen small
   bind 127.0.0.1:${ports.HAProxy.small}
   server one 127.0.0.1:${ports.direct.small}

@@ -9,6 +9,7 @@ import type { Route } from '../src/model/types.js';
 import { KernelNetworks } from '../src/network/kernel/kernel-networks.js';
 import { systemTools } from '../src/network/kernel/tools.js';
 import { median, printTable } from './figures.js';
+import { requestsPerSecond } from './lb-parts.js';
 
 const [asked, served] = ['10.77.0.1', '10.77.0.2'];
 const world = `ip link set lo up; ip addr add ${asked}/32 dev lo; ip addr add ${served}/32 dev lo; exec "$@"`;
@@ -119,7 +120,5 @@ async function load(): Promise<{ rate: number }> {
     text += bytes.toString();
   });
   await once(child, 'close');
-  const rate = /Requests\/sec:\s+([\d.]+)/.exec(text)?.[1];
-  if (rate === undefined || /Socket errors|Non-2xx/.test(text)) throw new Error(text);
-  return { rate: Number(rate) };
+  return { rate: requestsPerSecond(text, asked) };
 }

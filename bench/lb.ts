@@ -9,8 +9,8 @@ import { Lab } from '../src/lab/lab.js';
 import { docker, eventually, formCluster } from '../test/helpers/lab.js';
 import { runningOf } from '../test/helpers/service.js';
 import { median, printTable } from './figures.js';
+import { balancerHead, gigabits, largeAnswer_bytes, requestsPerSecond, serverConfig } from './lb-parts.js';
 
-const largeAnswer_bytes = 256 * 1024;
 /** Ports of the server: one answers little, the other much. */
 const target = { small: 7801, large: 7802 };
 const kinds = ['small', 'large'] as const;
@@ -39,7 +39,10 @@ export async function run(args: string[]): Promise<void> {
   const lab = await Lab.up({ name: 'lbench', hosts: 2, sharedEngine: undefined, engineFlags: [], daemonFlags });
   try {
     await writeFile(join(folder, 'answer'), randomBytes(largeAnswer_bytes));
-    await writeFile(join(folder, 'server.cfg'), serverConfig(folder));
+    await writeFile(
+      join(folder, 'server.cfg'),
+      serverConfig(folder, { small: `:${target.small}`, large: `:${target.large}` }),
+    );
     const { ways, ask } = await build(lab, folder);
     const figures = new Map<string, number[]>();
     const add = (key: string, value: number) => figures.set(key, [...(figures.get(key) ?? []), value]);
@@ -48,7 +51,7 @@ export async function run(args: string[]): Promise<void> {
         for (const hop of hops) {
           const { small, large } = ways[path][hop];
           add(`${path} ${hop} rate`, await ask(small, ['-c32', '-H', 'Connection: close'], values.seconds));
-          add(`${path} ${hop} load`, ((await ask(large, ['-c8'], values.seconds)) * largeAnswer_bytes * 8) / 1e9);
+          add(`${path} ${hop} load`, gigabits(await ask(large, ['-c8'], values.seconds)));
         }
       }
     }
@@ -134,7 +137,7 @@ async function build(lab: Lab, folder: string) {
       await shell(on, `setsid docker-proxy -proto tcp ${from} ${to} 3>/dev/null >/dev/null 2>&1 </dev/null &`);
     }
   }
-  await writeFile(join(folder, 'balancer.cfg'), `${balancerConfig}${balanced.join('\n')}\n`);
+  await writeFile(join(folder, 'balancer.cfg'), `${balancerHead}${balanced.join('\n')}\n`);
   await shell(first, `haproxy -D -f ${join(folder, 'balancer.cfg')}`);
   const plane = fileURLToPath(new URL('./lb-plane.js', import.meta.url));
   await shell(
@@ -144,13 +147,10 @@ async function build(lab: Lab, folder: string) {
 
   const container = (await task('client')).Status.ContainerStatus!.ContainerID;
   const pid = await must(first, 'engine', 'inspect', '-f', '{{.State.Pid}}', container);
-  /** Requests a second. Throws when any failed: a figure with failures in it says nothing. */
   const ask = async (where: string, flags: readonly string[], seconds: string) => {
     const command = ['nsenter', '-t', pid, '-n', 'wrk', '-t2', `-d${seconds}`, ...flags, `http://${where}/`];
     const { stdout, stderr } = await first.exec(command);
-    const rate = /Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1];
-    if (rate === undefined || /Socket errors|Non-2xx/.test(stdout)) throw new Error(`${where}:\n${stdout}${stderr}`);
-    return Number(rate);
+    return requestsPerSecond(`${stdout}${stderr}`, where);
   };
   for (const path of paths) {
     for (const hop of hops) {
@@ -163,28 +163,3 @@ async function build(lab: Lab, folder: string) {
   }
   return { ways, ask };
 }
-
-const timeouts = 'timeout client 30s\n  timeout server 30s\n  timeout connect 2s';
-
-const serverConfig = (folder: string) => `
-global
-  maxconn 4000
-  tune.bufsize ${largeAnswer_bytes + 32_768}
-defaults
-  mode http
-  ${timeouts}
-frontend small
-  bind :${target.small}
-  http-request return status 200 content-type text/plain string small
-frontend large
-  bind :${target.large}
-  http-request return status 200 content-type application/octet-stream file ${join(folder, 'answer')}
-`;
-
-const balancerConfig = `
-global
-  maxconn 4000
-defaults
-  mode tcp
-  ${timeouts}
-`;
