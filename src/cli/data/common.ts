@@ -8,7 +8,7 @@ import { list, text } from '../base/flag.js';
 import { type Column, formatList, type Listing, listFormatFlag, quietFlag } from '../base/format.js';
 import { goTime } from '../base/go-time.js';
 import { inspectAll, inspectFormatFlag, prettyFlag } from '../base/inspect.js';
-import { parseLabel } from '../base/labels.js';
+import { labelColumns, parseLabel, sortedLabels } from '../base/labels.js';
 import { pathOf } from '../base/path.js';
 import { ago } from '../base/units.js';
 import type { Config, Secret } from '../base/wire.js';
@@ -45,27 +45,12 @@ interface Row {
   now_ms: number;
 }
 
-const labelsOf = ({ thing }: Row) => Object.entries(thing.Spec?.Labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-
 const columns: readonly Column<Row>[] = [
   { name: 'ID', header: 'ID', value: ({ thing }) => thing.ID ?? '' },
   { name: 'Name', header: 'NAME', value: ({ thing }) => thing.Spec?.Name ?? '' },
   { name: 'CreatedAt', header: 'CREATED', value: ({ thing, now_ms }) => ago(thing.CreatedAt, now_ms) },
   { name: 'UpdatedAt', header: 'UPDATED', value: ({ thing, now_ms }) => ago(thing.UpdatedAt, now_ms) },
-  {
-    name: 'Labels',
-    header: 'LABELS',
-    value: (row) =>
-      labelsOf(row)
-        .map(([key, value]) => `${key}=${value}`)
-        .join(','),
-  },
-  {
-    name: 'Label',
-    header: 'LABEL',
-    value: () => '',
-    method: (row, key) => labelsOf(row).find(([name]) => name === key)?.[1] ?? '',
-  },
+  ...labelColumns<Row>(({ thing }) => thing.Spec?.Labels),
 ];
 const driverColumn: Column<Row> = {
   name: 'Driver',
@@ -111,7 +96,7 @@ export function inspectCommand(kind: 'secret' | 'config', message: MessageName):
 }
 
 function describe(thing: Thing, kind: 'secret' | 'config'): string {
-  const labels = labelsOf({ thing, now_ms: 0 }).map(([key, value]) => ` - ${key}=${value}`);
+  const labels = sortedLabels(thing.Spec?.Labels).map(([key, value]) => ` - ${key}=${value}`);
   const lines = [`ID:\t\t\t${thing.ID ?? ''}`, `Name:\t\t\t${thing.Spec?.Name ?? ''}`];
   if (labels.length > 0) lines.push('Labels:', ...labels);
   if (thing.Spec?.Driver?.Name) lines.push(`Driver:\t\t\t${thing.Spec.Driver.Name}`);

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../base/command.js';
 import { filterFlag, filtersQuery } from '../base/filter.js';
 import { onOff } from '../base/flag.js';
 import { type Column, formatList, type Listing, listFormatFlag, quietFlag } from '../base/format.js';
+import { labelColumns } from '../base/labels.js';
 import type { NetworkAnswer } from './answer.js';
 
 interface Row {
@@ -11,7 +12,6 @@ interface Row {
 
 const idLength = 12;
 const noTruncation = onOff('no-trunc', 'Do not truncate the output');
-const labelsOf = ({ network }: Row) => Object.entries(network.Labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
 
 const columns: readonly Column<Row>[] = [
   {
@@ -26,20 +26,7 @@ const columns: readonly Column<Row>[] = [
   { name: 'IPv6', header: 'IPV6', value: ({ network }) => String(network.EnableIPv6 ?? false) },
   { name: 'Internal', header: 'INTERNAL', value: ({ network }) => String(network.Internal ?? false) },
   { name: 'CreatedAt', header: 'CREATED AT', value: ({ network }) => network.Created },
-  {
-    name: 'Labels',
-    header: 'LABELS',
-    value: (row) =>
-      labelsOf(row)
-        .map(([key, value]) => `${key}=${value}`)
-        .join(','),
-  },
-  {
-    name: 'Label',
-    header: 'LABEL',
-    value: () => '',
-    method: (row, key) => labelsOf(row).find(([name]) => name === key)?.[1] ?? '',
-  },
+  ...labelColumns<Row>(({ network }) => network.Labels),
 ];
 const listing: Listing<Row> = {
   columns,
