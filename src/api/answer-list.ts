@@ -1,5 +1,5 @@
 import { othersTurn } from '../store/turns.js';
-import { answerJSON, type Exchange } from './exchange.js';
+import { answerJSON, drained, type Exchange } from './exchange.js';
 
 /** About a millisecond's work. */
 const itemsPerTurn = 100;
@@ -25,16 +25,4 @@ export async function answerList<T>(
     await (hasRoom ? othersTurn() : drained(response));
   }
   response.end(']\n');
-}
-
-/** Resolves once the client has taken what waits for it, or has gone. */
-export function drained(response: Exchange['response']): Promise<void> {
-  if (response.destroyed) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off('drain', done).off('close', done);
-      resolve();
-    };
-    response.once('drain', done).once('close', done);
-  });
 }

@@ -148,3 +148,15 @@ export function versionParameter(exchange: Exchange, kind: string): number {
   }
   return value;
 }
+
+/** Resolves once the client has taken what waits for it, or has gone. */
+export function drained(response: Exchange['response']): Promise<void> {
+  if (response.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.once('drain', done).once('close', done);
+  });
+}

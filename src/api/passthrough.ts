@@ -2,11 +2,10 @@ import type http from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { ShoalError } from '../model/errors.js';
-import { drained } from './answer-list.js';
 import { type EngineLine, openRequest, responseOf } from './engine.js';
 import type { EngineVersion } from './engine-version.js';
 import type { Engine } from './engines.js';
-import type { Api, Exchange } from './exchange.js';
+import { type Api, drained, type Exchange } from './exchange.js';
 import { forwardedHeaders, takeHead } from './forwarded-headers.js';
 
 /** Clients ask a registry for a digest before they create a service, and do without when they get none: they are not kept waiting. */

@@ -162,26 +162,28 @@ export class Planner {
   /** Waits for the next change, at most `longest_ms`. */
   async #sleep(longest_ms: number): Promise<void> {
     if (this.#changed) return;
-    await new Promise<void>((resolve) => {
-      const cancel = this.#parts.clock.after(longest_ms, resolve);
-      this.#nudge = () => {
-        cancel();
-        resolve();
-      };
+    await this.#pause(longest_ms, (end) => {
+      this.#nudge = end;
     });
   }
 
   /** Lets more happen before the next plan, when the last was a moment ago. */
   async #rest(): Promise<void> {
-    const { clock } = this.#parts;
-    const left_ms = this.#planned_ms + between_ms_min - clock.monotonic();
+    const left_ms = this.#planned_ms + between_ms_min - this.#parts.clock.monotonic();
     if (left_ms <= 0 || this.#stopped) return;
-    await new Promise<void>((resolve) => {
-      const cancel = clock.after(left_ms, resolve);
-      this.#endRest = () => {
+    await this.#pause(left_ms, (end) => {
+      this.#endRest = end;
+    });
+  }
+
+  /** Resolves after `time_ms`, or once what `keep` is given is called. */
+  #pause(time_ms: number, keep: (end: () => void) => void): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#parts.clock.after(time_ms, resolve);
+      keep(() => {
         cancel();
         resolve();
-      };
+      });
     });
   }
 

@@ -31,9 +31,9 @@ export interface Agent {
   onEngineChange(call: () => void): () => void;
   /** Stop graces of the tasks that are not at their end, in milliseconds. */
   openTasks(): number[];
-  /** Nothing is called back and nothing done to the engine once this resolved. */
   /** Reports at once what waits to be reported. */
   tellAll(): void;
+  /** Nothing is called back and nothing done to the engine once this resolved. */
   stop(): Promise<void>;
 }
 

@@ -4,7 +4,6 @@ import { ShoalError } from '../../model/errors.js';
 import type { CAConfig, Cluster, RootCA, SwarmSpec } from '../../model/types.js';
 import type { Caller } from '../../security/external-ca.js';
 import { newJoinToken } from '../../security/tokens.js';
-
 import { newUnlockKey } from '../../security/unlock-key.js';
 import type { Replicated } from '../reader.js';
 import { rootAfter } from './rotation.js';

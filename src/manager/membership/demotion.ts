@@ -28,11 +28,13 @@ export async function demoteOthers(options: DemotionOptions): Promise<void> {
     } catch (error) {
       log.warn('the managers that were lost are not workers yet', { reason: messageOf(error) });
       await new Promise<void>((resolve) => {
-        const cancel = clock.after(retry_ms, resolve);
-        signal.addEventListener('abort', () => {
+        const done = () => {
           cancel();
+          signal.removeEventListener('abort', done);
           resolve();
-        });
+        };
+        const cancel = clock.after(retry_ms, done);
+        signal.addEventListener('abort', done);
       });
     }
     if (signal.aborted) throw new ShoalError('unavailable', 'the manager stopped before the cluster was its alone');

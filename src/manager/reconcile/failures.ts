@@ -17,6 +17,7 @@ export function failuresUpTo(task: Task, specVersion: number, now: number): Task
   const state = task.Status?.State;
   const at = task.Status?.AppliedAt || task.Status?.Timestamp;
   if ((state === 'failed' || state === 'rejected') && at) all.push({ NodeID: task.NodeID, At: at });
+  if (all.length === 0) return all; // as of nearly all slots
   const counts = new Map<string, number>();
   const kept: TaskFailure[] = [];
   for (const failure of all.reverse()) {

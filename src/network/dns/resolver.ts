@@ -23,10 +23,8 @@ export interface ResolverOptions {
 const tcpConnections_max = 256;
 const idle_ms = 10_000;
 
-interface Listening {
-  gateway: string;
-  close(): Promise<void>;
-}
+/** Ends it. */
+type Listening = () => Promise<void>;
 
 /**
  * The name server of a node's networks: at each gateway's address, for the containers of that network alone. They ask the engine's own
@@ -66,7 +64,7 @@ export class Resolver {
   private async stop(id: string): Promise<void> {
     const listening = this.listening.get(id);
     this.listening.delete(id);
-    await (await listening)?.close();
+    await (await listening)?.();
   }
 
   private async listen(networkID: string, block: NetworkBlock): Promise<Listening | undefined> {
@@ -85,7 +83,7 @@ export class Resolver {
       this.options.log.warn('names cannot be answered on a network', { network: networkID, reason: messageOf(error) });
       return undefined;
     }
-    return { gateway, close: async () => void (await Promise.all(ends.map((end) => end()))) };
+    return async () => void (await Promise.all(ends.map((end) => end())));
   }
 
   private listenUDP(host: string, askerAt: (address: string) => Asker | undefined): Promise<UdpSocket> {

@@ -110,9 +110,11 @@ export class KernelNetworks {
 
   /** Of what goes through the tunnel, in bytes: so much a packet between containers may have. */
   async mtu(): Promise<number> {
-    const { tools, nodeID } = this.options;
-    const seen = await observe(tools);
-    return tunnelMTU(seen.mtuOf(this.items?.peers.get(nodeID)?.Address ?? ''));
+    return this.mtuFrom(this.items, await observe(this.options.tools));
+  }
+
+  private mtuFrom(items: NetworkItems | undefined, seen: Observed): number {
+    return tunnelMTU(seen.mtuOf(items?.peers.get(this.options.nodeID)?.Address ?? ''));
   }
 
   /** Looks at once: a bridge or a container on one is new. */
@@ -252,9 +254,7 @@ export class KernelNetworks {
   }
 
   private desired(items: NetworkItems, seen: Observed, carried: readonly Network[]): DesiredKernel {
-    const { nodeID } = this.options;
-    const mtu = tunnelMTU(seen.mtuOf(items.peers.get(nodeID)?.Address ?? ''));
-    return desiredKernel(items, nodeID, carried, mtu, this.hasMesh);
+    return desiredKernel(items, this.options.nodeID, carried, this.mtuFrom(items, seen), this.hasMesh);
   }
 
   private async makeWays(items: NetworkItems, seen: Observed, carried: readonly Network[]): Promise<void> {
