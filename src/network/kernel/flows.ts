@@ -26,9 +26,21 @@ export interface Flow {
 
 const ourMark = `${hex(passMark)}/${hex(markMask)}`;
 
-/** All of them. Throws what the tools throw. */
-export async function flows(tools: KernelTools): Promise<Flow[]> {
-  return parseFlows(await tools.run('conntrack', ['-L', '-m', ourMark]));
+/**
+ * Those that lead to one of `addresses` and are not over. The kernel keeps a connection for minutes after its end: on a busy node most lines are of
+ * such ones, hundreds of thousands. Throws what the tools throw.
+ */
+export async function flows(tools: KernelTools, addresses: ReadonlySet<string>): Promise<Flow[]> {
+  const isWanted = (line: string) => !isOver.test(line) && addresses.has(answererOf(line));
+  return parseFlows(await tools.run('conntrack', ['-L', '-m', ourMark], undefined, isWanted));
+}
+
+const isOver = /^tcp +\d+ \d+ (?:TIME_WAIT|LAST_ACK|CLOSE) /;
+
+/** The last `src` of a line: the first is the client. */
+function answererOf(line: string): string {
+  const from = line.lastIndexOf(' src=') + ' src='.length;
+  return line.slice(from, line.indexOf(' ', from));
 }
 
 /** Forgets a connection: its next packet is taken for the first of a new one. One that is gone already is fine. */

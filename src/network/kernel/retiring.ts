@@ -97,7 +97,7 @@ export class Retiring {
       const busy = new Set<string>();
       const seen = new Set<string>();
       const moves = new Map<string, Moves>();
-      for (const flow of await flows(tools)) {
+      for (const flow of await flows(tools, this.addresses())) {
         const retired = this.destinationOf(flow);
         if (retired === undefined) continue;
         seen.add(flow.key);
@@ -122,6 +122,11 @@ export class Retiring {
     if (this.destinations.size > 0 && !this.isClosed) {
       this.cancelLook = clock.after(look_ms, () => void this.look());
     }
+  }
+
+  /** Of whoever has left rotation: a destination is an address, or a protocol, an address and a port. */
+  private addresses(): Set<string> {
+    return new Set([...this.destinations.keys()].map((destination) => destination.split(' ')[1] ?? destination));
   }
 
   private destinationOf({ protocol, address, port }: Flow): { taskID: string; since_ms: number } | undefined {

@@ -1,15 +1,20 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { StringDecoder } from 'node:string_decoder';
 import { type ErrorCode, messageOf, ShoalError } from '../../model/errors.js';
 import { readSysctl, writeSysctl } from './sysctls.js';
 
 /** The kernel's networking as this process sees it: the namespace it runs in, through the tools of the system. */
 export interface KernelTools {
-  /** What the command wrote to its standard output. Throws `unavailable` with what it wrote to standard error, `not-found` of a command that is not here. */
+  /**
+   * What the command wrote to its standard output, or the lines of it that `keep` wants: it is asked as they come, so that what is long costs
+   * neither memory nor a standstill. Throws `unavailable` with what it wrote to standard error, `not-found` of a command that is not here.
+   */
   run(
     command: 'ip' | 'bridge' | 'nft' | 'iptables' | 'conntrack',
     args: readonly string[],
     input?: string,
+    keep?: (line: string) => boolean,
   ): Promise<string>;
   /** Sets `net/…` below /proc/sys unless it has that value or is of an IPv6 that the kernel has not. Throws `unavailable`. */
   setSysctl(path: string, value: string): Promise<void>;
@@ -31,19 +36,64 @@ export async function unlessMissing<T>(result: Promise<T>): Promise<T | undefine
 const answer_ms_max = 20_000;
 const output_bytes_max = 256 * 1024 * 1024;
 
+/** All that came. */
+class Whole {
+  private readonly chunks: Buffer[] = [];
+  private size = 0;
+
+  /** False if it is too much. */
+  take(chunk: Buffer): boolean {
+    this.size += chunk.length;
+    if (this.size > output_bytes_max) return false;
+    this.chunks.push(chunk);
+    return true;
+  }
+
+  text(): string {
+    return Buffer.concat(this.chunks).toString('utf8');
+  }
+}
+
+/** The lines that are wanted. */
+class Lines {
+  private readonly decoder = new StringDecoder('utf8');
+  private readonly lines: string[] = [];
+  private rest = '';
+  private size = 0;
+
+  constructor(private readonly keep: (line: string) => boolean) {}
+
+  /** False if it is too much. */
+  take(chunk: Buffer): boolean {
+    const lines = (this.rest + this.decoder.write(chunk)).split('\n');
+    this.rest = lines.pop()!;
+    for (const line of lines) this.end(line);
+    return this.size + this.rest.length <= output_bytes_max;
+  }
+
+  text(): string {
+    this.end(this.rest + this.decoder.end());
+    this.rest = '';
+    return this.lines.join('\n');
+  }
+
+  private end(line: string): void {
+    if (line === '' || !this.keep(line)) return;
+    this.lines.push(line);
+    this.size += line.length;
+  }
+}
+
 export const systemTools: KernelTools = {
-  run: (command, args, input) =>
+  run: (command, args, input, keep) =>
     new Promise((resolve, reject) => {
       const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: answer_ms_max });
-      const out: Buffer[] = [];
-      let size = 0;
+      const out = keep === undefined ? new Whole() : new Lines(keep);
       let complaint = '';
       const fail = (reason: string, code: ErrorCode = 'unavailable') =>
         reject(new ShoalError(code, `${command} ${args.join(' ')}: ${reason.trim().slice(0, 1000)}`));
       child.stdout.on('data', (chunk: Buffer) => {
-        size += chunk.length;
-        if (size <= output_bytes_max) out.push(chunk);
-        else child.kill();
+        if (!out.take(chunk)) child.kill();
       });
       child.stderr.on('data', (chunk: Buffer) => {
         if (complaint.length < 2000) complaint += chunk.toString('utf8');
@@ -52,7 +102,7 @@ export const systemTools: KernelTools = {
         fail(messageOf(error), error.code === 'ENOENT' ? 'not-found' : 'unavailable'),
       );
       child.on('close', (code, signal) => {
-        if (code === 0) resolve(Buffer.concat(out).toString('utf8'));
+        if (code === 0) resolve(out.text());
         else fail(complaint || `it ended with ${signal ?? code}`);
       });
       child.stdin.on('error', () => {}); // it ended before it had read all; its complaint says why

@@ -36,6 +36,7 @@ describe('connections to tasks that left rotation', () => {
   let retiring: Retiring;
   let released: number;
   let looks: number;
+  let read: number;
   let isMissing: boolean;
   const both = new Map([
     ['tcp 172.17.0.2 80', 'a'],
@@ -48,12 +49,17 @@ describe('connections to tasks that left rotation', () => {
     forgotten = [];
     released = 0;
     looks = 0;
+    read = 0;
     isMissing = false;
     const tools: KernelTools = {
-      async run(_command, args) {
+      async run(_command, args, _input, keep = () => true) {
         looks += args[0] === '-L' ? 1 : 0;
         if (isMissing) throw new ShoalError('unavailable', 'conntrack: spawn conntrack ENOENT');
-        if (args[0] === '-L') return lines.join('\n');
+        if (args[0] === '-L') {
+          const kept = lines.map(String).filter(keep);
+          read += kept.length;
+          return kept.join('\n');
+        }
         forgotten.push(args.slice(1).join(' '));
         lines = lines.filter(
           (line) => !args.includes(String(line.from)) && !(args.includes('-r') && args.includes(line.address)),
@@ -73,6 +79,14 @@ describe('connections to tasks that left rotation', () => {
   const pass = async (ms: number) => {
     for (let passed = 0; passed < ms; passed += 100) await clock.advance(100);
   };
+
+  it('are told from the many that are over or lead elsewhere line by line, before anything is made of them', async () => {
+    const over = ['TIME_WAIT', 'LAST_ACK', 'CLOSE'].map((state, at) => new Line(at, '172.17.0.2', state));
+    lines = [...over, new Line(7, '172.17.0.2'), new Line(8, '172.17.0.3'), new Line(9, '172.17.0.2', '', 'udp')];
+    await retiring.replaced(both, onlyB);
+    assert.equal(read, 2);
+    assert.deepEqual(retiring.busyTasks(), ['a']);
+  });
 
   it('keep their task busy at once, and until they have ended; those to others do not count', async () => {
     lines = [new Line(1, '172.17.0.2'), new Line(2, '172.17.0.3')];
