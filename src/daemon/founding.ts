@@ -1,10 +1,12 @@
 import { networkInterfaces } from 'node:os';
 import type { InitRequest } from '../api/backend.js';
+import { firstRoot } from '../manager/ca/rotation.js';
+import { issueCertificate } from '../manager/ca/signer.js';
 import { firstRaftID, foundingTransaction } from '../manager/composition/first-state.js';
 import { ShoalError } from '../model/errors.js';
 import { newID } from '../model/ids.js';
 import { withSwarmDefaults } from '../model/validate/defaults.js';
-import { createAuthority, createSigningRequest, signNodeCertificate } from '../security/authority.js';
+import { createSigningRequest } from '../security/authority.js';
 import { advertiseAddress, dataPathAddress, joinHostPort, listenAddress } from './addresses.js';
 import { ClusterMember } from './member.js';
 import { NodeVault } from './node-vault.js';
@@ -17,7 +19,8 @@ const leader_ms = 20_000;
 
 /**
  * `swarm init`: makes this node the first manager of a new cluster. Nothing is left of it when it throws: `invalid-argument` on
- * addresses that cannot be used, `internal` when the disk refuses.
+ * addresses that cannot be used or a root of the user's own that is none, `unavailable` when the external CA of that root does not
+ * sign, `internal` when the disk refuses.
  */
 export async function foundCluster(
   parts: Parts,
@@ -33,18 +36,13 @@ export async function foundCluster(
   await checkPortFree(listen);
 
   const spec = withSwarmDefaults(request.spec);
-  if (spec.CAConfig!.ExternalCAs.length > 0 || spec.CAConfig!.SigningCACert !== '') {
-    throw new ShoalError(
-      'invalid-argument',
-      'Spec.CAConfig: a new cluster begins with a root of its own; give it another one, or an external CA, by "swarm ca --rotate --ca-cert FILE" after that',
-    );
-  }
   const identity = { nodeID: newID(random), role: 'manager' as const, clusterID: newID(random), asOf: 0 };
   const now_ms = clock.now();
   const expiry_ms = spec.CAConfig!.NodeCertExpiry / 1e6;
-  const authority = await createAuthority(now_ms);
+  const root = await firstRoot(spec.CAConfig!, now_ms);
   const { requestPEM, keyPEM } = await createSigningRequest();
-  const certificatePEM = await signNodeCertificate(authority, requestPEM, identity, { now_ms, expiry_ms });
+  const ca = { RootCA: root, Spec: spec };
+  const certificatePEM = await issueCertificate(ca, requestPEM, identity, { now_ms, expiry_ms });
   const state: NodeState = {
     nodeID: identity.nodeID,
     clusterID: identity.clusterID,
@@ -62,7 +60,7 @@ export async function foundCluster(
   await directory.clear(); // of what an attempt that was cut off may have left
   let member: ClusterMember | undefined;
   try {
-    await NodeVault.create(directory.certificates, { keyPEM, certificatePEM, rootPEM: authority.certificatePEM });
+    await NodeVault.create(directory.certificates, { keyPEM, certificatePEM, rootPEM: root.CertificatePEM });
     member = await ClusterMember.start(parts, directory, state, { isFirst: true });
     const { manager } = member;
     if (manager === undefined) throw new ShoalError('internal', member.rejection); // its Raft failed as it started
@@ -70,7 +68,7 @@ export async function foundCluster(
     const founding = {
       clusterID: identity.clusterID,
       nodeID: identity.nodeID,
-      authority,
+      root,
       certificateExpiry: new Date(now_ms + expiry_ms).toISOString(),
       address: state.advertiseAddress,
       availability: request.availability,

@@ -1,9 +1,16 @@
 import { X509Certificate } from 'node:crypto';
 
+const blocksIn = (pem: string) => pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+
 /** The certificates in a PEM text, in their order. Throws when one of them is none. */
 export function certificatesIn(pem: string): X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  return blocks.map((block) => new X509Certificate(block));
+  return blocksIn(pem).map((block) => new X509Certificate(block));
+}
+
+/** Whether two PEM texts hold the same certificates, however their lines are broken and whatever stands around them. */
+export function samePEM(one: string, other: string): boolean {
+  const bare = (pem: string) => blocksIn(pem).join('').replace(/\s/g, '');
+  return bare(one) === bare(other);
 }
 
 /** PEM texts as one, each with a line end. */

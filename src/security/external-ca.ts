@@ -1,5 +1,7 @@
 import 'reflect-metadata';
 import { request } from 'node:https';
+import { isIP } from 'node:net';
+import { connect } from 'node:tls';
 import * as x509 from '@peculiar/x509';
 import { messageOf, ShoalError } from '../model/errors.js';
 import type { Authority } from './authority.js';
@@ -9,6 +11,7 @@ import { certificateRole, entryName, type Identity } from './identity.js';
 import { signingKey } from './keys.js';
 
 const answer_ms = 10_000;
+const reach_ms = 5_000; // swarmkit's
 const answerBytesMax = 256 * 1024;
 
 /** How a manager shows itself. */
@@ -52,14 +55,17 @@ export async function crossSignRequestFor(newRoot: Authority): Promise<object> {
   };
 }
 
+function tlsAs(caller: Caller | undefined, rootsPEM: string) {
+  return { key: caller?.keyPEM, cert: caller?.certificatePEM, ca: rootsPEM, minVersion: 'TLSv1.2' as const };
+}
+
 /** Posts JSON over TLS 1.2 or later, as this manager, to a server whose certificate comes from `rootsPEM`. */
-function post(url: string, body: object, caller: Caller, rootsPEM: string): Promise<string> {
-  const { keyPEM: key, certificatePEM: cert } = caller;
+function post(url: string, body: object, caller: Caller | undefined, rootsPEM: string): Promise<string> {
   const text = JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const headers = { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) };
-    const tls = { key, cert, ca: rootsPEM, minVersion: 'TLSv1.2' as const };
-    const call = request(url, { method: 'POST', headers, ...tls, agent: false, timeout: answer_ms }, (answer) => {
+    const options = { method: 'POST', headers, ...tlsAs(caller, rootsPEM), agent: false, timeout: answer_ms };
+    const call = request(url, options, (answer) => {
       const chunks: Buffer[] = [];
       let size = 0;
       answer.on('data', (chunk: Buffer) => {
@@ -94,7 +100,7 @@ function certificateOf(text: string): string {
 export async function signExternally(
   urls: readonly string[],
   body: object,
-  caller: Caller,
+  caller: Caller | undefined,
   rootsPEM: string,
 ): Promise<string> {
   const failures: string[] = [];
@@ -106,4 +112,39 @@ export async function signExternally(
     }
   }
   throw new ShoalError('unavailable', `no external CA has signed: ${failures.join('; ')}`);
+}
+
+/** Resolves when a server at `url` shows a certificate from `rootPEM`. */
+function shake(url: string, caller: Caller, rootPEM: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, ''); // of an IPv6 address
+  return new Promise((resolve, reject) => {
+    const name = isIP(host) === 0 ? { servername: host } : {};
+    const socket = connect({ host, port: Number(port || 443), ...name, ...tlsAs(caller, rootPEM), timeout: reach_ms });
+    socket.once('timeout', () => socket.destroy(new Error(`no answer within ${reach_ms / 1000} s`)));
+    socket.once('error', reject);
+    socket.once('secureConnect', () => {
+      socket.destroy();
+      resolve();
+    });
+  });
+}
+
+/**
+ * Makes sure that one of the external CAs of a root is there, before the cluster comes to depend on it. Throws `invalid-argument` in
+ * Docker's words, and with what is wrong with each.
+ */
+export async function checkReachable(urls: readonly string[], caller: Caller, rootPEM: string): Promise<void> {
+  const failures: string[] = [];
+  for (const url of urls) {
+    try {
+      return await shake(url, caller, rootPEM);
+    } catch (error) {
+      failures.push(`${url}: ${messageOf(error)}`);
+    }
+  }
+  throw new ShoalError(
+    'invalid-argument',
+    `CAConfig.ExternalCAs: there must be at least one valid, reachable external CA corresponding to the desired CA certificate: ${failures.join('; ')}`,
+  );
 }

@@ -72,6 +72,10 @@ const differences: readonly (readonly [string, string])[] = [
     'kept and shown, without effect: elections have times of their own, and one snapshot is kept',
   ],
   [
+    '`ExternalCAs` while the root is one that the cluster made itself (`swarm init --external-ca`, `swarm update --external-ca`)',
+    'kept and shown, and asked for nothing: nobody else has that root’s key. Docker asks them, and nobody can join. `shoal swarm init --ca-cert FILE --external-ca …` begins with the external CA’s root',
+  ],
+  [
     '`docker exec`, `logs`, `inspect`, `stats`, `attach` of a task’s container on another node',
     'work at any manager, by id or name, through the tunnel; Docker knows only the containers of the node it is asked on',
   ],

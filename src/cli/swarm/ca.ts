@@ -1,16 +1,12 @@
 import type { CommandSpec } from '../base/command.js';
 import { CliError } from '../base/errors.js';
-import { onOff, text } from '../base/flag.js';
+import { onOff, type Values } from '../base/flag.js';
 import type { Swarm } from '../base/wire.js';
-import { certExpiryFlag, externalCaFlag, mergeSpec } from './flags.js';
+import { externalCaFlag } from './external-ca.js';
+import { certExpiryFlag, mergeSpec } from './flags.js';
+import { certificateFlag, keyFlag, ownRootIn } from './own-root.js';
 import { followRotation } from './rotation-progress.js';
 
-const certificateFlag = text('ca-cert', 'Path to the PEM-formatted root CA certificate to use for the new cluster', {
-  kind: 'pem-file',
-});
-const keyFlag = text('ca-key', 'Path to the PEM-formatted root CA key to use for the new cluster', {
-  kind: 'pem-file',
-});
 const rotateFlag = onOff(
   'rotate',
   'Rotate the swarm CA - if no certificate or key are provided, new ones will be generated',
@@ -35,20 +31,18 @@ export const swarmCa: CommandSpec = {
       context.out.write(rootOf(swarm));
       return;
     }
-    const read = async (path: string | undefined) =>
-      path === undefined ? '' : (await context.readFile(path)).toString();
-    const spec = mergeSpec(swarm.Spec ?? {}, values);
-    const certificate = await read(values.get(certificateFlag));
+    const root = await ownRootIn(context, values);
+    checkComplete(values);
+    const spec = await mergeSpec(context, swarm.Spec ?? {}, values, root.SigningCACert);
     await context.client.post('/swarm/update', {
       query: { version: swarm.Version?.Index },
       body: {
         ...spec,
         CAConfig: {
           ...spec.CAConfig,
-          SigningCACert: certificate,
-          SigningCAKey: await read(values.get(keyFlag)),
+          ...root,
           // A number that changes is what asks for a new root when none is given.
-          ForceRotate: (spec.CAConfig?.ForceRotate ?? 0) + (certificate === '' ? 1 : 0),
+          ForceRotate: (spec.CAConfig?.ForceRotate ?? 0) + (values.has(certificateFlag) || values.has(keyFlag) ? 0 : 1),
         },
       },
     });
@@ -57,6 +51,20 @@ export const swarmCa: CommandSpec = {
     if (now !== undefined && !values.get(quietFlag)) context.out.write(rootOf(now));
   },
 };
+
+/** What only together makes a root: refused in Docker's words. */
+function checkComplete(values: Values): void {
+  if (values.has(externalCaFlag) && !values.has(certificateFlag)) {
+    throw new CliError(
+      "rotating to an external CA requires the `--ca-cert` flag to specify the external CA's cert - to add an external CA with the current root CA certificate, use the `update` command instead",
+    );
+  }
+  if (values.has(certificateFlag) && !values.has(keyFlag) && !values.has(externalCaFlag)) {
+    throw new CliError(
+      'the --ca-cert flag requires that a --ca-key flag and/or --external-ca flag be provided as well',
+    );
+  }
+}
 
 function rootOf(swarm: Swarm): string {
   const root = swarm.TLSInfo?.TrustRoot ?? '';

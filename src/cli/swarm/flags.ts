@@ -1,12 +1,8 @@
-import { flag, list, onOff, text, type Values } from '../base/flag.js';
+import type { Context } from '../base/context.js';
+import { flag, onOff, text, type Values } from '../base/flag.js';
 import { parseDuration, parseInteger } from '../base/units.js';
-import type { ExternalCA, SwarmSpec } from '../base/wire.js';
-
-const duration = (word: string) => {
-  const value_ns = parseDuration(word);
-  if (value_ns < 0) throw new Error('duration cannot be negative');
-  return value_ns;
-};
+import type { SwarmSpec } from '../base/wire.js';
+import { externalCAsIn, externalCaFlag } from './external-ca.js';
 
 export const availabilityFlag = text('availability', 'Availability of the node ("active", "pause", "drain")', {
   shown: '"active"',
@@ -28,7 +24,7 @@ export const certExpiryFlag = flag(
   'cert-expiry',
   'duration',
   'Validity period for node certificates (ns|us|ms|s|m|h)',
-  duration,
+  (word) => parseDuration(word),
   {
     shown: '2160h0m0s',
   },
@@ -37,7 +33,7 @@ const heartbeatFlag = flag(
   'dispatcher-heartbeat',
   'duration',
   'Dispatcher heartbeat period (ns|us|ms|s|m|h)',
-  duration,
+  (word) => parseDuration(word),
   {
     shown: '5s',
   },
@@ -63,15 +59,6 @@ const historyFlag = flag(
     shown: '5',
   },
 );
-export const externalCaFlag = list(
-  'external-ca',
-  'Specifications of one or more certificate signing endpoints',
-  parseExternalCa,
-  {
-    kind: 'external-ca',
-  },
-);
-
 /** What `swarm init` and `swarm update` both set of the cluster's spec. */
 export const specFlags = [
   autolockFlag,
@@ -83,30 +70,20 @@ export const specFlags = [
   externalCaFlag,
 ];
 
-function parseExternalCa(word: string): ExternalCA {
-  const ca: ExternalCA & { Options: Record<string, string> } = { Protocol: '', URL: '', Options: {} };
-  for (const field of word.split(',')) {
-    const equals = field.indexOf('=');
-    if (equals < 0) throw new Error(`invalid field '${field}' must be a key=value pair`);
-    const [key, value] = [field.slice(0, equals).trim().toLowerCase(), field.slice(equals + 1)];
-    if (key === 'protocol') {
-      if (value.toLowerCase() !== 'cfssl') throw new Error(`unrecognized external CA protocol ${value}`);
-      ca.Protocol = 'cfssl';
-    } else if (key === 'url') ca.URL = value;
-    else if (key === 'cacert') ca.CACert = value;
-    else ca.Options[key] = value;
-  }
-  if (ca.Protocol === '') throw new Error('the external-ca option needs a protocol= parameter');
-  if (ca.URL === '') throw new Error('the external-ca option needs a url= parameter');
-  return ca;
-}
-
-/** A cluster's spec with what the command line sets, the rest as it was. */
-export function mergeSpec(spec: SwarmSpec, values: Values): SwarmSpec {
+/**
+ * A cluster's spec with what the command line sets, the rest as it was. `rootPEM`: the root that external CAs are of when nothing else is
+ * said of them.
+ */
+export async function mergeSpec(
+  context: Context,
+  spec: SwarmSpec,
+  values: Values,
+  rootPEM: string,
+): Promise<SwarmSpec> {
   const merged: SwarmSpec = { ...spec };
   const history = values.get(historyFlag);
   const expiry_ns = values.get(certExpiryFlag);
-  const externalCAs = values.get(externalCaFlag);
+  const externalCAs = await externalCAsIn(context, values, rootPEM);
   const heartbeat_ns = values.get(heartbeatFlag);
   const interval = values.get(snapshotIntervalFlag);
   const snapshots = values.get(maxSnapshotsFlag);

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../base/command.js';
 import { CliError } from '../base/errors.js';
 import { flag, list, onOff } from '../base/flag.js';
 import { parseInteger } from '../base/units.js';
+import { externalCaFlag } from './external-ca.js';
 import {
   advertiseFlag,
   autolockFlag,
@@ -15,6 +16,7 @@ import {
   withPort,
 } from './flags.js';
 import { printJoinCommand } from './join-token.js';
+import { certificateFlag, keyFlag, ownRootIn } from './own-root.js';
 import { printUnlockKey } from './unlock.js';
 
 const forceFlag = onOff('force-new-cluster', 'Force create a new cluster from current state');
@@ -55,6 +57,8 @@ export const swarmInit: CommandSpec = {
     availabilityFlag,
     poolFlag,
     maskFlag,
+    { ...certificateFlag, isOwn: true },
+    { ...keyFlag, isOwn: true },
     ...specFlags.map((each) =>
       each === autolockFlag
         ? { ...each, usage: 'Enable manager autolocking (requiring an unlock key to start a stopped manager)' }
@@ -64,6 +68,9 @@ export const swarmInit: CommandSpec = {
   async run(context, values) {
     const availability = values.get(availabilityFlag);
     const locks = values.get(autolockFlag) ?? false;
+    const root = await ownRootIn(context, values);
+    const spec = await mergeSpec(context, { Labels: {} }, values, root.SigningCACert);
+    const hasOwnRoot = root.SigningCACert !== '' || root.SigningCAKey !== '';
     const id = await context.client
       .post<string>('/swarm/init', {
         body: {
@@ -75,7 +82,7 @@ export const swarmInit: CommandSpec = {
           SubnetSize: values.get(maskFlag) ?? defaultSubnetSize,
           ForceNewCluster: values.get(forceFlag) ?? false,
           AutoLockManagers: locks,
-          Spec: mergeSpec({ Labels: {} }, values),
+          Spec: hasOwnRoot ? { ...spec, CAConfig: { ...spec.CAConfig, ...root } } : spec,
           Availability: availability === undefined ? '' : checkAvailability(availability),
         },
       })
@@ -90,6 +97,12 @@ export const swarmInit: CommandSpec = {
     context.out.write(
       "To add a manager to this swarm, run 'shoal swarm join-token manager' and follow the instructions.\n",
     );
+    if (values.has(externalCaFlag) && !hasOwnRoot) {
+      context.err.write(
+        "\nThe swarm has made a root CA of its own. To have the external CA sign certificates, give the swarm that CA's root:\n" +
+          '\n    shoal swarm ca --rotate --ca-cert FILE --external-ca protocol=cfssl,url=URL\n',
+      );
+    }
     if (locks) {
       context.out.write('\n');
       const { UnlockKey } = await context.client.get<{ UnlockKey?: string }>('/swarm/unlockkey');

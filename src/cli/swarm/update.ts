@@ -10,8 +10,9 @@ export const swarmUpdate: CommandSpec = {
   flags: specFlags,
   needsFlag: true,
   async run(context, values) {
-    const { Spec = {}, Version } = await context.client.get<Swarm>('/swarm');
-    await context.client.post('/swarm/update', { query: { version: Version?.Index }, body: mergeSpec(Spec, values) });
+    const { Spec = {}, Version, TLSInfo } = await context.client.get<Swarm>('/swarm');
+    const body = await mergeSpec(context, Spec, values, TLSInfo?.TrustRoot ?? '');
+    await context.client.post('/swarm/update', { query: { version: Version?.Index }, body });
     context.out.write('Swarm updated.\n');
     if (values.get(autolockFlag) && !Spec.EncryptionConfig?.AutoLockManagers) {
       const { UnlockKey } = await context.client.get<{ UnlockKey?: string }>('/swarm/unlockkey');

@@ -2,22 +2,24 @@ import { X509Certificate } from 'node:crypto';
 import { ShoalError } from '../../model/errors.js';
 import type { CAConfig } from '../../model/types.js';
 import { requestedPublicKey, signNodeCertificate } from '../../security/authority.js';
-import { certificatesIn, issuerIn, joinPEM, publicKeyOf } from '../../security/chain.js';
+import { certificatesIn, issuerIn, joinPEM, publicKeyOf, samePEM } from '../../security/chain.js';
 import { subjectOf } from '../../security/credentials.js';
 import { type Caller, signExternally, signRequestFor } from '../../security/external-ca.js';
 import { type Identity, identityFrom } from '../../security/identity.js';
-import { type FoundedCluster, trustOf } from './trust.js';
+import { type FoundedCluster, type Signer, trustOf } from './trust.js';
 
 export interface Validity {
   now_ms: number;
   expiry_ms: number;
 }
 
-const samePEM = (one: string, other: string) => one.trim() === other.trim();
-
-/** The external CAs that sign for this root: those that name it, and those that name none. */
-export function externalURLs(config: CAConfig | null | undefined, rootPEM: string): string[] {
-  const ofRoot = (config?.ExternalCAs ?? []).filter(({ CACert }) => CACert === '' || samePEM(CACert, rootPEM));
+/**
+ * The external CAs that sign for this root: those that name it, and those that name none. For a root that the cluster made itself that
+ * is none of them, whatever they name: Docker's client lets them name the root of the moment.
+ */
+export function externalURLs(config: CAConfig | null | undefined, { certificatePEM, isOwn }: Signer): string[] {
+  if (isOwn) return [];
+  const ofRoot = (config?.ExternalCAs ?? []).filter(({ CACert }) => CACert === '' || samePEM(CACert, certificatePEM));
   return ofRoot.map(({ URL }) => URL);
 }
 
@@ -46,17 +48,18 @@ async function checkIssued(
 
 /**
  * A certificate for a node, with what leads from it to the root that everybody trusts: from an external CA when the cluster has one,
- * else signed here. Throws `invalid-argument` on a bad request, `unavailable` when nobody can sign.
+ * else signed here. The first manager has no certificate yet to call with. Throws `invalid-argument` on a bad request, `unavailable`
+ * when nobody can sign.
  */
 export async function issueCertificate(
-  cluster: FoundedCluster,
+  cluster: Pick<FoundedCluster, 'RootCA' | 'Spec'>,
   requestPEM: string,
   identity: Identity,
   validity: Validity,
-  caller: Caller,
+  caller?: Caller,
 ): Promise<string> {
   const { signer, betweenPEM, rootsPEM } = trustOf(cluster.RootCA);
-  const urls = externalURLs(cluster.Spec?.CAConfig, signer.certificatePEM);
+  const urls = externalURLs(cluster.Spec?.CAConfig, signer);
   if (urls.length > 0) {
     const body = signRequestFor(requestPEM, identity);
     const certificatePEM = await signExternally(urls, body, caller, rootsPEM);

@@ -12,28 +12,36 @@ export function founded(cluster: Cluster | undefined): FoundedCluster {
   return cluster as FoundedCluster;
 }
 
+/** A root that signs; its key is empty when only an external CA has it. */
+export interface Signer {
+  certificatePEM: string;
+  keyPEM: string;
+  /** The cluster made it itself, so that no external CA has its key. */
+  isOwn: boolean;
+}
+
 /** Whom nodes trust, and who signs their certificates. */
 export interface Trust {
   /** The root that join tokens name and everybody trusts. */
   rootPEM: string;
   /** All roots that count: two while one takes the other's place. */
   rootsPEM: string;
-  /** The root that signs; its key is empty when only an external CA has it. */
-  signer: { certificatePEM: string; keyPEM: string };
+  /** The root that signs. */
+  signer: Signer;
   /** What leads from the signer to `rootPEM`; empty when that is the signer itself. */
   betweenPEM: string;
 }
 
 /** What follows from the cluster's root, and from a rotation of it while there is one. */
-export function trustOf({ CertificatePEM, KeyPEM, Rotation }: RootCA): Trust {
+export function trustOf({ CertificatePEM, KeyPEM, IsOwn, Rotation }: RootCA): Trust {
   if (Rotation === null) {
-    const signer = { certificatePEM: CertificatePEM, keyPEM: KeyPEM };
+    const signer = { certificatePEM: CertificatePEM, keyPEM: KeyPEM, isOwn: IsOwn };
     return { rootPEM: CertificatePEM, rootsPEM: joinPEM(CertificatePEM), signer, betweenPEM: '' };
   }
   return {
     rootPEM: CertificatePEM,
     rootsPEM: joinPEM(CertificatePEM, Rotation.CertificatePEM),
-    signer: { certificatePEM: Rotation.CertificatePEM, keyPEM: Rotation.KeyPEM },
+    signer: { certificatePEM: Rotation.CertificatePEM, keyPEM: Rotation.KeyPEM, isOwn: Rotation.IsOwn },
     betweenPEM: Rotation.CrossSignedPEM,
   };
 }

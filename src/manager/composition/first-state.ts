@@ -1,7 +1,6 @@
 import type { Clock } from '../../model/clock.js';
 import { timestamp } from '../../model/clock.js';
-import type { SwarmSpec, TransactionInit } from '../../model/types.js';
-import type { Authority } from '../../security/authority.js';
+import type { RootCA, SwarmSpec, TransactionInit } from '../../model/types.js';
 import { tlsInfoOf } from '../../security/tls-info.js';
 import { newJoinToken } from '../../security/tokens.js';
 import { newUnlockKey } from '../../security/unlock-key.js';
@@ -10,7 +9,7 @@ import { newUnlockKey } from '../../security/unlock-key.js';
 export interface Founding {
   clusterID: string;
   nodeID: string;
-  authority: Authority;
+  root: RootCA;
   certificateExpiry: string;
   /** host:port of the first manager. */
   address: string;
@@ -27,7 +26,7 @@ export const firstRaftID = 1;
 
 /** A new cluster: its one object and its first node. */
 export function foundingTransaction(founding: Founding, clock: Clock): TransactionInit {
-  const { clusterID, nodeID, authority, address } = founding;
+  const { clusterID, nodeID, root, address } = founding;
   return {
     Origin: 'init',
     Time: timestamp(clock),
@@ -39,15 +38,15 @@ export function foundingTransaction(founding: Founding, clock: Clock): Transacti
           ID: clusterID,
           // a key of the user's own is never kept in the spec, which the API shows
           Spec: { ...founding.spec, CAConfig: { ...founding.spec.CAConfig, SigningCAKey: '' } },
-          TLSInfo: tlsInfoOf(authority.certificatePEM),
+          TLSInfo: tlsInfoOf(root.CertificatePEM),
           DataPathPort: founding.dataPathPort || 4789,
           DefaultAddrPool: founding.defaultAddressPool.length > 0 ? [...founding.defaultAddressPool] : ['10.0.0.0/8'],
           SubnetSize: founding.subnetSize || 24,
           JoinTokens: {
-            Worker: newJoinToken(authority.certificatePEM),
-            Manager: newJoinToken(authority.certificatePEM),
+            Worker: newJoinToken(root.CertificatePEM),
+            Manager: newJoinToken(root.CertificatePEM),
           },
-          RootCA: { CertificatePEM: authority.certificatePEM, KeyPEM: authority.keyPEM },
+          RootCA: root,
           NextRaftID: firstRaftID + 1,
           UnlockKey: founding.spec.EncryptionConfig?.AutoLockManagers ? newUnlockKey() : '',
         },

@@ -36,5 +36,8 @@ function checkCA(where: string, config: CAConfig): void {
     if (!URL.canParse(ca.URL) || new URL(ca.URL).protocol !== 'https:') {
       refuse(`${where}.ExternalCAs[${at}].URL`, 'must be an https:// URL');
     }
+    if (ca.CACert !== '' && !/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.test(ca.CACert)) {
+      refuse(`${where}.ExternalCAs[${at}].CACert`, "must be the CA's certificate in PEM");
+    }
   }
 }

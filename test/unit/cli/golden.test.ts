@@ -7,6 +7,7 @@ import { cli } from '../../helpers/cli.js';
 import { type FakeDaemon, startFakeDaemon } from '../../helpers/fake-daemon.js';
 import { differences, envFile, environment, routes } from './golden/cluster.js';
 import { changesSent, stackEnvironment, stackRoutes, stacksFolder } from './golden/stacks.js';
+import { rootFiles, swarmChangesSent, swarmRoutes } from './golden/swarm.js';
 
 interface Golden {
   line: string;
@@ -131,6 +132,26 @@ describe(`service commands, held against ${recording.replace('.jsonl', '')}`, ()
           return { query, changes: differences(before ?? {}, body) };
         });
       assert.deepEqual(sent, golden.sent);
+    });
+  }
+});
+
+describe(`swarm commands, held against ${recording.replace('.jsonl', '')}`, () => {
+  const text = readFileSync(join(folder, recording.replace('.jsonl', '-swarm.json')), 'utf8');
+  const changes = JSON.parse(text) as { line: string; code: number; sent?: unknown[]; error?: string }[];
+  let daemon: FakeDaemon;
+  before(async () => {
+    daemon = await startFakeDaemon(swarmRoutes);
+  });
+  after(() => daemon.close());
+
+  for (const golden of changes) {
+    it(`swarm ${golden.line}`, async () => {
+      daemon.requests.length = 0;
+      const result = await cli(daemon, ['swarm', ...splitWords(golden.line)], { files: rootFiles });
+      assert.equal(result.code, golden.code, result.err);
+      if (golden.error !== undefined) assertSays(result.err, golden.error);
+      else assert.deepEqual(swarmChangesSent(daemon.requests), golden.sent);
     });
   }
 });

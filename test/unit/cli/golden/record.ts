@@ -8,6 +8,7 @@ import { packageRoot } from '../../../../src/model/paths.js';
 import { startFakeDaemon } from '../../../helpers/fake-daemon.js';
 import { commands, differences, envFile, environment, routes } from './cluster.js';
 import { changesSent, stackEnvironment, stackLines, stackRoutes, stacksFolder } from './stacks.js';
+import { rootFiles, swarmChangesSent, swarmLines, swarmRoutes } from './swarm.js';
 
 const folder = join(packageRoot(), 'test', 'unit', 'cli', 'golden');
 const version = /\d+\.\d+\.\d+/.exec(execFileSync('docker', ['--version'], { encoding: 'utf8' }))?.[0];
@@ -63,3 +64,20 @@ for (const line of stackLines()) {
 await swarm.close();
 const text = JSON.stringify(deployments, undefined, 1).replaceAll(stacksFolder, '/stacks');
 writeFileSync(join(folder, `docker-${version}-stacks.json`), `${text}\n`);
+
+const manager = await startFakeDaemon(swarmRoutes);
+for (const [path, content] of Object.entries(rootFiles)) writeFileSync(path, content);
+const changes: object[] = [];
+for (const line of swarmLines) {
+  manager.requests.length = 0;
+  const { code, err } = await docker(manager.host, ['swarm', ...splitWords(line)], folder);
+  const [error = ''] = err.split('\n');
+  changes.push({
+    line,
+    code,
+    ...(code === 0 ? { sent: swarmChangesSent(manager.requests) } : { error: error.trim() }),
+  });
+}
+for (const path of Object.keys(rootFiles)) rmSync(path);
+await manager.close();
+writeFileSync(join(folder, `docker-${version}-swarm.json`), `${JSON.stringify(changes, undefined, 1)}\n`);
