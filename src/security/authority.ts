@@ -6,6 +6,7 @@ import { certificatesIn, publicKeyOf } from './chain.js';
 import { certificateRole, entryName, type Identity } from './identity.js';
 import { exportKey, newKeys, ownAlgorithm, signingKey } from './keys.js';
 
+const requestLength_max = 8192; // ours have 400; nobody shall be kept busy with reading megabytes of DER
 const rootValidity_ms = 20 * 365 * 24 * 3600 * 1000; // Docker's: 20 years
 /** By how much certificates begin before they are made: nodes whose clocks are an hour behind accept them (Docker's). */
 export const backdate_ms = 3600 * 1000;
@@ -65,6 +66,7 @@ export async function requestedPublicKey(requestPEM: string): Promise<string> {
 
 async function requestedKey(requestPEM: string): Promise<x509.PublicKey> {
   try {
+    if (requestPEM.length > requestLength_max) throw new Error(`it is longer than ${requestLength_max} characters`);
     const request = new x509.Pkcs10CertificateRequest(requestPEM);
     const key = request.publicKey.algorithm as { name: string; namedCurve?: string };
     if (key.name !== 'ECDSA' || key.namedCurve !== 'P-256') throw new Error('its key is not ECDSA P-256');

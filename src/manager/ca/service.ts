@@ -65,6 +65,11 @@ export function certificateAuthority(parts: AuthorityParts): CertificateAuthorit
     validity: Validity,
   ) {
     const identity = { ...who, clusterID: cluster.ID };
+    if ((cluster.Spec?.CAConfig?.ExternalCAs.length ?? 0) > 0 && trustOf(cluster.RootCA).signer.isOwn) {
+      log.warn(
+        'signed here, by the root that the cluster made itself: external CAs sign once it has theirs (swarm ca)',
+      );
+    }
     const issued: IssuedCertificateInit = {
       NodeID: who.nodeID,
       Role: who.role,
@@ -75,6 +80,7 @@ export function certificateAuthority(parts: AuthorityParts): CertificateAuthorit
     return issued;
   }
 
+  const renewing = new Set<string>();
   const validityIn = (cluster: Cluster): Validity => ({ now_ms: clock.now(), expiry_ms: expiryOf(cluster) });
 
   /** A node that shows a token becomes an object of the cluster and gets its certificate. */
@@ -144,12 +150,25 @@ export function certificateAuthority(parts: AuthorityParts): CertificateAuthorit
     return issued;
   }
 
+  /** Each is an entry of Raft's log and a signature, or a call of an external CA: a node can have one on its way, not a flood. */
+  async function renewOnce(nodeID: string, requestPEM: string): Promise<IssuedCertificateInit> {
+    if (renewing.has(nodeID)) {
+      throw new ShoalError('overloaded', `node ${nodeID}: another certificate for it is being signed`);
+    }
+    renewing.add(nodeID);
+    try {
+      return await retried(() => renew(nodeID, requestPEM));
+    } finally {
+      renewing.delete(nodeID);
+    }
+  }
+
   return {
     GetRoot: unary(async () => {
       const cluster = founded((await store.read()).cluster());
       return { RootCertificatePEM: trustOf(cluster.RootCA).rootPEM };
     }),
     Join: unary((request) => retried(() => join(request))),
-    Renew: unary((request, call) => retried(() => renew(identityOf(call).nodeID, request.SigningRequestPEM))),
+    Renew: unary((request, call) => renewOnce(identityOf(call).nodeID, request.SigningRequestPEM)),
   };
 }

@@ -28,8 +28,9 @@ export class Observations {
   /** A node speaks for its own tasks only. */
   task(nodeID: string, { TaskID, Status }: TaskReport): void {
     const { store, clock, log } = this.options;
-    if (store.get('Task', TaskID)?.NodeID !== nodeID) return;
-    const seen = statusFrom(Status, nodeID, clock);
+    const [task, node] = [store.get('Task', TaskID), store.get('Node', nodeID)];
+    if (task?.NodeID !== nodeID || node === undefined) return;
+    const seen = statusFrom(Status, task, node, clock);
     if (seen !== undefined) this.reports.addTask(TaskID, seen.status, seen.size_bytes);
     else log.warn('a report that cannot be used', { node: nodeID, task: TaskID, state: Status?.State.slice(0, 30) });
   }

@@ -85,7 +85,7 @@ export class Reception {
   private async register(nodeID: string, said: Hello, call: SessionCall): Promise<Session> {
     const { store, proposer, clock, self, checkServing, heartbeat_ms } = this.options;
     checkServing();
-    const hello = helloFrom(said);
+    const hello = helloFrom(said, store.get('Node', self)?.ManagerStatus?.Addr ?? '');
     if (this.registering.has(nodeID)) {
       throw new ShoalError('overloaded', `node ${nodeID}: another session of it is being opened`);
     }

@@ -2,27 +2,23 @@ import { type Clock, timestamp } from '../../model/clock.js';
 import { encode } from '../../model/codec.js';
 import { ShoalError } from '../../model/errors.js';
 import { rankOf } from '../../model/states.js';
-import type { Hello, NodeDescription, TaskStatus } from '../../model/types.js';
+import type { Hello, Node, NodeDescription, Task, TaskStatus } from '../../model/types.js';
+import { addressesFrom, checkAddresses } from './said-addresses.js';
 
 // What a node says is replicated to every manager and kept. These bounds are far above anything that an honest node says.
 const description_bytes_max = 256 * 1024;
 const status_bytes_max = 16 * 1024;
 const textLength_max = 1_024;
-const addressLength_max = 300; // a DNS name of 253 characters, brackets, a port
 
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/;
 
-/** What a node says of itself, as it may be kept. Throws `invalid-argument` naming the field when it is more, or something else, than it may be. */
-export function helloFrom(said: Hello): Hello {
-  const { Description, Addr, ClusterAddr, DataPathAddr } = said;
-  for (const [field, address] of Object.entries({ Addr, ClusterAddr, DataPathAddr })) {
-    if (address.length > addressLength_max || !/^[\x21-\x7e]*$/.test(address)) {
-      throw new ShoalError(
-        'invalid-argument',
-        `Hello.${field}: must be an address of at most ${addressLength_max} characters`,
-      );
-    }
-  }
+/**
+ * What a node says of itself, as it may be kept by a manager with the address `own`. Throws `invalid-argument` naming the field when it is
+ * more, or something else, than it may be.
+ */
+export function helloFrom(said: Hello, own: string): Hello {
+  const { Description } = said;
+  checkAddresses(said, own);
   return { ...said, Description: Description && descriptionFrom(Description, 'Hello.Description') };
 }
 
@@ -61,7 +57,8 @@ export function bounded(text: string): string {
 /** A task's status as it may be kept, and its size on the wire; undefined when nothing of it can be used. */
 export function statusFrom(
   said: TaskStatus | null,
-  nodeID: string,
+  task: Task,
+  node: Node,
   clock: Clock,
 ): { status: TaskStatus; size_bytes: number } | undefined {
   if (said === null || rankOf(said.State) < 0) return undefined;
@@ -70,7 +67,8 @@ export function statusFrom(
     Timestamp: time.test(said.Timestamp) ? said.Timestamp : timestamp(clock),
     Message: bounded(said.Message),
     Err: bounded(said.Err),
-    AppliedBy: nodeID,
+    Addresses: addressesFrom(said.Addresses, task, node.Status?.Addr ?? ''),
+    AppliedBy: node.ID,
     AppliedAt: '', // the store's to say
     RunningAt: '',
   };

@@ -132,6 +132,26 @@ describe('attacks on a cluster', function () {
     assert.deepEqual([nodeID, role], [worker.local().nodeID, 'worker']);
   });
 
+  it('requests to sign that are huge, nested without end or without number cost a manager next to nothing', async () => {
+    const credentials = new Credentials(await materialOf(worker));
+    const call = { credentials: credentials.credentials({ role: 'manager' }), timeout_ms: 20_000 };
+    const asked = (SigningRequestPEM: string) =>
+      callOnce('CertificateAuthority', 'Renew', address, { SigningRequestPEM }, call);
+    const pem = (der: Buffer) =>
+      `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
+    await assert.rejects(asked(pem(Buffer.alloc(30_000_000, 0x30))), /longer than 8192 characters/);
+    await assert.rejects(asked(pem(Buffer.alloc(5_000, Buffer.from([0x30, 0x80])))), { code: 'invalid-argument' });
+
+    const version = async () => (await founder.manager()!.read()).index;
+    const before = await version();
+    const { requestPEM } = await createSigningRequest();
+    const answers = await Promise.allSettled(Array.from({ length: 50 }, () => asked(requestPEM)));
+    const refused = answers.filter((one) => one.status === 'rejected' && one.reason.code === 'overloaded').length;
+    const signed = answers.filter((one) => one.status === 'fulfilled').length;
+    assert.equal(refused + signed, 50);
+    assert.ok(refused > 0 && (await version()) - before <= signed + 5, 'one at a time');
+  });
+
   it('a worker reaches neither tunnels, nor Raft, nor what managers tell one another', async () => {
     const credentials = new Credentials(await materialOf(worker));
     const clients = {

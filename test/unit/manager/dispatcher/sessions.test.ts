@@ -189,10 +189,40 @@ describe('sessions of nodes with managers', () => {
     assert.match((await refusal({ Heartbeat: {} })).details, /first message must be Hello/);
     const huge = { Hostname: 'h'.repeat(300_000) };
     assert.match((await refusal({ Hello: { Description: huge } })).details, /Hello.Description: \d+ bytes/);
-    assert.match((await refusal({ Hello: { Addr: 'a b\n' } })).details, /Hello.Addr/);
+    assert.match((await refusal({ Hello: { Addr: 'a b\n' } })).details, /Hello.Addr: must be an IP address/);
+    for (const address of [
+      '127.0.0.1',
+      '169.254.169.254',
+      '0.0.0.0',
+      '224.0.0.1',
+      '::1',
+      '::ffff:127.0.0.1',
+      'fe80::1',
+    ]) {
+      const said = { Addr: { Addr: address }, ClusterAddr: { ClusterAddr: `[${address}]:2377` } };
+      for (const [field, Hello] of Object.entries(said)) {
+        const { details } = await refusal({ Hello });
+        assert.equal(details, `Hello.${field}: ${address} is not the same machine to every node`);
+      }
+    }
     assert.equal(nodeStatus(node)?.Addr, '10.0.0.1');
     assert.equal(nodeStatus(node)?.DataPathAddr, '10.9.0.1');
     assert.equal(node.manager, one.nodeID, 'the session that was open is not disturbed');
+  });
+
+  it('sends nobody to an address that is not the node’s or the task’s own, whatever its node reports', async () => {
+    const id = cluster.idPreferring(one);
+    const NetworksAttachments = [{ Network: { ID: 'net' }, Addresses: ['10.0.9.3/24'] }];
+    await cluster.commit([{ Action: 'create', Task: task('a', id, { NetworksAttachments }) }]);
+    const node = (await cluster.addNode(id)).start([one]);
+    await cluster.until(() => node.assignments.length > 0);
+    const at = (Protocol: string, Host: string, Port: number) => ({ Protocol, TargetPort: 80, Host, Port, Inside: '' });
+    const own = [at('tcp', '10.0.0.1', 30_000), at('ip', '10.0.9.3', 0)];
+    const others = ['127.0.0.1', '169.254.169.254', '10.0.0.2', 'localhost'].map((host) => at('tcp', host, 22));
+    const Addresses = [...others, ...own, at('ip', '10.0.9.4', 0)];
+    node.session.report([{ taskID: 'a', status: status('running', { Addresses }) }]);
+    await cluster.until(() => taskState('a') === 'running');
+    assert.deepEqual(one.store.get('Task', 'a')?.Status?.Addresses, own);
   });
 
   it('lets a node have one registration on its way, not many', async () => {
