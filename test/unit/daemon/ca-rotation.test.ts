@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Daemon } from '../../../src/daemon/daemon.js';
+import { managersFor } from '../../../src/manager/dispatcher/managers.js';
 import { complete } from '../../../src/model/codec.js';
 import { createAuthority, createSigningRequest, signNodeCertificate } from '../../../src/security/authority.js';
 import { certificatesIn, joinPEM } from '../../../src/security/chain.js';
@@ -58,10 +59,15 @@ describe("the cluster's root", function () {
     const [second, worker, late] = [await joined('Manager'), await joined('Worker'), await joined('Worker')];
     const sessions = [founder, second, worker];
     await until(async () => (await epochs(...sessions)).every((epoch) => (epoch ?? 0) > 0), 'all have sessions');
+    const managers = [founder, second].map((one) => ({ nodeID: one.local().nodeID, address: '' }));
     await until(async () => {
-      const node = (await founder.manager()!.read()).get('Node', founder.local().nodeID);
-      return node?.Status?.SessionManager === second.local().nodeID;
-    }, 'the founder has its session with the other manager');
+      const view = await founder.manager()!.read();
+      return sessions.every((one) => {
+        const { nodeID } = one.local();
+        const preferred = managersFor(nodeID, managers).Managers!.find(({ Preferred }) => Preferred)!;
+        return view.get('Node', nodeID)?.Status?.SessionManager === preferred.NodeID;
+      });
+    }, 'every session is with the manager that it goes to by itself');
     const before = await clusterOf();
     const lateOptions = daemons.optionsOf(late);
     await late.stop();
