@@ -9,7 +9,7 @@ import type { DataPlane } from '../src/network/data-plane.js';
 import { joinCluster } from '../src/security/admission.js';
 import { Credentials } from '../src/security/credentials.js';
 import { NodeWorker } from '../src/worker/node-worker.js';
-import { SimulatedEngine } from '../test/helpers/simulated-engine.js';
+import { HollowEngine } from './hollow-engine.js';
 
 // A process of its own for bench/fleet.ts: `count` hollow nodes. Of a node everything is real (its certificate, its connection, its session,
 // its agent with a controller a task) but for the engine, which is simulated and answers at once, and the data plane, which does nothing.
@@ -30,6 +30,8 @@ const log = winston.createLogger({ silent: true });
 
 /** One for all, as it is the process that gets to run or does not. */
 const clock = new AttendedClock(systemClock);
+
+const engines: HollowEngine[] = [];
 
 const noPlane: DataPlane = {
   apply: async () => ({ failed: [] }),
@@ -55,6 +57,8 @@ async function startNode({ firstNumber, token, managers }: HollowNodes, at: numb
   const manager = managers[number % managers.length] as string;
   const { material, identity } = await join(manager, token);
   const credentials = new Credentials(material);
+  const engine = new HollowEngine(number);
+  engines.push(engine);
   const address = `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
   new NodeWorker({
     node: {
@@ -68,7 +72,7 @@ async function startNode({ firstNumber, token, managers }: HollowNodes, at: numb
     genericResources: [],
     managers: managers.map((Addr) => ({ NodeID: '', Addr })),
     connect: (to) => serviceClient('Dispatcher', to, credentials.credentials({ role: 'manager' })),
-    engine: new SimulatedEngine(clock),
+    engine,
     plane: noPlane,
     kernel: undefined,
     throughTunnel: false,
@@ -101,4 +105,5 @@ const starter = async () => {
 };
 await Promise.all(Array.from({ length: joinsAtOnce }, starter));
 process.send?.('joined');
+process.on('message', () => process.send?.(engines.reduce((sum, { size }) => sum + size, 0)));
 process.on('disconnect', () => process.exit());
