@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, unlinkSync } from 'node:fs';
 import type http from 'node:http';
 import net from 'node:net';
 import type { Logger } from 'winston';
@@ -29,15 +29,13 @@ export async function listenTCP(server: http.Server, address: { host: string; po
   return { host, port };
 }
 
-/** A socket that nobody answers on any more is replaced. Throws `failed-precondition` when somebody does, `forbidden` when it must have a group it may not be given. */
+/**
+ * A socket that nobody answers on any more is replaced. Throws `failed-precondition` when somebody does or something else has that
+ * name, `forbidden` when it must have a group it may not be given.
+ */
 export async function listenUnix(server: http.Server, address: UnixAddress, log: Logger): Promise<ApiAddress> {
   const { path, mode = 0o660 } = address;
-  if (existsSync(path)) {
-    if (await answers(path)) {
-      throw new ShoalError('failed-precondition', `${path}: another daemon is listening on this socket`);
-    }
-    unlinkSync(path);
-  }
+  await clearTheWay(path);
   const before = process.umask(0o177); // nobody else may connect between the bind and the chmod
   try {
     await bound(server, () => {
@@ -77,13 +75,37 @@ function bound(server: http.Server, listen: () => void): Promise<void> {
   });
 }
 
-function answers(path: string): Promise<boolean> {
+async function clearTheWay(path: string): Promise<void> {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  if (!there.isSocket()) {
+    throw new ShoalError('failed-precondition', `${path}: is there already, and no socket; name another path`);
+  }
+  const error = await connectionError(path);
+  if (error === undefined) {
+    throw new ShoalError('failed-precondition', `${path}: another daemon is listening on this socket`);
+  }
+  if (error.code === 'ENOENT') return; // its daemon has just ended
+  if (error.code !== 'ECONNREFUSED') {
+    throw new ShoalError(
+      'failed-precondition',
+      `${path}: is there already, and whose it is cannot be told: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  unlinkSync(path);
+}
+
+/** Why nobody can be reached at a socket; undefined when somebody can. */
+function connectionError(path: string): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
     const socket = net.connect(path);
     socket.once('connect', () => {
       socket.destroy();
-      resolve(true);
+      resolve(undefined);
     });
-    socket.once('error', () => resolve(false));
+    socket.once('error', resolve);
   });
 }

@@ -7,6 +7,8 @@ import { type DaemonOptions, defaultGroup } from './options.js';
 
 const defaultPort = { plain: 2375, tls: 2376 }; // Docker's
 
+const socketPath_bytes_max = 107;
+
 export type ApiOptions = Pick<
   DaemonOptions,
   'apiHosts' | 'group' | 'tls' | 'tlsVerify' | 'tlsCACert' | 'tlsCert' | 'tlsKey'
@@ -41,8 +43,13 @@ function protection(options: ApiOptions): ApiTLS | undefined {
   );
 }
 
-/** The group that owns the unix sockets (dockerd's --group: a name or a number); undefined when this machine has none of that name. */
-function groupID(name: string, log: Logger): number | undefined {
+/**
+ * The group that owns the unix sockets (dockerd's --group: a name or a number, '' for none). The default one may be missing; one that
+ * was asked for may not.
+ */
+function groupID(asked: string | undefined, log: Logger): number | undefined {
+  const name = asked ?? defaultGroup;
+  if (name === '') return undefined;
   let entries = '';
   try {
     entries = readFileSync('/etc/group', 'utf8');
@@ -53,6 +60,9 @@ function groupID(name: string, log: Logger): number | undefined {
   const found = lines.find(([group, , id]) => group === name || id === name);
   if (found !== undefined) return Number(found[2]);
   if (/^\d{1,9}$/.test(name)) return Number(name); // of the machine around a container, whose names are not here
+  if (asked !== undefined) {
+    throw new ShoalError('invalid-argument', `--group ${JSON.stringify(name)}: this machine has no such group`);
+  }
   log.warn('the group that is to own the API socket does not exist; only its owner may use it', { group: name });
   return undefined;
 }
@@ -76,7 +86,14 @@ export function apiAddresses(options: ApiOptions, log: Logger): ApiAddress[] {
     }
     if ((scheme !== 'unix' && scheme !== '') || !rest.startsWith('/'))
       throw new ShoalError('invalid-argument', complaint);
-    const group = groupID(options.group ?? defaultGroup, log);
+    // Beyond that the kernel would take the first part of the path alone.
+    if (Buffer.byteLength(rest) > socketPath_bytes_max) {
+      throw new ShoalError(
+        'invalid-argument',
+        `--host ${host}: the path of a unix socket has at most ${socketPath_bytes_max} bytes, not ${Buffer.byteLength(rest)}`,
+      );
+    }
+    const group = groupID(options.group, log);
     if (group === undefined) return { path: rest };
     return { path: rest, group, ...(options.group !== undefined && { mustHaveGroup: true }) };
   });

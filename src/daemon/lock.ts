@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, unlinkSync } from 'node:fs';
+import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { messageOf, ShoalError } from '../model/errors.js';
+import { makeDirectory } from './make-directory.js';
 
 export interface StateLock {
   release(): Promise<void>;
@@ -33,7 +34,7 @@ function isAlive(path: string): Promise<boolean> {
 export async function lockStateDirectory(directory: string): Promise<StateLock> {
   let folder: number;
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory, 0o700);
     folder = openSync(directory, 'r');
   } catch (error) {
     throw new ShoalError('internal', `state directory ${directory}: cannot be used: ${messageOf(error)}`, {

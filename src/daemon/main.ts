@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -14,13 +14,14 @@ import { systemRandom as random } from '../model/random.js';
 import { meshObstacle } from '../network/kernel/probe.js';
 import { type KernelTools, systemTools } from '../network/kernel/tools.js';
 import { DockerEngine } from '../worker/docker-engine.js';
-import { listenAddress } from './addresses.js';
 import { apiAddresses } from './api-hosts.js';
+import { checkOptions } from './check-options.js';
 import { closeProcess } from './closed-process.js';
 import { Daemon } from './daemon.js';
 import { connectEngineSocket } from './engine-socket.js';
 import { lockStateDirectory } from './lock.js';
 import { createLog } from './log.js';
+import { makeDirectory } from './make-directory.js';
 import { type DaemonOptions, defaultDaemonOptions } from './options.js';
 import type { Parts } from './parts.js';
 import { comeFirst } from './priority.js';
@@ -37,14 +38,6 @@ const stop_ms_max = 20_000; // systemd and Docker give up on us a little later
 /** The version in package.json. */
 function shoalVersion(): string {
   return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
-}
-
-function checkHistoryURL(url: string): void {
-  if (url === '' || (/^rediss?:\/\//.test(url) && URL.canParse(url))) return;
-  throw new ShoalError(
-    'invalid-argument',
-    `--history: ${JSON.stringify(url)} must be redis://host:port or rediss://host:port`,
-  );
 }
 
 /** Where published ports are balanced. Throws when it shall be the kernel and cannot. */
@@ -68,6 +61,18 @@ async function isKernelPlane(
   return false;
 }
 
+/** A daemon that is in no cluster yet uses no engine: that there is none to use is better known now than when tasks come. */
+async function sayEngine(engine: DockerEngine, socket: string, log: Logger): Promise<void> {
+  try {
+    log.info('the Docker Engine answers', { socket, version: (await engine.info()).version });
+  } catch (error) {
+    log.warn('the Docker Engine does not answer: this node can run nothing until it does', {
+      socket,
+      reason: messageOf(error),
+    });
+  }
+}
+
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
 function stopSignal(): Promise<string> {
   return new Promise((done) => {
@@ -88,9 +93,7 @@ function stopSignal(): Promise<string> {
  */
 export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
   const options: DaemonOptions = { ...defaultDaemonOptions, ...given };
-  if (options.apiHosts.length === 0) throw new ShoalError('invalid-argument', '--host: at least one is needed');
-  listenAddress('', options.listenAddress, {});
-  checkHistoryURL(options.historyURL);
+  checkOptions(options);
   const log = createLog(options.logLevel);
   const hosts = apiAddresses(options, log);
   closeProcess(log);
@@ -140,7 +143,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
   try {
     // The API first: a node that takes long to come back can be asked why.
     for (const host of hosts) {
-      if ('path' in host) mkdirSync(dirname(host.path), { recursive: true });
+      if ('path' in host) makeDirectory(dirname(host.path));
       await api.listen(host);
     }
     log.info('daemon started', {
@@ -149,6 +152,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
       hosts: options.apiHosts,
       state: options.stateDirectory,
     });
+    void sayEngine(engine, options.engineSocket, log);
     await daemon.start();
     const signal = await stopping;
     log.info('stopping', { signal });

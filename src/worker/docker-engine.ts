@@ -32,7 +32,7 @@ export class DockerEngine implements Engine {
   private readonly calls: CallsInFlight;
   private readonly sockets = new EngineSockets();
 
-  /** `host`: `unix:///var/run/docker.sock`, a plain path, or `tcp://host:port`. */
+  /** `host`: `unix:///var/run/docker.sock` or a plain path. */
   constructor(host: string, clock: Clock) {
     this.calls = new CallsInFlight(clock);
     this.docker = new Docker(connection(host, this.sockets));
@@ -173,13 +173,11 @@ function connection(host: string, agent: Agent): Docker.DockerOptions {
   // What is set explicitly, undefined too, wins over the DOCKER_* variables that dockerode would read.
   const nothing = { host: undefined, port: undefined, protocol: 'http' as const, timeout: undefined };
   const clear = { ...nothing, agent, ca: undefined, cert: undefined, key: undefined, socketPath: undefined };
-  const tcp = /^tcp:\/\/(\[[0-9a-fA-F:.]+\]|[^:/]+):(\d+)\/?$/.exec(host);
-  if (tcp) return { ...clear, host: tcp[1], port: Number(tcp[2]) };
   const path = host.replace(/^unix:\/\//, '');
   if (!path.startsWith('/')) {
     throw new ShoalError(
       'invalid-argument',
-      `engine address ${JSON.stringify(host)}: allowed are unix:///path/to/socket and tcp://host:port`,
+      `engine address ${JSON.stringify(host)}: allowed are /path/to/socket and unix:///path/to/socket`,
     );
   }
   return { ...clear, socketPath: path };

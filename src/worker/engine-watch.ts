@@ -76,7 +76,8 @@ export class EngineWatch {
         this.stream?.close();
         if (this.stopped) return;
         this.options.onDown();
-        if (this.error === '') this.options.log.warn('the engine cannot be used', { error: messageOf(error) });
+        if (this.error !== messageOf(error))
+          this.options.log.warn('the engine cannot be used', { error: messageOf(error) });
         this.setError(messageOf(error));
         this.markTried();
         await this.pause(this.backoff.next_ms());

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import https from 'node:https';
-import { connect as connectTCP, type Socket } from 'node:net';
+import { connect as connectTCP, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import winston from 'winston';
@@ -40,7 +40,11 @@ describe('the places where the API is served', function () {
     const of = (host: string, more: Partial<ApiOptions> = {}) =>
       apiAddresses({ ...options, group: 'root', apiHosts: [host], ...more }, silent)[0];
     assert.deepEqual(of('unix:///run/x.sock'), { path: '/run/x.sock', group: 0, mustHaveGroup: true });
-    assert.deepEqual(of('/run/x.sock', { group: 'nobody-has-this-group' }), { path: '/run/x.sock' });
+    assert.throws(
+      () => of('/run/x.sock', { group: 'nobody-has-this-group' }),
+      /--group "nobody-has-this-group": this machine/,
+    );
+    assert.deepEqual(of('/run/x.sock', { group: '' }), { path: '/run/x.sock' });
     assert.deepEqual(of('/run/x.sock', { group: '987654' }), {
       path: '/run/x.sock',
       group: 987654,
@@ -59,6 +63,33 @@ describe('the places where the API is served', function () {
     for (const bad of ['', 'x', 'http://a', 'unix://x', 'tcp://a:b']) {
       assert.throws(() => of(bad, { tls: false }), /--host/, bad);
     }
+  });
+
+  it('are refused where the kernel would cut the path of a socket off', () => {
+    const path = (bytes: number) => `/${'ü'.repeat(bytes).slice(0, (bytes - 1) / 2)}`;
+    assert.deepEqual(apiAddresses({ ...options, group: '', apiHosts: [path(107)] }, silent), [{ path: path(107) }]);
+    assert.throws(
+      () => apiAddresses({ ...options, group: '', apiHosts: [path(109)] }, silent),
+      /at most 107 bytes, not 109/,
+    );
+  });
+
+  it('take the place of a socket that nobody listens on, and of nothing else', async () => {
+    const path = join(folder, 'api.sock');
+    const serve = () => createApiServer(new MemoryBackend(), { log: silent });
+    await writeFile(path, 'kept');
+    await assert.rejects(serve().listen({ path }), /api\.sock: is there already, and no socket/);
+    assert.equal(await readFile(path, 'utf8'), 'kept');
+    await rm(path);
+
+    const dead = createServer();
+    await new Promise<void>((resolve) => dead.listen(join(folder, 'own'), resolve));
+    await link(join(folder, 'own'), path); // closing removes `own` only: what kill -9 leaves
+    await assert.rejects(serve().listen({ path }), /another daemon is listening/);
+    await new Promise((resolve) => dead.close(resolve));
+    const server = serve();
+    await server.listen({ path });
+    await server.close();
   });
 
   it('warn loudly of every one that is not protected', () => {

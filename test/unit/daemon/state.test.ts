@@ -70,6 +70,16 @@ describe('the state directory', () => {
     await (await lockStateDirectory(path)).release();
   });
 
+  it('is refused where no directory can be made, with the reason', async () => {
+    await assert.rejects(
+      lockStateDirectory('/proc/nothing/here'),
+      /state directory \/proc\/nothing\/here: cannot be used: ENOENT/,
+    );
+    await writeFile(join(path, 'file'), '');
+    await assert.rejects(lockStateDirectory(join(path, 'file')), /cannot be used: EEXIST/);
+    await assert.rejects(lockStateDirectory(join(path, 'file', 'below')), /cannot be used: ENOTDIR/);
+  });
+
   it('may have a path longer than a socket can', async () => {
     const long = join(path, 'x'.repeat(120), 'y'.repeat(120));
     const lock = await lockStateDirectory(long);
