@@ -56,7 +56,10 @@ export function answerEmpty(exchange: Exchange, status: number): void {
 export function managerOf(api: Api): ManagerBackend {
   const manager = api.backend.manager();
   if (manager !== undefined) return manager;
-  const { state } = api.backend.local();
+  const { state, error } = api.backend.local();
+  if (state === 'error') {
+    throw new ShoalError('not-a-manager', `This node cannot take up its place in its cluster: ${error}`);
+  }
   if (state === 'locked') {
     throw new ShoalError(
       'not-a-manager',

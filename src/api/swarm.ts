@@ -68,7 +68,14 @@ async function join(api: Api, exchange: Exchange): Promise<void> {
 }
 
 function checkInactive(api: Api): void {
-  if (api.backend.local().state === 'inactive') return;
+  const { state, error } = api.backend.local();
+  if (state === 'inactive') return;
+  if (state === 'error') {
+    throw new ShoalError(
+      'already-in-swarm',
+      `This node cannot take up its place in its cluster: ${error.replace(/\.$/, '')}. "docker swarm leave --force" gives that cluster up.`,
+    );
+  }
   throw new ShoalError(
     'already-in-swarm',
     'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.',

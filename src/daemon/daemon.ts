@@ -5,6 +5,7 @@ import { messageOf, ShoalError } from '../model/errors.js';
 import { parseUnlockKey } from '../security/unlock-key.js';
 import { Backoff } from '../worker/backoff.js';
 import { splitHostPort } from './addresses.js';
+import { arrived, joined_ms } from './arrival.js';
 import { foundCluster } from './founding.js';
 import { joinAsMember } from './joining.js';
 import { ClusterMember } from './member.js';
@@ -12,8 +13,6 @@ import type { DaemonOptions } from './options.js';
 import type { Parts } from './parts.js';
 import { type NodeState, StateDirectory } from './state.js';
 
-const joined_ms = 20_000; // Docker's: how long `join` waits before it says that it goes on in the background
-const look_ms = 50;
 // An address that comes up late at boot is there within seconds; a file system that is full is emptied within minutes.
 const comeBack_ms = { first: 1_000, most: 30_000 };
 
@@ -62,7 +61,8 @@ export class Daemon implements Backend {
   async #comeBack(backoff: Backoff): Promise<void> {
     try {
       const state = await this.#directory.load();
-      if (state === undefined || this.#isStopped || this.#member !== undefined) return;
+      if (state === undefined) return await this.#sayRemains();
+      if (this.#isStopped || this.#member !== undefined) return;
       if (this.#isChanging) this.#comeBackLater(backoff, 'the user has asked for something meanwhile');
       else await this.#exclusively(() => this.#takeUp(state));
     } catch (error) {
@@ -71,6 +71,17 @@ export class Daemon implements Backend {
       else if (isLasting(error)) this.#log.error('the node could not take up its place in the cluster', { error });
       else this.#comeBackLater(backoff, error);
     }
+  }
+
+  /** An init or join that was cut off leaves this, and so does a node.json that somebody lost. */
+  async #sayRemains(): Promise<void> {
+    const files = await this.#directory.remains();
+    if (files.length === 0) return;
+    const file = this.#directory.nodeFile;
+    this.#log.warn('there is no node.json, so this node is in no cluster; "swarm init" and "swarm join" remove', {
+      files,
+      file,
+    });
   }
 
   async #takeUp(state: NodeState): Promise<void> {
@@ -165,7 +176,10 @@ export class Daemon implements Backend {
   join(request: JoinRequest): Promise<void> {
     return this.#exclusively(async () => {
       this.#refuseMember();
-      await this.#arrived(this.#become(await joinAsMember(this.#parts, this.#directory, this.#options, request)));
+      await arrived(
+        this.#become(await joinAsMember(this.#parts, this.#directory, this.#options, request)),
+        this.#parts.clock,
+      );
     });
   }
 
@@ -224,7 +238,7 @@ export class Daemon implements Backend {
     if (this.#failure !== '') {
       throw new ShoalError(
         'already-in-swarm',
-        `${this.#failure}. Use "docker swarm leave --force" to give up that cluster`,
+        `${this.#failure.replace(/\.$/, '')}. Use "docker swarm leave --force" to give up that cluster`,
       );
     }
     if (this.#member === undefined) return;
@@ -245,23 +259,6 @@ export class Daemon implements Backend {
     } finally {
       this.#isChanging = false;
     }
-  }
-
-  /** Waits until the node takes part. Throws Docker's message when that takes long; it goes on all the same. */
-  async #arrived(member: ClusterMember): Promise<void> {
-    const { clock } = this.#parts;
-    const end_ms = clock.monotonic() + joined_ms;
-    while (!member.hasArrived) {
-      if (member.rejection !== '') throw new ShoalError('forbidden', member.rejection);
-      if (clock.monotonic() > end_ms) {
-        throw new ShoalError(
-          'unavailable',
-          'Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "docker info" command to see the current swarm status of your node.',
-        );
-      }
-      await new Promise<void>((resolve) => clock.after(look_ms, resolve));
-    }
-    if (member.manager !== undefined) await member.manager.ready(Math.max(end_ms - clock.monotonic(), 0));
   }
 
   /** `swarm init --force-new-cluster`: what this manager knows becomes a cluster of which it is the only manager. */

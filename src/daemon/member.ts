@@ -15,6 +15,7 @@ import { NodeCertificate } from './node-certificate.js';
 import { NodeRecord } from './node-record.js';
 import { NodeVault } from './node-vault.js';
 import type { Parts } from './parts.js';
+import { isOwnAddress } from './probe.js';
 import type { NodeState, StateDirectory } from './state.js';
 import type { WorkerSide } from './worker-side.js';
 
@@ -91,6 +92,16 @@ export class ClusterMember {
     return member;
   }
 
+  /** A wrong one is found out by others only, and late. */
+  async #checkAdvertised(): Promise<void> {
+    const { host } = splitHostPort(this.state.advertiseAddress, 0, '');
+    if (await isOwnAddress(host)) return;
+    this.#log.warn(
+      'the advertised address is none of this machine: tasks with published ports cannot be bound to it. Leave, and join again with another --advertise-addr',
+      { advertised: host },
+    );
+  }
+
   async #start(how: MemberStart): Promise<void> {
     const { connectEngine, log } = this.#parts;
     const { identityOf } = this.#listener;
@@ -104,6 +115,7 @@ export class ClusterMember {
       address: this.state.listenAddress,
       advertised: this.state.advertiseAddress,
     });
+    await this.#checkAdvertised();
     if (this.state.role === 'manager' && (this.state.raftID > 0 || how.isFirst)) await this.#managerSide.start(how);
     if (!how.isFirst) this.startWorker();
     this.#convergence.poke();

@@ -34,3 +34,12 @@ export function reach({ host, port }: HostPort): Promise<string> {
     });
   });
 }
+
+/** Whether something on this machine can listen on the address. */
+export function isOwnAddress(host: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'EADDRNOTAVAIL'));
+    server.listen({ host, port: 0, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}

@@ -1,8 +1,8 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { isID } from '../model/ids.js';
-import { replaceFile } from '../security/files.js';
+import { lostFileAdvice, replaceFile } from '../security/files.js';
 import type { NodeRole } from '../security/identity.js';
 
 /** What a node must know of itself to come back into its cluster: the content of node.json. */
@@ -56,8 +56,16 @@ export class StateDirectory {
     try {
       return parse(text);
     } catch (error) {
-      throw new ShoalError('failed-precondition', `${this.nodeFile}: damaged: ${messageOf(error)}`, { cause: error });
+      throw new ShoalError('failed-precondition', `${this.nodeFile}: damaged: ${messageOf(error)}. ${lostFileAdvice}`, {
+        cause: error,
+      });
     }
+  }
+
+  /** What is there of a member's keys and log, `node.json` or not. */
+  async remains(): Promise<string[]> {
+    const names = await readdir(this.path).catch((): string[] => []);
+    return [this.certificates, this.raft].filter((path) => names.includes(basename(path)));
   }
 
   /** On disk when it resolves. */
@@ -67,7 +75,7 @@ export class StateDirectory {
 
   /** Forgets the cluster: node.json first, so that a crash in between leaves a node that is in none. */
   async clear(): Promise<void> {
-    await rm(this.nodeFile, { force: true });
+    await rm(this.nodeFile, { recursive: true, force: true }); // whatever was put in its place
     await rm(this.certificates, { recursive: true, force: true });
     await this.clearRaft();
   }

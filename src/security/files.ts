@@ -1,6 +1,10 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+/** What helps when a file that only this node had is damaged or gone. */
+export const lostFileAdvice =
+  'Put it back from a copy, or give this node\'s place up ("docker swarm leave --force" here, "docker node rm --force" on a manager) and join again.';
+
 async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, 'r');
   try {

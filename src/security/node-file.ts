@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { checkMaterial, type Material } from './credentials.js';
-import { replaceFile } from './files.js';
+import { lostFileAdvice, replaceFile } from './files.js';
 import { type DataKey, KeyRing, keyBytes } from './key-ring.js';
 import { parseUnlockKey } from './unlock-key.js';
 
@@ -104,7 +104,9 @@ export async function loadNodeFile(directory: string, unlockKey = ''): Promise<N
     try {
       return await readFile(path, 'utf8');
     } catch (error) {
-      throw new ShoalError('internal', `${path}: cannot be read: ${messageOf(error)}`, { cause: error });
+      throw new ShoalError('internal', `${path}: cannot be read: ${messageOf(error)}. ${lostFileAdvice}`, {
+        cause: error,
+      });
     }
   };
   const [node, rootPEM] = [await read(paths.node), await read(paths.root)];
@@ -116,7 +118,7 @@ export async function loadNodeFile(directory: string, unlockKey = ''): Promise<N
     return { material, lockedAsOf: kept.lockedAsOf, dataKeys: dataKeysOf(kept) };
   } catch (error) {
     if (error instanceof ShoalError && (error.code === 'locked' || error.code === 'invalid-argument')) throw error;
-    const what = `${paths.node} (with ${paths.root}): damaged: ${messageOf(error)}`;
+    const what = `${paths.node} (with ${paths.root}): damaged: ${messageOf(error)}. ${lostFileAdvice}`;
     throw new ShoalError('failed-precondition', what, { cause: error });
   }
 }

@@ -21,6 +21,8 @@ export class MemoryBackend implements Backend {
   readonly proposer = new LocalProposer();
   readonly calls: unknown[] = [];
   state: LocalNode['state'] = 'inactive';
+  /** Why, in the state `error`. */
+  failure = '';
   private managing = false;
   private readonly onManagers: (() => void)[] = [];
   hasLeader = true;
@@ -90,7 +92,7 @@ export class MemoryBackend implements Backend {
       state: this.state,
       nodeID: isIn ? localNodeID : '',
       nodeAddress: isIn ? '10.0.0.1' : '',
-      error: '',
+      error: this.state === 'error' ? this.failure : '',
       remoteManagers: isIn ? [{ NodeID: localNodeID, Addr: '10.0.0.1:2377' }] : [],
     };
   }

@@ -37,6 +37,17 @@ describe('the swarm endpoint', () => {
     assert.match(await message('GET', '/services'), /^503 Swarm is encrypted and needs to be unlocked/);
   });
 
+  it('tells a node that cannot come back why, whatever it is asked', async () => {
+    api.backend.state = 'error';
+    api.backend.failure = '/x/node.json: damaged';
+    const words = '503 This node cannot take up its place in its cluster: /x/node.json: damaged';
+    assert.equal(await message('GET', '/services'), words);
+    assert.equal(
+      await message('POST', '/swarm/init', {}),
+      `${words}. "docker swarm leave --force" gives that cluster up.`,
+    );
+  });
+
   it('begins a cluster with Docker’s defaults', async () => {
     const { status, body } = await api.call('POST', '/swarm/init', {
       ListenAddr: '0.0.0.0:2377',

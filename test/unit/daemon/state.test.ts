@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,6 +52,16 @@ describe('the state directory', () => {
       await writeFile(directory.nodeFile, text);
       await assert.rejects(directory.load(), complaint, text);
     }
+  });
+
+  it('is cleared of whatever stands in the place of node.json', async () => {
+    const directory = new StateDirectory(path);
+    await mkdir(join(directory.nodeFile, 'below'), { recursive: true });
+    await mkdir(directory.raft);
+    assert.deepEqual(await directory.remains(), [directory.raft]);
+    await directory.clear();
+    assert.equal(await directory.load(), undefined);
+    assert.deepEqual(await directory.remains(), []);
   });
 
   it('is held by one daemon at a time, and free again after it, however it ended', async () => {
