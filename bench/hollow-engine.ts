@@ -53,6 +53,8 @@ export class HollowEngine implements Engine {
       error: '',
       stopGrace_ms: 10_000,
       bindings: [],
+      autoRemove: false,
+      networks: [],
       address: '',
     };
     this.put(container);
@@ -106,6 +108,7 @@ export class HollowEngine implements Engine {
   async removeNetwork(): Promise<void> {}
 
   async connectNetwork(): Promise<void> {}
+  async disconnectNetwork(): Promise<void> {}
 
   reset(): void {}
 

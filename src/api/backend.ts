@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { SwarmChange } from '../manager/ca/update-swarm.js';
 import type { Node } from '../model/types.js';
 import type { Commit, Proposer, View } from '../store/view.js';
+import type { OwnContainers } from '../worker/networks/own-containers.js';
 
 /** What the API needs of the daemon it runs in: implemented once in src/daemon, and over an in-memory store in unit tests. */
 export interface Backend {
@@ -23,9 +24,14 @@ export interface Backend {
    * `not-a-manager` outside a cluster, `not-supported` on a node that has nothing in the kernel.
    */
   verifyNetworks(): Promise<{ revision: number; differences: string[] }>;
+  /** What its users do with containers of this node and networks of the cluster; undefined while it is in no cluster. */
+  ownContainers(): NodeContainers | undefined;
   /** A fresh byte stream to this node's own Docker Engine API. */
   connectEngine(): Promise<Duplex>;
 }
+
+/** See OwnContainers, which this is in a daemon. */
+export type NodeContainers = Pick<OwnContainers, 'find' | 'bring' | 'starting' | 'connect' | 'disconnect'>;
 
 export interface LocalNode {
   state: 'inactive' | 'pending' | 'active' | 'error' | 'locked';

@@ -1,3 +1,4 @@
+import { isAttachment } from '../model/attachment.js';
 import { ShoalError } from '../model/errors.js';
 import { formatAddress, parseCIDR } from '../model/ipv4.js';
 import { fromJSON } from '../model/json.js';
@@ -115,7 +116,7 @@ export function verboseParts(network: Network, view: View): Record<string, unkno
     const vip = service?.Endpoint?.VirtualIPs.find((one) => one.NetworkID === network.ID)?.Addr ?? '';
     services[task.ServiceName] ??= { VIP: addressIn(vip), Ports: [], LocalLBIndex: 0, Tasks: [] };
     services[task.ServiceName]!.Tasks.push({
-      Name: `${task.Name}.${task.ID}`,
+      Name: isAttachment(task) ? task.Name : `${task.Name}.${task.ID}`,
       EndpointID: task.ID,
       EndpointIP: addressIn(cidr),
       Info: { 'Host IP': IP },

@@ -91,17 +91,28 @@ async function list(api: Api, exchange: Exchange): Promise<void> {
   const { own } = api.engines;
   const { response, body } = await getJSON(own.kept, await engineTarget(exchange, own.version));
   const manager = api.backend.manager();
-  if (response.statusCode !== 200 || !Array.isArray(body) || manager === undefined) {
+  if (response.statusCode !== 200 || !Array.isArray(body)) {
     return answerJSON(exchange, response.statusCode ?? 502, body);
   }
-  const local = (body as EngineNetwork[]).filter((network) => !isOurs(network));
+  if (manager === undefined) {
+    return answerJSON(
+      exchange,
+      200,
+      (body as EngineNetwork[]).map((network) => {
+        const ofCluster = api.backend.ownContainers()?.find(idOf(network) ?? '');
+        return ofCluster === undefined ? network : shownNetwork(ofCluster);
+      }),
+    );
+  }
+  const local = (body as EngineNetwork[]).filter((network) => idOf(network) === undefined);
   const view = await manager.read();
   const cluster = [...view.list('Network')].filter((network) => matches(network, filters, view));
   answerJSON(exchange, 200, [...local, ...cluster.map((network) => shownNetwork(network))]);
 }
 
-function isOurs({ Labels }: EngineNetwork): boolean {
-  return Labels?.[networkLabel] !== undefined;
+/** Its id in the cluster, of what the engine has for a network of the cluster. */
+function idOf({ Labels }: EngineNetwork): string | undefined {
+  return Labels?.[networkLabel];
 }
 
 function matches(network: Network, filters: Filters, view: View): boolean {
@@ -124,10 +135,18 @@ async function inspect(api: Api, exchange: Exchange): Promise<void> {
   const ofEveryNode = scope === 'swarm' && api.backend.manager() && predefinedNetwork(exchange.params.id!);
   if (ofEveryNode) return answerJSON(exchange, 200, ofEveryNode);
   const found = scope === 'local' ? undefined : await lookUp(api, exchange);
-  if (found === undefined) return passThrough(api, exchange, api.engines.own);
+  if (found === undefined) return inspectHere(api, exchange);
   const { network, view } = found;
   const shown = shownNetwork(network, await containersOn(api, network));
   answerJSON(exchange, 200, flag(exchange, 'verbose') ? { ...shown, ...verboseParts(network, view) } : shown);
+}
+
+/** A network as a node knows it that is no manager: one of the cluster while it is there, and all that are the engine's own. */
+async function inspectHere(api: Api, exchange: Exchange): Promise<void> {
+  const network = api.backend.manager() ? undefined : api.backend.ownContainers()?.find(exchange.params.id!);
+  const containers = network && (await containersOn(api, network));
+  if (network === undefined || containers === null) return passThrough(api, exchange, api.engines.own);
+  answerJSON(exchange, 200, shownNetwork(network, containers));
 }
 
 /** The containers of this node on the network, as its engine shows them; null when it has none of it, or does not answer. */

@@ -1,3 +1,4 @@
+import { containerNetworkRoutes } from './container-networks.js';
 import { eventRoutes } from './events.js';
 import { logRoutes } from './logs.js';
 import { networkRoutes } from './networks.js';
@@ -21,4 +22,5 @@ export const routes: readonly Route[] = [
   ...storedFileRoutes('Secret'),
   ...storedFileRoutes('Config'),
   ...networkRoutes,
+  ...containerNetworkRoutes,
 ];

@@ -1,3 +1,4 @@
+import { isAttachment } from '../model/attachment.js';
 import { ShoalError } from '../model/errors.js';
 import { toJSON } from '../model/json.js';
 import { taskStates } from '../model/states.js';
@@ -33,6 +34,7 @@ async function list(api: Api, exchange: Exchange): Promise<void> {
   const upToDate = upToDateOf(filters);
   const found: Task[] = [];
   for (const task of candidates(view, services, nodes)) {
+    if (isAttachment(task)) continue; // Docker shows tasks of services only
     if (services !== undefined && !services.has(task.ServiceID)) continue;
     if (nodes !== undefined && !nodes.has(task.NodeID)) continue;
     if (!filters.matchesPrefix('id', task.ID) || !filters.matchesPrefix('name', fullName(view, task))) continue;

@@ -4,6 +4,7 @@ import type { Backend, InitRequest, JoinRequest, LocalNode, ManagerBackend } fro
 import { messageOf, ShoalError } from '../model/errors.js';
 import { parseUnlockKey } from '../security/unlock-key.js';
 import { Backoff } from '../worker/backoff.js';
+import type { OwnContainers } from '../worker/networks/own-containers.js';
 import { splitHostPort } from './addresses.js';
 import { arrived, joined_ms } from './arrival.js';
 import { foundCluster } from './founding.js';
@@ -159,6 +160,10 @@ export class Daemon implements Backend {
   async verifyNetworks(): Promise<{ revision: number; differences: string[] }> {
     if (this.#member === undefined) throw new ShoalError('not-a-manager', 'This node is not part of a swarm');
     return this.#member.verifyNetworks();
+  }
+
+  ownContainers(): OwnContainers | undefined {
+    return this.#member?.ownContainers;
   }
 
   connectEngine(): Promise<Duplex> {

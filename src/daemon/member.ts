@@ -6,6 +6,7 @@ import { serviceDefinition } from '../model/services.js';
 import { demotionOf, type Guard, type NodeRole } from '../security/identity.js';
 import { ClusterListener } from '../security/listener.js';
 import { callOnce } from '../security/rpc.js';
+import type { OwnContainers } from '../worker/networks/own-containers.js';
 import { splitHostPort } from './addresses.js';
 import { Convergence } from './convergence.js';
 import { KnownManagers } from './known-managers.js';
@@ -236,6 +237,11 @@ export class ClusterMember {
   }
 
   /** See NodeWorker. Throws `unavailable` while the node's side as a worker is not there. */
+  /** Containers of the node's own users on networks of the cluster; undefined while the node is not at work. */
+  get ownContainers(): OwnContainers | undefined {
+    return this.#worker?.ownContainers;
+  }
+
   async verifyNetworks(): Promise<{ revision: number; differences: string[] }> {
     if (this.#worker === undefined) throw new ShoalError('unavailable', 'this node is not at work yet');
     return this.#worker.verifyNetworks();

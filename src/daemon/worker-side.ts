@@ -16,7 +16,7 @@ import { clearMemory, memoryDirectory, memoryHomes } from './memory-directory.js
 import type { NodeState } from './state.js';
 
 /** What a member of a cluster knows of its side as a worker. */
-export type WorkerSide = Pick<NodeWorker, 'isConnected' | 'openGrace_ms' | 'verifyNetworks' | 'stop'>;
+export type WorkerSide = Pick<NodeWorker, 'isConnected' | 'openGrace_ms' | 'verifyNetworks' | 'ownContainers' | 'stop'>;
 
 export interface WorkerPlace {
   state: NodeState;

@@ -36,7 +36,7 @@ export class NetworkTable implements NetworkItems {
   /** Starts as of `view`; the first commit to apply is the one after `view.index`. The view is asked again with every commit. */
   constructor(private readonly view: View) {
     const all = new Set<string>();
-    for (const { ServiceID } of view.list('Task')) all.add(ServiceID);
+    for (const task of view.list('Task')) all.add(ownerOf(task));
     for (const { ID } of view.list('Service')) all.add(ID);
     const changes = noChanges();
     for (const node of view.list('Node')) this.setPeer(node.ID, node, changes);
@@ -53,7 +53,7 @@ export class NetworkTable implements NetworkItems {
       else if (kind === 'Service') touched.add(id);
       else if (kind === 'Task') {
         for (const task of [before, after] as (Task | undefined)[]) {
-          if (task !== undefined && task.NetworksAttachments.length > 0) touched.add(task.ServiceID);
+          if (task !== undefined && task.NetworksAttachments.length > 0) touched.add(ownerOf(task));
         }
       }
     }
@@ -102,7 +102,15 @@ function peerOf({ ID, Number: number, Status }: Node, port: number): NetworkPeer
   return { ID, Number: number, Address, DataPathPort: port };
 }
 
-/** The service on each of its networks: of one that was removed, as long as its tasks have not ended. */
+/** What the task is there for: its service, or itself when it keeps an address for a container of its node's own. */
+function ownerOf(task: Task): string {
+  return task.ServiceID || task.ID;
+}
+
+/**
+ * The service on each of its networks: of one that was removed, as long as its tasks have not ended. A task without a service is like one
+ * without a name.
+ */
 export function networkServices(view: View, serviceID: string): NetworkService[] {
   const service = view.get('Service', serviceID);
   const items = new Map<string, NetworkService>();
@@ -115,7 +123,9 @@ export function networkServices(view: View, serviceID: string): NetworkService[]
     return item;
   };
   for (const { NetworkID, Addr } of service?.Endpoint?.VirtualIPs ?? []) itemOn(NetworkID).VirtualIP = bare(Addr);
-  const tasks = [...view.tasksOfService(serviceID)].sort((a, b) => compare(a.ID, b.ID));
+  const alone = view.get('Task', serviceID);
+  const tasks = alone === undefined ? [...view.tasksOfService(serviceID)] : [alone];
+  tasks.sort((a, b) => compare(a.ID, b.ID));
   for (const task of tasks) {
     if (task.NodeID === '' || isFinal(task.Status?.State ?? '')) continue;
     for (const { Network: network, Addresses } of task.NetworksAttachments) {
@@ -144,17 +154,18 @@ function emptyOn(NetworkID: string, ServiceID: string, service: Service | undefi
 function endpointOf(task: Task, networkID: string, Address: string): NetworkEndpoint | undefined {
   if (Address === '') return undefined;
   const { Spec, Status, DesiredState } = task;
+  const attached = Spec?.NetworkAttachmentSpec;
   const reaches = Status?.Addresses.some((one) => one.Protocol === wholeAddress && one.Host === Address) ?? false;
   return {
     TaskID: task.ID,
     NodeID: task.NodeID,
     Address,
     Serving: reaches && DesiredState === 'running' && Status?.State === 'running',
-    Hostname: Spec?.ContainerSpec?.Hostname ?? '',
+    Hostname: attached?.Hostname ?? Spec?.ContainerSpec?.Hostname ?? '',
     Aliases: Spec?.Networks.find(({ Target }) => Target === networkID)?.Aliases ?? [],
-    Nameservers: Spec?.ContainerSpec?.DNSConfig?.Nameservers ?? [],
-    Name: `${task.Name}.${task.ID}`,
-    ContainerID: Status?.ContainerStatus?.ContainerID ?? '',
+    Nameservers: attached?.Nameservers ?? Spec?.ContainerSpec?.DNSConfig?.Nameservers ?? [],
+    Name: attached ? task.Name : `${task.Name}.${task.ID}`,
+    ContainerID: attached?.ContainerID ?? Status?.ContainerStatus?.ContainerID ?? '',
   };
 }
 

@@ -12,6 +12,7 @@ const access: ReadonlyMap<string, readonly Caller[]> = new Map([
   ['/shoal.CertificateAuthority/GetRoot', anyone],
   ['/shoal.CertificateAuthority/Join', anyone],
   ['/shoal.CertificateAuthority/Renew', nodes],
+  ['/shoal.Dispatcher/AttachNetwork', nodes],
   ['/shoal.Dispatcher/Session', nodes],
   ['/shoal.ManagerPeers/Drained', managers],
   ['/shoal.Membership/JoinRaft', managers],

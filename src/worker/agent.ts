@@ -1,7 +1,8 @@
 import type { Logger } from 'winston';
+import { isAttachment } from '../model/attachment.js';
 import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
-import type { Assignments, NodeDescription, Task, TaskStatus } from '../model/types.js';
+import type { Assignments, AttachNetworkRequestInit, NodeDescription, Task, TaskStatus } from '../model/types.js';
 import type { ContainerEvent, ContainerSummary } from './container.js';
 import type { Engine, EngineInfo } from './engine.js';
 import { leaseOf } from './engine-lease.js';
@@ -10,7 +11,9 @@ import { ImagePulls } from './image-pulls.js';
 import { labelNames } from './labels.js';
 import { Leftovers } from './leftovers.js';
 import { Limiter } from './limiter.js';
+import { AttachedContainers } from './networks/attached-containers.js';
 import type { NodeNetworks } from './networks/node-networks.js';
+import { OwnContainers } from './networks/own-containers.js';
 import { nodeDescription } from './node-description.js';
 import type { Reach } from './ports.js';
 import { ReportBatch } from './report-batch.js';
@@ -33,6 +36,8 @@ export interface Agent {
   openTasks(): number[];
   /** Reports at once what waits to be reported. */
   tellAll(): void;
+  /** Containers of the node's own users on networks of the cluster. */
+  readonly ownContainers: OwnContainers;
   /** Nothing is called back and nothing done to the engine once this resolved. */
   stop(): Promise<void>;
 }
@@ -53,6 +58,8 @@ export interface AgentOptions {
   memoryDirectory: string | undefined;
   /** The networks of the cluster on this node. */
   networks: NodeNetworks;
+  /** Has the managers give a container of the node's own an address: Dispatcher.AttachNetwork. */
+  attachNetwork(request: AttachNetworkRequestInit): Promise<Task>;
 }
 
 // On two cores the engine is as busy as it gets with 4 containers under way; more do not make a wave end sooner. Below 16 the
@@ -72,6 +79,8 @@ class NodeAgent implements Agent {
   private readonly lease: ReturnType<typeof leaseOf>;
   private readonly leftovers: Leftovers;
   private readonly watch: EngineWatch;
+  private readonly attached: AttachedContainers;
+  readonly ownContainers: OwnContainers;
   private readonly place: Workplace;
   private readonly pace: WorkPace;
   private readonly listeners = new Set<() => void>();
@@ -103,6 +112,18 @@ class NodeAgent implements Agent {
       changed: (taskID, status) => this.reports.add(taskID, status),
       gone: (taskID) => this.forget(taskID),
     };
+    const { networks } = options;
+    this.attached = new AttachedContainers({
+      nodeID: node.id,
+      engine,
+      networks,
+      attach: (request) => options.attachNetwork(request),
+      changed: this.place.changed,
+      clock,
+      random,
+      log,
+    });
+    this.ownContainers = new OwnContainers({ engine, networks, attached: this.attached });
     this.pace = new WorkPace(this.place.changes, changes_min, clock);
     this.leftovers = new Leftovers(engine, log);
     this.watch = new EngineWatch({
@@ -124,12 +145,16 @@ class NodeAgent implements Agent {
     const { files } = this.place;
     files.assign(assignments.Full, assignments.Secrets, assignments.Configs);
     for (const task of assignments.Tasks) this.take(task, assignments.Full);
-    for (const id of assignments.RemovedTaskIDs) this.controllers.get(id)?.release();
+    for (const id of assignments.RemovedTaskIDs) {
+      this.controllers.get(id)?.release();
+      this.attached.release(id);
+    }
     files.withdraw(assignments.RemovedSecretIDs, assignments.RemovedConfigIDs);
     if (!assignments.Full) return;
 
     const wanted = new Set(assignments.Tasks.map((task) => task.ID));
     for (const [id, controller] of this.controllers) if (!wanted.has(id)) controller.release();
+    this.attached.keepOnly(wanted);
     files.keepOnly(new Set(this.controllers.keys()));
     this.informed = true;
     if (this.ready) this.leftovers.sweep();
@@ -163,7 +188,7 @@ class NodeAgent implements Agent {
     this.pace.stop();
     this.reports.stop();
     const ends = [...this.controllers.values()].map((controller) => controller.stop());
-    ends.push(this.watch.stop(), this.leftovers.stop());
+    ends.push(this.watch.stop(), this.attached.stop(), this.leftovers.stop());
     this.lease.end();
     await Promise.all(ends);
     this.place.files.close();
@@ -174,6 +199,10 @@ class NodeAgent implements Agent {
   private take(task: Task, isFull: boolean): void {
     if (task.NodeID !== this.options.node.id) {
       this.options.log.error('a task of another node was assigned to this one', { task: task.ID, node: task.NodeID });
+      return;
+    }
+    if (isAttachment(task)) {
+      this.attached.take(task, isFull);
       return;
     }
     const controller = this.controllers.get(task.ID);

@@ -91,6 +91,20 @@ export interface ContainerSummary {
   phase: ContainerPhase;
   /** '' without a health check, and of one that does not run. */
   health: ContainerHealth;
+  /** The engine's networks that it is on, or will be on once it runs. */
+  networks: readonly ContainerNetwork[];
+}
+
+/** A container's place on a network of its engine. */
+export interface ContainerNetwork {
+  name: string;
+  /** Of the network; may be missing, or that of one that is gone, while the container does not run. */
+  id: string;
+  /** '' while the container does not run. */
+  address: string;
+  /** The address that it is to have; '' leaves it to the engine. */
+  asked: string;
+  aliases: readonly string[];
 }
 
 export type ContainerHealth = '' | 'starting' | 'healthy' | 'unhealthy';
@@ -106,6 +120,8 @@ export interface Container extends ContainerSummary {
   /** How long it may take to end after its stop signal, as it was created. */
   stopGrace_ms: number;
   bindings: readonly PortBinding[];
+  /** The engine removes it once it has ended. */
+  autoRemove: boolean;
   /** Its own IPv4 address on a network of the engine; '' while it does not run, and of one that uses the node's network. */
   address: string;
 }

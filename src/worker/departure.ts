@@ -25,5 +25,15 @@ export async function clearEngine(engine: Engine, nodeID: string, log: Logger): 
     failed(error);
     return [];
   });
-  for (const { id } of networks) await engine.removeNetwork(id).catch(failed);
+  if (networks.length === 0) return;
+  // Containers of the node's own users stay, and the networks do not: Docker does the same as a node leaves.
+  const containers = await engine.list({}).catch(() => []);
+  for (const { id, name } of networks) {
+    for (const one of containers) {
+      if (one.networks.some((on) => on.id === id || on.name === name)) {
+        await engine.disconnectNetwork(id, one.id).catch(failed);
+      }
+    }
+    await engine.removeNetwork(id).catch(failed);
+  }
 }

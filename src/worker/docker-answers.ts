@@ -5,6 +5,7 @@ import type {
   Container,
   ContainerEvent,
   ContainerHealth,
+  ContainerNetwork,
   ContainerPhase,
   ContainerSummary,
   PortBinding,
@@ -55,6 +56,7 @@ export function summaryOf(answer: Docker.ContainerInfo): ContainerSummary {
     labels: answer.Labels ?? {},
     phase: phases[answer.State] ?? 'exited',
     health: healthIn(answer.Status ?? ''),
+    networks: networksIn(answer.NetworkSettings?.Networks ?? {}),
   };
 }
 
@@ -84,13 +86,31 @@ export function containerOf(answer: Docker.ContainerInspectInfo): Container {
     health: isRunning && (health === 'starting' || health === 'healthy' || health === 'unhealthy') ? health : '',
     stopGrace_ms:
       ((answer.Config as { StopTimeout?: number | null } | null)?.StopTimeout ?? stopGrace_s_default) * 1000,
+    autoRemove: answer.HostConfig?.AutoRemove === true,
     bindings: bindingsOf(answer.NetworkSettings?.Ports ?? {}),
     address: addressIn(answer.NetworkSettings?.Networks ?? {}),
+    networks: networksIn(answer.NetworkSettings?.Networks ?? {}),
   };
 }
 
 function addressIn(networks: Readonly<Record<string, { IPAddress?: string } | null>>): string {
   return Object.values(networks).find((network) => network?.IPAddress)?.IPAddress ?? '';
+}
+
+function networksIn(networks: object): ContainerNetwork[] {
+  type Endpoint = Maybe<{
+    NetworkID: string;
+    IPAddress: string;
+    IPAMConfig: Maybe<{ IPv4Address: string }>;
+    Aliases: string[];
+  }>;
+  return Object.entries(networks as Record<string, Endpoint | null>).map(([name, endpoint]) => ({
+    name,
+    id: endpoint?.NetworkID ?? '',
+    address: endpoint?.IPAddress ?? '',
+    asked: endpoint?.IPAMConfig?.IPv4Address ?? '',
+    aliases: endpoint?.Aliases ?? [],
+  }));
 }
 
 function bindingsOf(

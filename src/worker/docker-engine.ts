@@ -150,8 +150,16 @@ export class DockerEngine implements Engine {
       .catch(unless(404));
   }
 
-  async connectNetwork(network: string, container: string, address: string): Promise<void> {
-    const EndpointConfig = { IPAMConfig: { IPv4Address: address } };
+  async connectNetwork(
+    network: string,
+    container: string,
+    address: string,
+    aliases: readonly string[] = [],
+  ): Promise<void> {
+    const EndpointConfig = {
+      ...(address !== '' && { IPAMConfig: { IPv4Address: address } }),
+      ...(aliases.length > 0 && { Aliases: [...aliases] }),
+    };
     await this.calls
       .run('a connection to a network', change_ms_max, (abortSignal) =>
         this.docker
@@ -160,6 +168,19 @@ export class DockerEngine implements Engine {
       )
       .catch((error) => {
         if (!/already exists in network/.test(messageOf(error))) throw error;
+      });
+  }
+
+  async disconnectNetwork(network: string, container: string): Promise<void> {
+    await this.calls
+      .run('a disconnection from a network', change_ms_max, (abortSignal) =>
+        this.docker
+          .getNetwork(encodeURIComponent(network))
+          .disconnect({ Container: container, Force: true, abortSignal } as Docker.NetworkConnectOptions),
+      )
+      .catch(unless(404))
+      .catch((error) => {
+        if (!/is not connected to/.test(messageOf(error))) throw error;
       });
   }
 

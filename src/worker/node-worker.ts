@@ -12,6 +12,7 @@ import type { NodeRole } from '../security/identity.js';
 import { type Agent, startAgent } from './agent.js';
 import type { Engine } from './engine.js';
 import { NodeNetworks } from './networks/node-networks.js';
+import type { OwnContainers } from './networks/own-containers.js';
 import { NodeSession } from './session/session.js';
 
 /** What the worker's side tells the node as it hears it from a manager. */
@@ -89,6 +90,7 @@ export class NodeWorker {
       report: (reports) => this.#session.report(reports),
       memoryDirectory: options.memoryDirectory,
       networks: this.#networks,
+      attachNetwork: (request) => this.#session.attachNetwork(request),
     });
     this.#routes = new PlaneDriver({
       plane: options.plane,
@@ -173,6 +175,11 @@ export class NodeWorker {
       DataPathAddr: dataPathAddress,
       EngineError: this.#agent.engineError(),
     };
+  }
+
+  /** Containers of the node's own users on networks of the cluster. */
+  get ownContainers(): OwnContainers {
+    return this.#agent.ownContainers;
   }
 
   /** Where the kernel's networking differs from what the managers say, a line each. Throws `not-supported` on a node without the right to it. */

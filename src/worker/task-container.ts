@@ -127,6 +127,8 @@ function asCreated(id: string, name: string, config: ContainerConfig): Container
     health: '',
     stopGrace_ms: (config.StopTimeout ?? 0) * 1000,
     bindings: [],
+    autoRemove: false,
     address: '',
+    networks: [],
   };
 }

@@ -1,6 +1,13 @@
 import net from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Backend, InitRequest, JoinRequest, LocalNode, ManagerBackend } from '../../src/api/backend.js';
+import type {
+  Backend,
+  InitRequest,
+  JoinRequest,
+  LocalNode,
+  ManagerBackend,
+  NodeContainers,
+} from '../../src/api/backend.js';
 import { updateSwarm } from '../../src/manager/ca/update-swarm.js';
 import { systemClock } from '../../src/model/clock.js';
 import { complete } from '../../src/model/codec.js';
@@ -77,6 +84,13 @@ export class MemoryBackend implements Backend {
 
   get view(): View {
     return this.proposer.store;
+  }
+
+  /** This node's own containers on networks of the cluster. */
+  containers: NodeContainers | undefined;
+
+  ownContainers(): NodeContainers | undefined {
+    return this.containers;
   }
 
   /** What `verifyNetworks` finds. */

@@ -1,6 +1,7 @@
 import { createLogger, transports } from 'winston';
 import type { Clock } from '../../src/model/clock.js';
 import { complete } from '../../src/model/codec.js';
+import { ShoalError } from '../../src/model/errors.js';
 import { seededRandom } from '../../src/model/random.js';
 import type {
   AssignmentsInit,
@@ -69,6 +70,7 @@ export class NodeUnderTest {
         random: seededRandom(1),
         log: quiet,
       }),
+      attachNetwork: () => Promise.reject(new ShoalError('unavailable', 'there are no managers')),
       report: (reports) => {
         for (const { taskID, status } of reports) this.learn(taskID, status);
       },

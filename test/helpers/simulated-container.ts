@@ -53,21 +53,31 @@ export class SimulatedContainer {
   readonly waiting: (() => void)[] = [];
 
   /** Beyond the one that it was created on, with its address there. */
-  readonly connected = new Map<string, string>();
+  readonly connected = new Map<string, { address: string; aliases: readonly string[] }>();
+  /** Names of the engine's networks by their ids. */
+  names: (network: string) => string = (network) => network;
 
   constructor(
     readonly id: string,
     readonly name: string,
     readonly config: ContainerConfig,
-  ) {}
+  ) {
+    for (const [network, { IPAMConfig }] of Object.entries(config.NetworkingConfig?.EndpointsConfig ?? {})) {
+      this.connect(network, IPAMConfig.IPv4Address);
+    }
+  }
 
-  connect(network: string, address: string): void {
-    this.connected.set(network, address);
+  connect(network: string, address: string, aliases: readonly string[] = []): void {
+    this.connected.set(network, { address, aliases });
+  }
+
+  disconnect(network: string): void {
+    this.connected.delete(network);
   }
 
   /** Ids of the networks it is on, of those that the engine knows by id. */
   networks(): string[] {
-    return [...Object.keys(this.config.NetworkingConfig?.EndpointsConfig ?? {}), ...this.connected.keys()];
+    return [...this.connected.keys()];
   }
 
   get labels(): Readonly<Record<string, string>> {
@@ -95,12 +105,20 @@ export class SimulatedContainer {
       error: '',
       stopGrace_ms,
       bindings: [...this.bindings],
+      autoRemove: false,
       address: '',
     };
   }
 
   summary(): ContainerSummary {
     const { id, name, labels, phase, health } = this;
-    return { id, name, labels, phase, health: phase === 'running' ? health : '' };
+    const networks = [...this.connected].map(([network, { address, aliases }]) => ({
+      name: this.names(network),
+      id: network,
+      address: phase === 'running' ? address : '',
+      asked: address,
+      aliases,
+    }));
+    return { id, name, labels, phase, health: phase === 'running' ? health : '', networks };
   }
 }

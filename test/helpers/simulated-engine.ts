@@ -19,7 +19,8 @@ export type EngineCall =
   | 'networks'
   | 'createNetwork'
   | 'removeNetwork'
-  | 'connectNetwork';
+  | 'connectNetwork'
+  | 'disconnectNetwork';
 
 interface Listener {
   labels: Readonly<Record<string, string>>;
@@ -176,7 +177,9 @@ export class SimulatedEngine implements Engine {
       }
       const id = this.nextID.toString(16).padStart(64, '0');
       this.nextID += 1;
-      this.containers.set(id, new SimulatedContainer(id, name, structuredClone(config)));
+      const made = new SimulatedContainer(id, name, structuredClone(config));
+      made.names = (network) => this.bridges.get(network)?.name ?? network;
+      this.containers.set(id, made);
       return id;
     });
   }
@@ -279,10 +282,17 @@ export class SimulatedEngine implements Engine {
     });
   }
 
-  connectNetwork(network: string, container: string, address: string): Promise<void> {
+  connectNetwork(network: string, container: string, address: string, aliases?: readonly string[]): Promise<void> {
     return this.answer('connectNetwork', () => {
       if (!this.bridges.has(network)) throw new ShoalError('not-found', `network ${network} not found`);
-      this.mustHave(container).connect(network, address);
+      this.mustHave(container).connect(network, address, aliases);
+    });
+  }
+
+  disconnectNetwork(network: string, container: string): Promise<void> {
+    return this.answer('disconnectNetwork', () => {
+      const bridge = [...this.bridges.values()].find(({ id, name }) => id === network || name === network);
+      if (bridge !== undefined) this.containers.get(container)?.disconnect(bridge.id);
     });
   }
 

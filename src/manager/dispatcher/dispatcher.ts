@@ -13,11 +13,12 @@ import type {
   Task,
 } from '../../model/types.js';
 import type { IdentityOf } from '../../security/identity.js';
-import { statusOf } from '../../security/rpc.js';
+import { statusOf, unary } from '../../security/rpc.js';
 import type { Store } from '../../store/store.js';
 import type { Commit, Proposer } from '../../store/view.js';
 import { AssignmentNews, type Held } from './assignment-news.js';
 import { AssignmentLedger, isToEnd } from './assignments.js';
+import { Attaching } from './attaching.js';
 import { Draining } from './draining.js';
 import { LostNodes } from './lost-nodes.js';
 import type { Leadership, ManagerAddress } from './managers.js';
@@ -58,6 +59,7 @@ const election_ms_max = 2_000;
 export class Dispatcher {
   /** Invariant: one session a node, that of the highest epoch. */
   private readonly held = new Map<string, Held>();
+  private readonly attaching: Attaching;
   private readonly reception: Reception;
   private readonly draining: Draining;
   private readonly lostNodes: LostNodes;
@@ -100,6 +102,7 @@ export class Dispatcher {
         this.flushLater(false); // and the stop grace of a waiting task may be over
       },
     });
+    this.attaching = new Attaching({ ...options, checkServing: () => this.checkServing() });
     this.reception = new Reception({
       ...options,
       heartbeat_ms,
@@ -114,7 +117,10 @@ export class Dispatcher {
 
   handlers(): { Dispatcher: DispatcherHandlers; ManagerPeers: ManagerPeersHandlers } {
     return {
-      Dispatcher: { Session: (call) => this.reception.accept(call) },
+      Dispatcher: {
+        Session: (call) => this.reception.accept(call),
+        AttachNetwork: unary((request, call) => this.attaching.attach(this.options.identityOf(call).nodeID, request)),
+      },
       ManagerPeers: this.draining.peers.handlers(),
     };
   }

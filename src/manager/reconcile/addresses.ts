@@ -1,4 +1,4 @@
-import { lastOf, parseCIDR } from '../../model/ipv4.js';
+import { contains, lastOf, parseAddress, parseCIDR } from '../../model/ipv4.js';
 import { inBlock, isAssignable, type NetworkBlock, networkBlock } from '../../model/network-block.js';
 import { isFinal } from '../../model/states.js';
 import type { Network, Task } from '../../model/types.js';
@@ -46,9 +46,24 @@ export class Addresses {
     return this.#take(networkID, 'upwards');
   }
 
-  #take(networkID: string, from: 'upwards' | 'downwards'): string | undefined {
+  /** This very address, in CIDR: one at rest too, for who asks for one has a use for it. Undefined when it is taken, kept, or none of the network's. */
+  asked(networkID: string, text: string): string | undefined {
+    const pool = this.#poolOf(networkID);
+    const address = parseAddress(text);
+    if (pool === undefined || address === undefined || pool.taken.has(address)) return undefined;
+    const { subnet, reserved } = pool.block;
+    if (!contains(subnet, address) || reserved.has(address)) return undefined;
+    pool.taken.add(address);
+    return inBlock(address, pool.block);
+  }
+
+  #poolOf(networkID: string): Pool | undefined {
     this.#pools ??= poolsOf(this.#view, this.#now);
-    const pool = this.#pools.get(networkID);
+    return this.#pools.get(networkID);
+  }
+
+  #take(networkID: string, from: 'upwards' | 'downwards'): string | undefined {
+    const pool = this.#poolOf(networkID);
     if (pool === undefined) return undefined;
     const address = fresh(pool, pool[from]) ?? longestRested(pool);
     if (address === undefined) return undefined;

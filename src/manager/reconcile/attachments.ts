@@ -1,4 +1,4 @@
-import type { NetworkAttachment, NetworkAttachmentConfig, ServiceSpec, Task } from '../../model/types.js';
+import type { Network, NetworkAttachment, NetworkAttachmentConfig, ServiceSpec, Task } from '../../model/types.js';
 import type { View } from '../../store/view.js';
 import type { Addresses } from './addresses.js';
 
@@ -19,15 +19,21 @@ export function clusterNetworks(spec: ServiceSpec | null, view: View): NetworkAt
  */
 export function attach(task: Task, view: View, addresses: Addresses): NetworkAttachment[] | string {
   const attachments: NetworkAttachment[] = [];
-  for (const { Target } of task.Spec?.Networks ?? []) {
+  for (const { Target, Addresses: asked } of task.Spec?.Networks ?? []) {
     if (ownNetworks.has(Target)) continue;
     const network = view.get('Network', Target);
     if (network === undefined) return `network ${Target} not found`;
-    const address = addresses.forTask(Target);
-    if (address === undefined) return `no available IPv4 addresses on network ${network.Spec?.Name}`;
+    const address = asked[0] === undefined ? addresses.forTask(Target) : addresses.asked(Target, asked[0]);
+    if (address === undefined) return shortage(network, asked[0]);
     attachments.push({ Network: bare(Target), Addresses: [address] });
   }
   return attachments;
+}
+
+/** In the words of Docker's address management (libnetwork's ipam). */
+function shortage({ ID, Spec }: Network, asked: string | undefined): string {
+  if (asked !== undefined) return `Address already in use, or none of network ${Spec?.Name} (${ID}): ${asked}`;
+  return `no available IPv4 addresses on this network's address pools: ${Spec?.Name} (${ID})`;
 }
 
 /** Every engine has these by itself. */

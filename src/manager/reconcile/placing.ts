@@ -1,3 +1,4 @@
+import { isAttachment } from '../../model/attachment.js';
 import { isFinal } from '../../model/states.js';
 import type { NetworkAttachment, Node, Task, TaskSpec, TaskStatus } from '../../model/types.js';
 import { Fleet } from '../../scheduler/fleet.js';
@@ -88,7 +89,9 @@ function occupancyOf(service: ServicePass): Pick<Group, 'running' | 'leaving' | 
 function fleetOf(pass: Pass): Fleet {
   const fleet = new Fleet(pass.view.list('Node'));
   for (const { node } of fleet.candidates) {
-    for (const task of pass.view.tasksOfNode(node.ID)) fleet.book(task, pass.draft.keepsWanted(task));
+    for (const task of pass.view.tasksOfNode(node.ID)) {
+      if (!isAttachment(task)) fleet.book(task, pass.draft.keepsWanted(task));
+    }
   }
   return fleet;
 }
@@ -118,18 +121,19 @@ function leaveWaiting(
 ): void {
   const serviceID = (birth?.task ?? waiting)!.ServiceID;
   pass.draft.waiting.add(serviceID);
-  const status: TaskStatus = {
-    ...emptyStatus(pass),
-    State: 'pending',
-    Message: 'pending task scheduling',
-    Err: reason,
-  };
+  const status = pending(pass, reason);
   if (birth !== undefined) birth.task.Status = status;
   else if (waiting !== undefined && waiting.Status?.Err !== reason) pass.draft.observe(waiting, status);
 }
 
-function assigned(pass: Pass): TaskStatus {
+/** Of a task that is its node's to deal with. */
+export function assigned(pass: Pass): TaskStatus {
   return { ...emptyStatus(pass), State: 'assigned', Message: 'scheduler assigned task to node' };
+}
+
+/** Of a task that cannot have what it needs. */
+export function pending(pass: Pass, reason: string): TaskStatus {
+  return { ...emptyStatus(pass), State: 'pending', Message: 'pending task scheduling', Err: reason };
 }
 
 function emptyStatus(pass: Pass): TaskStatus {

@@ -1,6 +1,7 @@
 import type { Random } from '../../model/random.js';
 import type { View } from '../../store/view.js';
 import { Addresses, restAfter } from './addresses.js';
+import { noService, planAttached } from './attached-containers.js';
 import { Draft } from './draft.js';
 import { Nodes } from './nodes.js';
 import type { Pass, ServicePass } from './pass.js';
@@ -40,7 +41,8 @@ export function reconcile(view: View, now: number, random: Random, services?: Re
     }
     const service = view.get('Service', id);
     if (service === undefined) {
-      removeTasks(pass, view.tasksOfService(id));
+      if (id === noService) planAttached(pass);
+      else removeTasks(pass, view.tasksOfService(id));
       if (draft.cut) cutOff.push(id);
       continue;
     }
@@ -62,7 +64,7 @@ export function reconcile(view: View, now: number, random: Random, services?: Re
   };
 }
 
-/** Every service there is, and every one that is gone but has left tasks. */
+/** Every service there is, every one that is gone but has left tasks, and `noService` where tasks are of none. */
 export function allServices(view: View): Set<string> {
   const ids = new Set<string>();
   for (const service of view.list('Service')) ids.add(service.ID);

@@ -25,18 +25,20 @@ interface Names {
 export class NameBook {
   private readonly ofNetwork = new Map<string, Names>();
   private readonly servicesOn = new Map<string, NetworkService[]>();
-  private readonly taskAt = new Map<string, { taskID: string; nameservers: readonly string[] }>();
-  private readonly networksOfTask = new Map<string, string[]>();
+  /** Who has an address: a container may be on several networks, by one task or by a task for each. */
+  private readonly holderAt = new Map<string, { id: string; nameservers: readonly string[] }>();
+  private readonly networksOfHolder = new Map<string, string[]>();
 
   constructor(private readonly items: NetworkItems) {
     for (const service of items.services.values()) {
       const services = this.servicesOn.get(service.NetworkID);
       if (services === undefined) this.servicesOn.set(service.NetworkID, [service]);
       else services.push(service);
-      for (const { TaskID, Address, Nameservers } of service.Endpoints) {
-        this.taskAt.set(`${service.NetworkID} ${Address}`, { taskID: TaskID, nameservers: Nameservers });
-        const networks = this.networksOfTask.get(TaskID);
-        if (networks === undefined) this.networksOfTask.set(TaskID, [service.NetworkID]);
+      for (const { TaskID, ContainerID, Address, Nameservers } of service.Endpoints) {
+        const id = ContainerID || TaskID;
+        this.holderAt.set(`${service.NetworkID} ${Address}`, { id, nameservers: Nameservers });
+        const networks = this.networksOfHolder.get(id);
+        if (networks === undefined) this.networksOfHolder.set(id, [service.NetworkID]);
         else networks.push(service.NetworkID);
       }
     }
@@ -70,7 +72,7 @@ export class NameBook {
 
   /** Name servers of the asking task's own choice. */
   nameserversOf({ networkID, address }: Asker): readonly string[] {
-    return this.taskAt.get(`${networkID} ${address}`)?.nameservers ?? [];
+    return this.holderAt.get(`${networkID} ${address}`)?.nameservers ?? [];
   }
 
   /** Whether any network of the asker leads to the outside. */
@@ -79,8 +81,8 @@ export class NameBook {
   }
 
   private networksOf({ networkID, address }: Asker): readonly string[] {
-    const task = this.taskAt.get(`${networkID} ${address}`);
-    return (task && this.networksOfTask.get(task.taskID)) ?? [networkID];
+    const holder = this.holderAt.get(`${networkID} ${address}`);
+    return (holder && this.networksOfHolder.get(holder.id)) ?? [networkID];
   }
 
   private namesOn(networkID: string): Names {
@@ -93,32 +95,34 @@ export class NameBook {
   }
 }
 
+/** A service's name is its own, whatever containers are called; what tasks and containers share leads to all of them. */
 function namesOf(services: readonly NetworkService[]): Names {
   const names: Names = { byName: new Map(), byAddress: new Map() };
-  const shared = new Map<string, string[]>();
+  const shared = new Map<string, Set<string>>();
+  const share = (name: string, addresses: readonly string[]) => {
+    const all = shared.get(name) ?? new Set();
+    for (const address of addresses) all.add(address);
+    shared.set(name, all);
+  };
   for (const service of services) {
     const { ServiceName, VirtualIP } = service;
     const serving = service.Endpoints.filter(({ Serving }) => Serving);
     const addresses = serving.map(({ Address }) => Address);
     const own = VirtualIP === '' ? addresses : [VirtualIP];
     if (VirtualIP !== '') names.byAddress.set(VirtualIP, ServiceName);
-    names.byName.set(ServiceName.toLowerCase(), own);
-    names.byName.set(`tasks.${ServiceName.toLowerCase()}`, addresses);
-    for (const endpoint of service.Endpoints) {
-      names.byAddress.set(endpoint.Address, endpoint.Name);
-      for (const name of namesOfTask(endpoint)) names.byName.set(name, [endpoint.Address]);
+    if (ServiceName !== '') {
+      names.byName.set(ServiceName.toLowerCase(), own);
+      names.byName.set(`tasks.${ServiceName.toLowerCase()}`, addresses);
     }
-    for (const alias of new Set(service.Endpoints.flatMap(({ Aliases }) => Aliases))) {
-      const key = alias.toLowerCase();
-      shared.set(key, [...(shared.get(key) ?? []), ...own]); // services may share an alias
-    }
+    for (const endpoint of service.Endpoints) names.byAddress.set(endpoint.Address, endpoint.Name);
+    for (const endpoint of serving) for (const name of namesOfTask(endpoint)) share(name, [endpoint.Address]);
+    for (const alias of new Set(service.Endpoints.flatMap(({ Aliases }) => Aliases))) share(alias.toLowerCase(), own);
   }
-  for (const [alias, addresses] of shared) if (!names.byName.has(alias)) names.byName.set(alias, addresses);
+  for (const [name, addresses] of shared) if (!names.byName.has(name)) names.byName.set(name, [...addresses]);
   return names;
 }
 
-function namesOfTask({ Name, Hostname, ContainerID, Serving }: NetworkEndpoint): string[] {
-  if (!Serving) return [];
+function namesOfTask({ Name, Hostname, ContainerID }: NetworkEndpoint): string[] {
   const host = Hostname.includes('{{') ? '' : Hostname;
   return [Name, ContainerID.slice(0, 12), host].filter((name) => name !== '').map((name) => name.toLowerCase());
 }

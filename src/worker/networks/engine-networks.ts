@@ -23,6 +23,8 @@ export interface EngineNetworks {
   createNetwork(config: NetworkConfig): Promise<string>;
   /** Does nothing to one that is gone. Throws when containers are on it. */
   removeNetwork(id: string): Promise<void>;
-  /** Puts a container on one more network. Does nothing when it is on it. */
-  connectNetwork(network: string, container: string, address: string): Promise<void>;
+  /** Puts a container on one more network; without an `address`, when it is next started. Does nothing when it is on it. */
+  connectNetwork(network: string, container: string, address: string, aliases?: readonly string[]): Promise<void>;
+  /** Takes a container off a network, running or not. Does nothing when it is not on it, or either is gone. */
+  disconnectNetwork(network: string, container: string): Promise<void>;
 }

@@ -23,6 +23,13 @@ export interface Attached {
   gateway: string;
 }
 
+/** What the engine has for a network of the cluster. */
+export interface Bridge {
+  id: string;
+  name: string;
+  gateway: string;
+}
+
 export interface NodeNetworksOptions {
   nodeID: string;
   engine: Engine;
@@ -33,6 +40,8 @@ export interface NodeNetworksOptions {
   log: Logger;
 }
 
+/** A network that was brought is left alone for so long: what it was brought for may not be there yet. */
+const fresh_ms = 10_000;
 /** Networks are removed some time after their last task went, in one sweep. */
 const sweep_ms = 2_000;
 /** The wait before what could not be removed is tried again: doubled each time, up to the second. */
@@ -48,12 +57,16 @@ export class NodeNetworks {
   private readonly removing = new Map<string, Promise<void>>();
   /** Of each task that was attached and is not forgotten: its networks. The managers' word of it may come later than its container. */
   private readonly users = new Map<string, readonly string[]>();
+  /** When a network was last brought here, by the monotonic clock. */
+  private readonly brought = new Map<string, number>();
   private cancelSweep: (() => void) | undefined;
   private cancelRetry: () => void = () => {};
   private retry_ms = retry_ms_min;
   /** Before the first sweep: those of an agent before us. */
   private mayHaveBridges = true;
   private isClosed = false;
+  /** Told when the engine has something for a network of the cluster. */
+  onBridges: () => void = () => {};
 
   constructor(private readonly options: NodeNetworksOptions) {
     const { clock, random, log } = options;
@@ -61,6 +74,17 @@ export class NodeNetworks {
     this.resolver = new Resolver({ forwarder, clock, log });
     this.kernel = options.kernel;
     if (this.kernel !== undefined) this.kernel.onCarried = (networks) => this.resolver.serve(networks);
+  }
+
+  /** Whether the managers have told of any network. */
+  get hasAny(): boolean {
+    return this.items.networks.size > 0;
+  }
+
+  /** A network by its whole id or its name, as far as the managers have told. */
+  find(reference: string): Network | undefined {
+    const { networks } = this.items;
+    return networks.get(reference) ?? [...networks.values()].find(({ Spec }) => Spec?.Name === reference);
   }
 
   /** Names mean what the managers say of the cluster's networks. */
@@ -89,11 +113,7 @@ export class NodeNetworks {
     for (const { Network: named, Addresses } of task.NetworksAttachments) {
       const network = this.items.networks.get(named?.ID ?? '');
       if (network === undefined) throw new ShoalError('unavailable', `network ${named?.ID} is not known here yet`);
-      const { id } = await this.bring(network);
-      const gateway = formatAddress(networkBlock(network)?.gateway ?? 0);
-      if (this.kernel?.error) {
-        throw new ShoalError('not-supported', `network ${network.Spec?.Name}: ${this.kernel.error}`);
-      }
+      const { id, gateway } = await this.ready(network);
       attached.push({ network: id, address: addressIn(Addresses[0] ?? ''), gateway });
     }
     return attached;
@@ -110,7 +130,8 @@ export class NodeNetworks {
     this.sweepLater();
   }
 
-  private sweepLater(): void {
+  /** Networks that are of no use here any more are removed soon. */
+  sweepLater(): void {
     if (this.isClosed || this.kernel === undefined || !this.mayHaveBridges) return;
     this.cancelSweep ??= this.options.clock.after(sweep_ms, () => {
       this.cancelSweep = undefined;
@@ -128,7 +149,21 @@ export class NodeNetworks {
     await this.resolver.close();
   }
 
-  private bring(network: Network): Promise<EngineNetwork> {
+  /** Has a network on this node for a container that is going to be on it. Throws why it cannot be. */
+  bring(network: Network): Promise<Bridge> {
+    this.brought.set(network.ID, this.options.clock.monotonic());
+    return this.ready(network);
+  }
+
+  private async ready(network: Network): Promise<Bridge> {
+    const { id, name } = await this.engineNetwork(network);
+    if (this.kernel?.error) {
+      throw new ShoalError('not-supported', `network ${network.Spec?.Name}: ${this.kernel.error}`);
+    }
+    return { id, name, gateway: formatAddress(networkBlock(network)?.gateway ?? 0) };
+  }
+
+  private engineNetwork(network: Network): Promise<EngineNetwork> {
     let making = this.making.get(network.ID);
     if (making === undefined) {
       const removed = this.removing.get(network.ID) ?? Promise.resolve();
@@ -148,6 +183,7 @@ export class NodeNetworks {
     }
     const found = await engine.networks(`${networkLabel}=${network.ID}`);
     this.mayHaveBridges = true;
+    this.onBridges();
     if (found[0] !== undefined) return found[0];
     const { version } = await engine.info();
     const config = bridgeConfig(network, version, await this.kernel.mtu());
@@ -167,11 +203,18 @@ export class NodeNetworks {
     let kept = 0;
     let failed = 0;
     try {
-      for (const { id, labels } of await engine.networks(networkLabel)) {
+      const there = await engine.networks(networkLabel);
+      const unused = there.filter(({ labels }) => !this.isUsed(labels[networkLabel] ?? ''));
+      // One that does not run would not find its network when it is started.
+      const containers = unused.length === 0 ? [] : await engine.list({});
+      const named = new Set(containers.flatMap(({ networks }) => networks.flatMap(({ id, name }) => [id, name])));
+      for (const { id, name, labels } of there) {
         const networkID = labels[networkLabel] ?? '';
-        if (this.isClosed || this.isUsed(networkID) || this.making.has(networkID)) kept += 1;
+        const isNamed = this.items.networks.has(networkID) && (named.has(id) || named.has(name));
+        if (this.isClosed || isNamed || this.isUsed(networkID) || this.making.has(networkID)) kept += 1;
         else if (!(await this.remove(id, networkID))) failed += 1;
       }
+      if (kept > 0) this.onBridges();
       this.mayHaveBridges = kept + failed + this.making.size > 0;
       await this.kernel?.refresh();
     } catch (error) {
@@ -179,6 +222,8 @@ export class NodeNetworks {
       failed += 1;
     }
     this.cancelRetry();
+    if (failed === 0 && this.brought.size > 0)
+      this.cancelRetry = this.options.clock.after(fresh_ms, () => this.sweepLater());
     if (failed === 0) this.retry_ms = retry_ms_min;
     else if (!this.isClosed) {
       this.cancelRetry = this.options.clock.after(this.retry_ms, () => this.sweepLater());
@@ -209,7 +254,12 @@ export class NodeNetworks {
 
   /** Whether a task here is on the network, or is being put on it. */
   private isUsed(networkID: string): boolean {
-    const { nodeID } = this.options;
+    const { nodeID, clock } = this.options;
+    const brought_ms = this.brought.get(networkID);
+    if (brought_ms !== undefined) {
+      if (clock.monotonic() - brought_ms < fresh_ms) return true;
+      this.brought.delete(networkID);
+    }
     for (const networks of this.users.values()) if (networks.includes(networkID)) return true;
     for (const { NetworkID, Endpoints } of this.items.services.values()) {
       if (NetworkID === networkID && Endpoints.some((one) => one.NodeID === nodeID)) return true;

@@ -1,7 +1,16 @@
 import type * as grpc from '@grpc/grpc-js';
 import type { Clock } from '../../model/clock.js';
 import { messageOf, ShoalError } from '../../model/errors.js';
-import type { DispatcherClient, FromNodeInit, HelloInit, NodeReportInit, ToNode, Welcome } from '../../model/types.js';
+import type {
+  AttachNetworkRequestInit,
+  AttachNetworkResponse,
+  DispatcherClient,
+  FromNodeInit,
+  HelloInit,
+  NodeReportInit,
+  ToNode,
+  Welcome,
+} from '../../model/types.js';
 import { errorOf } from '../../security/rpc.js';
 
 export interface AttemptOptions {
@@ -22,6 +31,7 @@ const beatsToLose = 3;
 /** A registration is one Raft commit; a manager that takes longer is left for another. */
 export const welcome_ms_max = 5_000;
 const heartbeat_ms_default = 1_000;
+const question_ms_max = 20_000; // Docker's: how long a node waits for an attachment
 const farewell_ms_max = 1_000; // for a manager that is there to read what is on its way to it
 
 /** One stream to one manager, from Hello to its end; `onEnd` is called at most once, and nothing after `close`. */
@@ -63,6 +73,19 @@ export class Attempt {
   /** What is said before the session is open is dropped: it is said again when the assignments come. */
   send(message: FromNodeInit): void {
     if (this.welcomed && !this.over) this.stream.write(message);
+  }
+
+  /** Asks the manager of this session. Throws `unavailable` when there is none, or it does not answer. */
+  attachNetwork(request: AttachNetworkRequestInit): Promise<AttachNetworkResponse> {
+    const { clock, address } = this.options;
+    return new Promise((resolve, reject) => {
+      if (!this.welcomed || this.over) return reject(unavailable('this node has no session with a manager'));
+      const deadline = new Date(clock.now() + question_ms_max);
+      this.client.AttachNetwork(request, { deadline }, (failure, response) => {
+        if (failure || response === undefined) reject(errorOf(failure ?? {}, address));
+        else resolve(response);
+      });
+    });
   }
 
   /** The node or its engine is not what it was; told once the session is open. */

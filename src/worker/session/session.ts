@@ -1,14 +1,16 @@
 import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
-import type { ShoalError } from '../../model/errors.js';
+import { ShoalError } from '../../model/errors.js';
 import type { Random } from '../../model/random.js';
 import type {
   Assignments,
+  AttachNetworkRequestInit,
   DispatcherClient,
   HelloInit,
   Managers,
   NodeDescriptionInit,
   Routes,
+  Task,
   TaskStatus,
   ToNode,
   TrustRoots,
@@ -97,6 +99,14 @@ export class NodeSession {
   /** The data plane routes as of `revision`; `busy` are tasks outside rotation with connections still open. */
   routesApplied(revision: number, busy: readonly string[]): void {
     this.current?.send({ RoutesApplied: { Revision: revision, BusyTaskIDs: [...busy] } });
+  }
+
+  /** Asks for an address for a container of this node's own. Throws what the manager does, `unavailable` while there is none. */
+  async attachNetwork(request: AttachNetworkRequestInit): Promise<Task> {
+    if (this.current === undefined) throw new ShoalError('unavailable', 'this node has no session with a manager');
+    const { Task } = await this.current.attachNetwork(request);
+    if (Task === null) throw new ShoalError('internal', 'AttachNetwork: the manager named no task');
+    return Task;
   }
 
   /** The node or its engine is not what it was. */

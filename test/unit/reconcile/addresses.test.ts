@@ -59,7 +59,7 @@ describe('addresses on cluster networks', () => {
     const waiting = world.wanted('web').filter((task) => task.NodeID === '');
     assert.deepEqual(
       waiting.map((task) => task.Status?.Err),
-      Array(2).fill('no available IPv4 addresses on network net'),
+      Array(2).fill("no available IPv4 addresses on this network's address pools: net (net)"),
     );
     world.scale('web', 3);
     world.settle();

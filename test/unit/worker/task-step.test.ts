@@ -17,7 +17,9 @@ const container = (init: Partial<Container>): Container => ({
   health: '',
   stopGrace_ms: 10_000,
   bindings: [],
+  autoRemove: false,
   address: '',
+  networks: [],
   ...init,
 });
 const created = container({});

@@ -1,0 +1,145 @@
+import { messageOf, ShoalError } from '../../model/errors.js';
+import type { Network } from '../../model/types.js';
+import type { Container, ContainerNetwork } from '../container.js';
+import type { Engine } from '../engine.js';
+import { type AttachedContainers, isOfTask } from './attached-containers.js';
+import { addressesLabel, networkLabel } from './labels.js';
+import type { Bridge, NodeNetworks } from './node-networks.js';
+
+export interface OwnContainersOptions {
+  engine: Engine;
+  networks: NodeNetworks;
+  attached: AttachedContainers;
+}
+
+/** What this node's user does with containers of its own and networks of the cluster, by the engine's API that we pass on. */
+export class OwnContainers {
+  constructor(private readonly options: OwnContainersOptions) {}
+
+  /** The network that is meant, as far as this node was told of it: by whole id or name. Undefined: none of the cluster's. */
+  find(reference: string): Network | undefined {
+    return this.options.networks.find(reference);
+  }
+
+  /** Has the network on this node's engine, for a container that is going to be made for it. Throws why it cannot be. */
+  bring(network: Network): Promise<Bridge> {
+    if (network.Spec?.Attachable !== true) {
+      const words = `rpc error: code = PermissionDenied desc = network ${network.Spec?.Name} not manually attachable`;
+      throw couldNot(network, new ShoalError('forbidden', words));
+    }
+    return this.options.networks.bring(network);
+  }
+
+  /**
+   * Has `start` start a container (by id or name) that is on networks of the cluster, with the addresses that the managers give it there. Of any
+   * other just starts it. Throws Docker's words when it cannot have an address.
+   */
+  async starting(reference: string, start: () => Promise<void>): Promise<void> {
+    const { engine, networks, attached } = this.options;
+    const container = networks.hasAny ? await engine.inspect(reference) : undefined;
+    const places = container && !isOfTask(container) ? await this.placesOf(container) : [];
+    if (container === undefined || places.length === 0) return start();
+    await attached.holding(container.id, async () => {
+      try {
+        if (container.phase !== 'running') {
+          for (const { network, on } of places) await this.settle(container, network, on, isWish(container, on));
+        }
+      } catch (error) {
+        // As the engine does with one that it cannot start; `docker run --rm` waits for that.
+        if (container.autoRemove) await engine.remove(container.id);
+        throw error;
+      }
+      await start();
+      await networks.started();
+    });
+  }
+
+  /** Puts a container on a network: at once with an address, or when it is next started. Throws Docker's words. */
+  async connect(
+    reference: string,
+    network: Network,
+    wish: { address: string; aliases: readonly string[] },
+  ): Promise<void> {
+    const { engine, networks, attached } = this.options;
+    const container = await this.inspected(reference);
+    const bridge = await this.bring(network);
+    if (placeOn(container, bridge) !== undefined) {
+      const words = `endpoint with name ${container.name} already exists in network ${network.Spec?.Name}`;
+      throw new ShoalError('forbidden', words);
+    }
+    if (container.phase !== 'running') {
+      return engine.connectNetwork(bridge.id, container.id, wish.address, wish.aliases);
+    }
+    const on = { name: bridge.name, id: '', address: '', asked: wish.address, aliases: wish.aliases };
+    await attached.holding(container.id, async () => {
+      await this.settle(container, network, on, true);
+      await networks.started();
+    });
+  }
+
+  /** Takes a container off a network; its address is given back. Throws Docker's words. */
+  async disconnect(reference: string, network: Network): Promise<void> {
+    const { engine, networks, attached } = this.options;
+    const container = await this.inspected(reference);
+    const bridge = await networks.bring(network);
+    if (placeOn(container, bridge) === undefined) {
+      const words = `container ${container.id} is not connected to network ${network.Spec?.Name}`;
+      throw new ShoalError('forbidden', words);
+    }
+    await engine.disconnectNetwork(bridge.name, container.id);
+    await attached.look(container.id);
+  }
+
+  private async inspected(reference: string): Promise<Container> {
+    const container = await this.options.engine.inspect(reference);
+    if (container === undefined) throw new ShoalError('not-found', `No such container: ${reference}`);
+    return container;
+  }
+
+  /**
+   * The container has, or will have when it is started, the address that the managers give it on the network, and no other. One that it had
+   * is had again if it is free still; `isWish`: its user wants that one or none.
+   */
+  private async settle(container: Container, network: Network, on: ContainerNetwork, isWish: boolean): Promise<void> {
+    const { engine, networks, attached } = this.options;
+    try {
+      const task = await attached.taskFor(container, network, on).catch((error) => {
+        const isTaken = error instanceof ShoalError && error.code === 'failed-precondition';
+        if (!isTaken || isWish || on.asked === '') throw error;
+        return attached.taskFor(container, network, { ...on, asked: '' });
+      });
+      const [place] = await networks.attach(task);
+      if (place === undefined) throw new ShoalError('internal', `task ${task.ID} is on no network`);
+      if (on.asked === place.address && on.id === place.network) return;
+      await engine.disconnectNetwork(on.name, container.id);
+      await engine.connectNetwork(place.network, container.id, place.address, on.aliases);
+    } catch (error) {
+      throw couldNot(network, error);
+    }
+  }
+
+  /** The networks of the cluster among those that a container is on. */
+  private async placesOf(container: Container): Promise<{ network: Network; on: ContainerNetwork }[]> {
+    const { engine, networks } = this.options;
+    const bridges = await engine.networks(networkLabel);
+    return container.networks.flatMap((on) => {
+      const bridge = bridges.find(({ id, name }) => id === on.id || name === on.name);
+      const network = bridge && networks.find(bridge.labels[networkLabel] ?? '');
+      return network === undefined ? [] : [{ network, on }];
+    });
+  }
+}
+
+/** Whether the container's user chose its address, and not the managers when it ran before. */
+function isWish({ started, labels }: Container, { asked }: ContainerNetwork): boolean {
+  return !started || (labels[addressesLabel] ?? '').split(' ').includes(asked);
+}
+
+function placeOn({ networks }: Container, bridge: Bridge): ContainerNetwork | undefined {
+  return networks.find(({ id, name }) => id === bridge.id || name === bridge.name);
+}
+
+function couldNot(network: Network, error: unknown): ShoalError {
+  const code = error instanceof ShoalError ? error.code : 'internal';
+  return new ShoalError(code, `Could not attach to network ${network.Spec?.Name}: ${messageOf(error)}`);
+}
