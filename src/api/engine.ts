@@ -50,6 +50,8 @@ export function responseOf(request: http.ClientRequest): Promise<http.IncomingMe
   return new Promise((resolve, reject) => {
     request.once('response', resolve);
     request.once('error', (thrown) => reject(unreachable(thrown)));
+    // An answer that leaves HTTP where nobody asked for that is none, and no error either.
+    request.once('close', () => reject(unreachable(new Error('it hung up without an answer'))));
   });
 }
 

@@ -1,4 +1,3 @@
-import { ShoalError } from '../model/errors.js';
 import type { Task } from '../model/types.js';
 import type { Commit } from '../store/view.js';
 import { Limiter } from '../worker/limiter.js';
@@ -23,8 +22,16 @@ export interface Engine {
 const execsMax = 10_000;
 /** Engines that are asked at a time for an exec that nobody here has heard of. */
 const asksMax = 32;
+/** How long the others have to answer then. */
+const others_ms = 1_000;
 /** As many characters of a container's id as `docker ps` shows; fewer could be meant for one of this node's. */
 const idLength = 12;
+
+/** The container of a task, by the engine's id; undefined while there is none. */
+function containerOf(task: Task): string | undefined {
+  const id = task.Status?.ContainerStatus?.ContainerID ?? '';
+  return /^[0-9a-f]{64}$/.test(id) ? id : undefined;
+}
 
 function engineAt(nodeID: string, connect: Connect, now: () => number): Engine {
   return { nodeID, connect, kept: new KeptConnections(connect), version: new EngineVersion(connect, now) };
@@ -40,7 +47,8 @@ export class Engines {
   private readonly now: () => number;
   private readonly others = new Map<string, Engine>();
   private readonly nodeOfExec = new Map<string, string>();
-  private readonly taskOfContainer = new Map<string, string>();
+  /** By what nodes say: of a container that two tasks lay claim to, one of them is a lie, and nobody is led there by its id. */
+  private readonly tasksOfContainer = new Map<string, Set<string>>();
   private readonly nodeOfTask = new Map<string, string>();
   private manager: ManagerBackend | undefined;
   private unwatch: (() => void) | undefined;
@@ -61,7 +69,7 @@ export class Engines {
     if (manager === this.manager) return;
     this.unwatch?.();
     this.manager = manager;
-    for (const known of [this.others, this.taskOfContainer, this.nodeOfTask, this.nodeOfExec]) known.clear();
+    for (const known of [this.others, this.tasksOfContainer, this.nodeOfTask, this.nodeOfExec]) known.clear();
     this.unwatch = manager?.watch((commit) => this.learn(commit));
     if (manager === undefined) return;
     try {
@@ -82,27 +90,50 @@ export class Engines {
     return node === '' ? this.own : this.at(node);
   }
 
-  /** The engine that made an exec. One that was made through another manager is looked for at the nodes that have tasks. */
+  /**
+   * The engine that made an exec. One that was made through another manager is looked for at the nodes that have tasks; where two say
+   * that it is theirs one of them lies, to hear what it is told, and neither is asked further.
+   */
   private async ofExec(id: string): Promise<Engine> {
     const known = this.nodeOfExec.get(id);
     if (known !== undefined) return known === '' ? this.own : this.at(known);
     const others = new Set(this.nodeOfTask.values());
     others.delete(this.backend.local().nodeID);
     if (others.size === 0 || !/^[0-9a-f]{64}$/.test(id)) return this.own;
-    const turns = new Limiter(asksMax);
-    const askOthers = () => Promise.any([...others].map((nodeID) => turns.run(() => this.asked(this.at(nodeID), id))));
-    const found = await this.asked(this.own, id)
-      .catch(askOthers)
-      .catch(() => undefined);
-    if (found !== undefined) this.rememberExec(id, found);
-    return found ?? this.own;
+    if (await this.knows(this.own, id)) return this.own;
+    const [claimant, second] = await this.claimantsOf(id, others);
+    if (claimant === undefined || second !== undefined) return this.own;
+    this.rememberExec(id, claimant);
+    return claimant;
   }
 
-  /** The engine, if it knows the exec; throws otherwise. */
-  private async asked(engine: Engine, exec: string): Promise<Engine> {
-    const { response } = await getJSON(engine.connect, `/exec/${exec}/json`);
-    if (response.statusCode !== 200) throw new ShoalError('not-found', `no exec ${exec}`);
-    return engine;
+  /** The engines that say that the exec is theirs; once one has, the others have a moment to. */
+  private claimantsOf(id: string, nodes: ReadonlySet<string>): Promise<Engine[]> {
+    const turns = new Limiter(asksMax);
+    const claimants: Engine[] = [];
+    return new Promise((resolve) => {
+      let patience: NodeJS.Timeout | undefined;
+      const over = () => {
+        clearTimeout(patience);
+        resolve(claimants);
+      };
+      const asked = [...nodes].map(async (nodeID) => {
+        const engine = this.at(nodeID);
+        if (!(await turns.run(() => this.knows(engine, id)))) return;
+        claimants.push(engine);
+        patience ??= setTimeout(over, others_ms);
+      });
+      void Promise.all(asked).then(over);
+    });
+  }
+
+  /** Whether the engine says that the exec is its. */
+  private async knows(engine: Engine, exec: string): Promise<boolean> {
+    try {
+      return (await getJSON(engine.connect, `/exec/${exec}/json`)).response.statusCode === 200;
+    } catch {
+      return false;
+    }
   }
 
   /** Remembers whose engine made an exec. */
@@ -131,35 +162,43 @@ export class Engines {
 
   /** The other node that has a task's container, by the container's id (or the beginning of it) or its name. */
   private nodeOfContainer(reference: string): string {
-    const task =
-      this.taskOfContainer.get(reference) ??
-      this.taskByPrefix(reference) ??
-      reference.slice(reference.lastIndexOf('.') + 1);
+    const task = this.taskByID(reference) ?? reference.slice(reference.lastIndexOf('.') + 1);
     const node = this.nodeOfTask.get(task) ?? '';
     return node === this.backend.local().nodeID ? '' : node;
   }
 
-  private taskByPrefix(reference: string): string | undefined {
+  private taskByID(reference: string): string | undefined {
     if (reference.length < idLength || !/^[0-9a-f]+$/.test(reference)) return undefined;
-    for (const [container, task] of this.taskOfContainer) if (container.startsWith(reference)) return task;
-    return undefined;
+    const tasks = new Set(this.tasksOfContainer.get(reference));
+    if (tasks.size === 0) {
+      for (const [container, claims] of this.tasksOfContainer) {
+        if (container.startsWith(reference)) for (const task of claims) tasks.add(task);
+      }
+    }
+    return tasks.size === 1 ? [...tasks][0] : undefined;
   }
 
   private learn(commit: Commit): void {
     for (const { kind, before, after } of commit.changes) {
       if (kind !== 'Task') continue;
+      if (before !== undefined) this.forget(before as Task);
       if (after !== undefined) this.note(after as Task);
-      else if (before !== undefined) {
-        this.taskOfContainer.delete((before as Task).Status?.ContainerStatus?.ContainerID ?? '');
-        this.nodeOfTask.delete(before.ID);
-      }
     }
   }
 
   private note(task: Task): void {
-    const container = task.Status?.ContainerStatus?.ContainerID;
-    if (!container) return;
-    this.taskOfContainer.set(container, task.ID);
+    const container = containerOf(task);
+    if (container === undefined) return;
+    const claims = this.tasksOfContainer.get(container) ?? new Set();
+    this.tasksOfContainer.set(container, claims.add(task.ID));
     this.nodeOfTask.set(task.ID, task.NodeID);
+  }
+
+  private forget(task: Task): void {
+    const container = containerOf(task) ?? '';
+    const claims = this.tasksOfContainer.get(container);
+    claims?.delete(task.ID);
+    if (claims?.size === 0) this.tasksOfContainer.delete(container);
+    this.nodeOfTask.delete(task.ID);
   }
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ShoalError } from '../model/errors.js';
 
 /** Headers that belong to one connection, not to the request (RFC 9110, 7.6.1), and what we answer for ourselves. */
 const ofConnection: ReadonlySet<string> = new Set([
@@ -26,11 +27,24 @@ export function forwardedHeaders(message: IncomingMessage): Record<string, strin
   return forwarded;
 }
 
-/** Puts the status and the headers of an engine's answer on ours; they go out with the first byte of the body. */
+/** A text of an answer's head as it may go into ours: Node's parser lets more through than its writer takes, and then throws. */
+export function plainText(text: string): string {
+  return text.replace(/[^\t\x20-\x7e]/g, ' ');
+}
+
+/**
+ * Puts the status and the headers of an engine's answer on ours; they go out with the first byte of the body. Throws `unavailable` for a
+ * status that no answer has.
+ */
 export function takeHead(response: ServerResponse, answer: IncomingMessage): void {
-  for (const [name, values] of Object.entries(forwardedHeaders(answer))) {
-    if (!answeredByUs.has(name)) response.setHeader(name, values.length === 1 ? values[0]! : values);
+  const { statusCode = 0, statusMessage = '' } = answer;
+  if (statusCode < 200 || statusCode > 599) {
+    throw new ShoalError('unavailable', `the engine answered with a status that there is not: ${statusCode}`);
   }
-  response.statusCode = answer.statusCode ?? 502;
-  response.statusMessage = answer.statusMessage ?? '';
+  for (const [name, values] of Object.entries(forwardedHeaders(answer))) {
+    const plain = values.map(plainText);
+    if (!answeredByUs.has(name)) response.setHeader(name, plain.length === 1 ? plain[0]! : plain);
+  }
+  response.statusCode = statusCode;
+  response.statusMessage = plainText(statusMessage);
 }

@@ -6,7 +6,7 @@ import { ShoalError } from '../model/errors.js';
 import { openRequest, responseOf } from './engine.js';
 import type { Engine } from './engines.js';
 import type { Exchange } from './exchange.js';
-import { forwardedHeaders, takeHead } from './forwarded-headers.js';
+import { forwardedHeaders, plainText, takeHead } from './forwarded-headers.js';
 import { engineTarget } from './passthrough.js';
 
 /**
@@ -66,9 +66,9 @@ function sendBody(upstream: http.ClientRequest, socket: Duplex, head: Buffer, le
 }
 
 function splice(socket: Duplex, engine: Duplex, answer: IncomingMessage, engineHead: Buffer): void {
-  const lines = [`HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}`];
+  const lines = [`HTTP/1.1 101 ${plainText(answer.statusMessage ?? '')}`];
   for (let at = 0; at + 1 < answer.rawHeaders.length; at += 2) {
-    lines.push(`${answer.rawHeaders[at]}: ${answer.rawHeaders[at + 1]}`);
+    lines.push(`${answer.rawHeaders[at]}: ${plainText(answer.rawHeaders[at + 1]!)}`);
   }
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);
   if (engineHead.length > 0) socket.write(engineHead);

@@ -249,6 +249,29 @@ describe('what is not the cluster’s', () => {
       assert.equal(await from('/exec/short/json'), 'engine');
     });
 
+    it('is not to be had by a node that says of a container or an exec that it is its own', async () => {
+      api.backend.addNode({ ID: 'liar' }, 'liar');
+      const liar = await api.addEngine('liar');
+      const claim = (id: string, ContainerID: string) =>
+        api.backend.addTask({ ID: id, NodeID: 'liar', Status: { State: 'running', ContainerStatus: { ContainerID } } });
+      claim('claim', `${container.slice(0, 12)}${'1'.repeat(52)}`);
+      assert.equal(await from(`/containers/${container.slice(0, 12)}/json`), 'engine', 'nobody, then');
+      assert.equal(await from(`/containers/${container}/json`), 'node2');
+      claim('claim2', container);
+      assert.equal(await from(`/containers/${container}/json`), 'engine');
+      assert.equal(await from(`/containers/web.1.${taskID}/json`), 'node2', 'a name is the cluster’s to give');
+      engine.handle = (_request, response) => {
+        response.writeHead(404, { 'Content-Type': 'application/json' });
+        response.end('{"from":"engine"}\n');
+      };
+      assert.equal(await from(`/exec/${exec}/json`), 'engine');
+      assert.ok(liar.asked.every(({ url }) => url === `/exec/${exec}/json`));
+      for (const id of ['claim', 'claim2']) {
+        api.backend.commit({ Operations: [{ Action: 'remove', Kind: 'Task', ID: id }] });
+      }
+      assert.equal(await from(`/containers/${container.slice(0, 12)}/json`), 'node2');
+    });
+
     it('comes to its place as tasks come and go', async () => {
       await from('/containers/json');
       const later = 'deadbeef0000'.padEnd(64, '2');
