@@ -28,6 +28,8 @@ export interface Backend {
   ownContainers(): NodeContainers | undefined;
   /** A fresh byte stream to this node's own Docker Engine API. */
   connectEngine(): Promise<Duplex>;
+  /** One that is read in large pieces: for answers that go on. */
+  streamEngine(): Promise<Duplex>;
 }
 
 /** See OwnContainers, which this is in a daemon. */

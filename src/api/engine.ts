@@ -13,6 +13,8 @@ export interface EngineRequest {
   method: string;
   path: string;
   headers?: http.OutgoingHttpHeaders;
+  /** Gives the request up, its answer too, for the reason that it names. */
+  signal?: AbortSignal;
   /** The stream may become the caller's own by an upgrade, and then outlives the request. Not of a kept one. */
   mayUpgrade?: boolean;
 }
@@ -27,21 +29,28 @@ const answerTime_ms = 10_000;
  * `unavailable`; kept connections tell of that by the request's `error`.
  */
 export async function openRequest(from: EngineLine, request: EngineRequest): Promise<http.ClientRequest> {
-  const { method, path } = request;
+  const { method, path, signal } = request;
   const headers = { ...request.headers, Host: 'docker' };
-  if (from instanceof KeptConnections) return http.request({ agent: from, method, path, headers });
-  let stream: Duplex;
-  try {
-    stream = await from();
-  } catch (thrown) {
-    throw unreachable(thrown);
+  let opened: http.ClientRequest;
+  if (from instanceof KeptConnections) opened = http.request({ agent: from, method, path, headers });
+  else {
+    let stream: Duplex;
+    try {
+      stream = await from();
+    } catch (thrown) {
+      throw unreachable(thrown);
+    }
+    opened = http.request({ createConnection: () => stream, method, path, headers });
+    let isUpgraded = false;
+    if (request.mayUpgrade) opened.once('upgrade', () => (isUpgraded = true));
+    opened.once('close', () => {
+      if (!isUpgraded) stream.destroy();
+    });
   }
-  const opened = http.request({ createConnection: () => stream, method, path, headers });
-  let isUpgraded = false;
-  if (request.mayUpgrade) opened.once('upgrade', () => (isUpgraded = true));
-  opened.once('close', () => {
-    if (!isUpgraded) stream.destroy();
-  });
+  opened.on('error', () => {}); // `responseOf` tells of the first; the engine may break it once more after its answer
+  const giveUp = () => opened.destroy(signal?.reason instanceof ShoalError ? signal.reason : undefined);
+  if (signal?.aborted) giveUp();
+  else signal?.addEventListener('abort', giveUp);
   return opened;
 }
 
@@ -55,16 +64,32 @@ export function responseOf(request: http.ClientRequest): Promise<http.IncomingMe
   });
 }
 
+/**
+ * The head of the answer to a request that has no body and changes nothing. The engine may let go of a kept connection in the moment in
+ * which it is used again: then it is asked once more, on a stream of its own. Throws `unavailable`.
+ */
+export async function ask(line: EngineLine, question: EngineRequest): Promise<http.IncomingMessage> {
+  const request = await openRequest(line, question);
+  const answered = responseOf(request);
+  request.end();
+  try {
+    return await answered;
+  } catch (thrown) {
+    const mayBeStale = line instanceof KeptConnections && request.reusedSocket && !question.signal?.aborted;
+    if (mayBeStale) return ask(line.connect, question);
+    throw thrown;
+  }
+}
+
 /** A short GET: the answer's head and its JSON body. Throws `unavailable` for an engine that breaks off, hangs, or does not speak JSON. */
 export async function getJSON(
   from: EngineLine,
   path: string,
 ): Promise<{ response: http.IncomingMessage; body: unknown }> {
-  const request = await openRequest(from, { method: 'GET', path });
-  const timer = setTimeout(() => request.destroy(new Error('it does not answer')), answerTime_ms);
+  const call = new AbortController();
+  const timer = setTimeout(() => call.abort(unreachable(new Error('it does not answer'))), answerTime_ms);
   try {
-    request.end();
-    const response = await responseOf(request);
+    const response = await ask(from, { method: 'GET', path, signal: call.signal });
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -75,10 +100,10 @@ export async function getJSON(
     const text = Buffer.concat(chunks).toString('utf8');
     return { response, body: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text };
   } catch (thrown) {
-    throw thrown instanceof ShoalError ? thrown : unreachable(thrown);
+    throw call.signal.aborted ? call.signal.reason : unreachable(thrown);
   } finally {
     clearTimeout(timer);
-    request.destroy();
+    call.abort();
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../model/clock.js';
 import type { Task } from '../model/types.js';
 import type { Commit } from '../store/view.js';
 import { Limiter } from '../worker/limiter.js';
@@ -13,6 +14,8 @@ export interface Engine {
   /** Empty of this node's own. */
   nodeID: string;
   connect: Connect;
+  /** For answers that go on, read in large pieces. */
+  streams: Connect;
   /** For questions: connections that outlive a request. */
   kept: KeptConnections;
   version: EngineVersion;
@@ -33,8 +36,9 @@ function containerOf(task: Task): string | undefined {
   return /^[0-9a-f]{64}$/.test(id) ? id : undefined;
 }
 
-function engineAt(nodeID: string, connect: Connect, now: () => number): Engine {
-  return { nodeID, connect, kept: new KeptConnections(connect), version: new EngineVersion(connect, now) };
+function engineAt(nodeID: string, connect: Connect, streams: Connect, clock: Clock): Engine {
+  const version = new EngineVersion(connect, () => clock.monotonic());
+  return { nodeID, connect, streams, kept: new KeptConnections(connect), version };
 }
 
 /**
@@ -44,7 +48,7 @@ function engineAt(nodeID: string, connect: Connect, now: () => number): Engine {
 export class Engines {
   readonly own: Engine;
   private readonly backend: Backend;
-  private readonly now: () => number;
+  private readonly clock: Clock;
   private readonly others = new Map<string, Engine>();
   private readonly nodeOfExec = new Map<string, string>();
   /** By what nodes say: of a container that two tasks lay claim to, one of them is a lie, and nobody is led there by its id. */
@@ -53,10 +57,15 @@ export class Engines {
   private manager: ManagerBackend | undefined;
   private unwatch: (() => void) | undefined;
 
-  constructor(backend: Backend, now: () => number) {
+  constructor(backend: Backend, clock: Clock) {
     this.backend = backend;
-    this.now = now;
-    this.own = engineAt('', () => backend.connectEngine(), now);
+    this.clock = clock;
+    this.own = engineAt(
+      '',
+      () => backend.connectEngine(),
+      () => backend.streamEngine(),
+      clock,
+    );
   }
 
   /** Lets go of the engines' connections. */
@@ -154,7 +163,7 @@ export class Engines {
         if (!manager || !node) throw new Error(`node ${nodeID} is not in the cluster any more`);
         return manager.connectEngineOf(node);
       };
-      engine = engineAt(nodeID, connect, this.now);
+      engine = engineAt(nodeID, connect, connect, this.clock); // the tunnel's other end reads in large pieces
       this.others.set(nodeID, engine);
     }
     return engine;

@@ -13,7 +13,7 @@ const freeMax = 32;
  * sockets are kept; the stream of a tunnel ends with its request.
  */
 export class KeptConnections extends Agent {
-  constructor(private readonly connect: () => Promise<Duplex>) {
+  constructor(readonly connect: () => Promise<Duplex>) {
     super({ keepAlive: true, maxFreeSockets: freeMax });
   }
 

@@ -2,7 +2,7 @@ import type http from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { ShoalError } from '../model/errors.js';
-import { type EngineLine, openRequest, responseOf } from './engine.js';
+import { ask, type EngineLine, type EngineRequest, openRequest, responseOf } from './engine.js';
 import type { EngineVersion } from './engine-version.js';
 import type { Engine } from './engines.js';
 import { type Api, drained, type Exchange } from './exchange.js';
@@ -12,9 +12,8 @@ import { forwardedHeaders, takeHead } from './forwarded-headers.js';
 const registryAnswer_ms = 5_000;
 const noRegistry = `the registry did not answer within ${registryAnswer_ms} ms`;
 
-/** How long bytes of a busy stream wait for more of it, and how many need not. */
-const gather_ms = 1;
-const gathered_bytes = 16 * 1024;
+/** Answers that are large, or go on for as long as the engine has something to say. */
+const streamed = /^\/(containers\/[^/]+\/(logs|stats|export|archive)|images\/(.+\/)?get)$/;
 
 /** The request's target for an engine that speaks API versions up to 1.`minor`. */
 export async function engineTarget(exchange: Exchange, version: EngineVersion): Promise<string> {
@@ -29,16 +28,22 @@ export async function engineTarget(exchange: Exchange, version: EngineVersion): 
  * goes away the other is told. `body` replaces the request's own when that was read already.
  */
 export async function passThrough(api: Api, exchange: Exchange, engine: Engine, body?: Buffer): Promise<void> {
+  const { request, response } = exchange;
   const path = await engineTarget(exchange, engine.version);
-  const line = isQuestion(exchange) ? engine.kept : engine.connect;
-  const answer = await asked(api, exchange, engine, line, path, body);
-  if (answer === undefined) return;
-  const { response } = exchange;
+  const call = new AbortController();
+  if (response.destroyed) return;
+  response.once('close', () => call.abort());
+  const headers: http.OutgoingHttpHeaders = forwardedHeaders(request);
+  if (body !== undefined) headers['content-length'] = body.length;
+  const asked: EngineRequest = { method: request.method ?? 'GET', path, headers, signal: call.signal };
+  const answer = isQuestion(exchange)
+    ? await ask(lineFor(exchange, engine), asked)
+    : await answerTo(api, exchange, await openRequest(engine.connect, asked), body);
   takeHead(response, answer);
   try {
     if (isNewExec(exchange, answer)) response.end(noteExec(api, engine, await whole(answer)));
     else if (answer.complete) response.end(answer.read() ?? undefined);
-    else await passStream(api, answer, response);
+    else await passStream(answer, response);
   } catch (thrown) {
     api.log.debug('a stream through to the engine ended early', { path: exchange.path, error: String(thrown) });
     response.destroy();
@@ -56,61 +61,36 @@ function isOfRegistry(path: string): boolean {
   return path.startsWith('/distribution/');
 }
 
-/** The head of the engine's answer; undefined when the client has gone. Throws `unavailable`. */
-async function asked(
+function lineFor({ request, path }: Exchange, engine: Engine): EngineLine {
+  return request.method === 'GET' && streamed.test(path) ? engine.streams : engine.kept;
+}
+
+/** The head of the engine's answer to what may be asked only once. Throws `unavailable`. */
+async function answerTo(
   api: Api,
-  exchange: Exchange,
-  engine: Engine,
-  line: EngineLine,
-  path: string,
+  { request, path }: Exchange,
+  upstream: http.ClientRequest,
   body: Buffer | undefined,
-): Promise<IncomingMessage | undefined> {
-  const { request, response } = exchange;
-  const headers: http.OutgoingHttpHeaders = forwardedHeaders(request);
-  if (body !== undefined) headers['content-length'] = body.length;
-  const upstream = await openRequest(line, { method: request.method ?? 'GET', path, headers });
-  const hangUp = () => upstream.destroy();
-  response.once('close', hangUp);
-  if (response.destroyed) {
-    upstream.on('error', () => {}).destroy();
-    return undefined;
-  }
-  const cancel = isOfRegistry(exchange.path)
+): Promise<IncomingMessage> {
+  const answered = responseOf(upstream);
+  const cancel = isOfRegistry(path)
     ? api.clock.after(registryAnswer_ms, () => upstream.destroy(new ShoalError('unavailable', noRegistry)))
     : () => {};
-  const answered = responseOf(upstream);
-  if (body !== undefined || line === engine.kept) upstream.end(body);
-  else {
-    // The engine may answer and hang up before it has read everything; its answer counts, not our broken write.
-    pipeline(request, upstream).catch(() => undefined);
-  }
+  // The engine may answer and hang up before it has read everything; its answer counts, not our broken write.
+  if (body === undefined) pipeline(request, upstream).catch(() => undefined);
+  else upstream.end(body);
   try {
     return await answered;
-  } catch (thrown) {
-    response.off('close', hangUp);
-    // The engine may have let go of a kept connection in the moment in which it was used again.
-    if (!upstream.reusedSocket || response.destroyed) throw thrown;
-    return asked(api, exchange, engine, engine.connect, path, body);
   } finally {
     cancel();
   }
 }
 
-/**
- * The body as it comes. What comes together goes on together: engines write a log line by line, each a chunk of its own, and to pass
- * them on one by one costs as much as to make them. So what follows upon other bytes at once waits for a moment, for its like.
- */
-async function passStream(api: Api, answer: IncomingMessage, response: http.ServerResponse): Promise<void> {
+async function passStream(answer: IncomingMessage, response: http.ServerResponse): Promise<void> {
   response.flushHeaders(); // of a stream the head is news by itself
-  let written_ms = Number.NEGATIVE_INFINITY;
+  // What one read of the engine brought, in chunks by the hundred, goes on as one.
   for await (const bytes of answer as AsyncIterable<Buffer>) {
-    const hasRoom = response.write(bytes);
-    const now_ms = api.clock.monotonic();
-    if (!hasRoom) await drained(response);
-    else if (bytes.length < gathered_bytes && now_ms - written_ms < 2 * gather_ms) {
-      await new Promise<void>((resolve) => api.clock.after(gather_ms, resolve));
-    }
-    written_ms = now_ms;
+    if (!response.write(bytes)) await drained(response);
     if (response.destroyed) return;
   }
   response.end();

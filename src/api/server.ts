@@ -48,7 +48,7 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
     log: options.log,
     clock,
     random: options.random ?? systemRandom,
-    engines: new Engines(backend, () => clock.monotonic()),
+    engines: new Engines(backend, clock),
     events: new EventLog(() => clock.now(), options.newHistory),
     limits: { ...defaultLimits, ...options.limits },
   };

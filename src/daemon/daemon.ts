@@ -170,6 +170,10 @@ export class Daemon implements Backend {
     return this.#parts.connectEngine();
   }
 
+  streamEngine(): Promise<Duplex> {
+    return this.#parts.streamEngine();
+  }
+
   init(request: InitRequest): Promise<string> {
     return this.#exclusively(async () => {
       if (request.forceNewCluster) return this.#forceNewCluster();

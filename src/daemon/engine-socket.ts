@@ -1,13 +1,15 @@
-import { connect } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { connect, type OnReadOpts, type Socket } from 'node:net';
 import { messageOf, ShoalError } from '../model/errors.js';
 
 const timeout_ms = 5_000;
 
-/** A fresh byte stream to the Docker Engine API behind a unix socket. Throws `unavailable` when nobody answers there. */
-export function connectEngineSocket(path: string): Promise<Duplex> {
+/**
+ * A fresh byte stream to the Docker Engine API behind a unix socket; `onread` takes what it reads. Throws `unavailable` when nobody
+ * answers there.
+ */
+export function connectEngineSocket(path: string, onread?: OnReadOpts): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ path, allowHalfOpen: true });
+    const socket = connect({ path, allowHalfOpen: true, ...(onread && { onread }) });
     const fail = (error: unknown) => {
       socket.destroy();
       const reason = messageOf(error);

@@ -19,6 +19,7 @@ import { checkOptions } from './check-options.js';
 import { closeProcess } from './closed-process.js';
 import { Daemon } from './daemon.js';
 import { connectEngineSocket } from './engine-socket.js';
+import { streamEngineSocket } from './engine-stream.js';
 import { lockStateDirectory } from './lock.js';
 import { createLog } from './log.js';
 import { makeDirectory } from './make-directory.js';
@@ -110,12 +111,13 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
   const kernelTools = process.geteuid?.() === 0 ? systemTools : undefined;
   const hasKernelPlane = await isKernelPlane(options, kernelTools, log);
   const engine = new DockerEngine(options.engineSocket, clock);
-  const connectEngine = () => connectEngineSocket(options.engineSocket.replace(/^unix:\/\//, ''));
+  const engineSocket = options.engineSocket.replace(/^unix:\/\//, '');
   const parts: Parts = {
     clock,
     random,
     log,
-    connectEngine,
+    connectEngine: () => connectEngineSocket(engineSocket),
+    streamEngine: () => streamEngineSocket(engineSocket, clock),
     prepareRaft,
     openRaft: (place) => openRaft(place, { clock, random, log: log.child({ part: 'raft' }) }),
     startWorker: (place) =>

@@ -63,7 +63,7 @@ export class ManagerSide {
     const { parts, state, raftDirectory, credentials, vault, listener, checkRunning } = this.place;
     const { nodeID, raftID, advertiseAddress } = state();
     const self = { id: raftID, nodeID, address: advertiseAddress };
-    const { clock, random, log, connectEngine } = parts;
+    const { clock, random, log, streamEngine } = parts;
     const sealer = await vault.sealer();
     this.#failure = ''; // before the start: it may fail while it starts
     const manager = await Manager.start({
@@ -91,7 +91,7 @@ export class ManagerSide {
           lastingStream,
         ),
       onUnlockKey: (key, asOf) => this.#lock(key, asOf),
-      connectEngine,
+      connectEngine: streamEngine,
       isForced: forceNewCluster,
       clock,
       random,

@@ -104,11 +104,11 @@ export class ClusterMember {
   }
 
   async #start(how: MemberStart): Promise<void> {
-    const { connectEngine, log } = this.#parts;
+    const { streamEngine, log } = this.#parts;
     const { identityOf } = this.#listener;
     this.#listener.addService(
       serviceDefinition('Tunnel'),
-      tunnelService({ connectEngine, identityOf, log: log.child({ part: 'tunnel' }) }),
+      tunnelService({ connectEngine: streamEngine, identityOf, log: log.child({ part: 'tunnel' }) }),
     );
     const { host, port } = splitHostPort(this.state.listenAddress, 0, 'listen address');
     await this.#listener.listen(host, port);

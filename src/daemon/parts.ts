@@ -30,6 +30,8 @@ export interface Parts {
   log: Logger;
   /** A fresh byte stream to the node's own Docker Engine API. */
   connectEngine: () => Promise<Duplex>;
+  /** One that is read in large pieces: for answers that go on. */
+  streamEngine: () => Promise<Duplex>;
   /** Makes `directory` ready for a new member: from then on `openRaft` refuses one that is empty. */
   prepareRaft: (directory: string, sealer: Sealer) => Promise<void>;
   openRaft: (place: RaftPlace) => Promise<OpenedRaft>;

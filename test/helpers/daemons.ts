@@ -16,6 +16,10 @@ import { systemRandom } from '../../src/model/random.js';
 import type { RaftGroup } from './raft-group.js';
 import { SimulatedEngine } from './simulated-engine.js';
 
+async function noSocket(): Promise<never> {
+  throw new ShoalError('unavailable', 'a simulated engine has no socket');
+}
+
 /** A port that was free a moment ago on 127.0.0.1. */
 export function freePort(): Promise<number> {
   return new Promise((resolve) => {
@@ -99,9 +103,8 @@ export class Daemons {
       clock,
       random: systemRandom,
       log,
-      connectEngine: async () => {
-        throw new ShoalError('unavailable', 'a simulated engine has no socket');
-      },
+      connectEngine: noSocket,
+      streamEngine: noSocket,
       prepareRaft: async (directory, sealer) => {
         if (this.group === undefined) await prepareRaft(directory, sealer);
       },

@@ -8,6 +8,7 @@ import type {
   ManagerBackend,
   NodeContainers,
 } from '../../src/api/backend.js';
+import { streamEngineSocket } from '../../src/daemon/engine-stream.js';
 import { updateSwarm } from '../../src/manager/ca/update-swarm.js';
 import { systemClock } from '../../src/model/clock.js';
 import { complete } from '../../src/model/codec.js';
@@ -184,6 +185,11 @@ export class MemoryBackend implements Backend {
 
   connectEngine(): Promise<Duplex> {
     return this.connect('');
+  }
+
+  async streamEngine(): Promise<Duplex> {
+    const path = this.engines.get('');
+    return path === undefined ? this.connect('') : streamEngineSocket(path, systemClock);
   }
 
   private connect(node: string): Promise<Duplex> {

@@ -46,6 +46,19 @@ describe('connections to the engine', () => {
     assert.equal((await api.call('GET', '/containers/json')).status, 503, 'an engine that is broken is no such case');
   });
 
+  it('may break between two questions of our own', async () => {
+    const answer = engine.handle;
+    let breaks = 0;
+    engine.handle = (request, response) => {
+      if (request.url !== '/info' || breaks > 0) return answer(request, response);
+      breaks += 1;
+      return request.socket.destroy();
+    };
+    await api.call('GET', '/containers/json');
+    const { body } = await api.call('GET', '/info');
+    assert.deepEqual([body.from, body.Warnings, breaks], ['engine', undefined, 1]);
+  });
+
   it('are not used again once the engine has ended them, as when it was restarted', async () => {
     await api.call('GET', '/containers/json');
     const [kept] = sockets;
