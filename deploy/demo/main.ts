@@ -8,19 +8,29 @@ import { ask, askPort, say, shoal, startLoad } from './stage.js';
 const port = 8080;
 const healed_ms_max = 60_000;
 
-const { values: options } = parseArgs({
-  options: { keep: { type: 'boolean' }, 'shared-engine': { type: 'boolean' }, help: { type: 'boolean' } },
-});
-
-if (options.help) {
-  console.log(`npm run demo -- [--keep] [--shared-engine]
+const usage = `npm run demo -- [--keep] [--shared-engine]
   --keep           leave the cluster up, and say how to use it
-  --shared-engine  without root: three daemons that share the Docker Engine at /var/run/docker.sock`);
-} else {
-  process.exitCode = await demo();
+  --shared-engine  without root: three daemons that share the Docker Engine at /var/run/docker.sock`;
+
+const options = flagsGiven();
+if (options === undefined) process.exitCode = 1;
+else if (options.help) console.log(usage);
+else process.exitCode = await demo(options);
+
+/** Undefined, and the user told, when there is one that we do not know. */
+function flagsGiven() {
+  try {
+    const { values } = parseArgs({
+      options: { keep: { type: 'boolean' }, 'shared-engine': { type: 'boolean' }, help: { type: 'boolean' } },
+    });
+    return values;
+  } catch (error) {
+    console.error(`demo: ${messageOf(error)}\n\n${usage}`);
+    return undefined;
+  }
 }
 
-async function demo(): Promise<number> {
+async function demo(options: NonNullable<ReturnType<typeof flagsGiven>>): Promise<number> {
   const began = performance.now();
   let lab: Lab | undefined;
   let interrupted = false;

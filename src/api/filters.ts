@@ -44,7 +44,7 @@ export class Filters {
         const shown = value.length > 100 ? `${value.slice(0, 100)}…` : value;
         throw new ShoalError(
           'invalid-argument',
-          `Invalid ${name} filter: '${shown}', expected one of ${allowed.join(', ')}`,
+          `Invalid ${name} filter: '${shown}', expected one of ${allowed.filter(Boolean).join(', ')}`,
         );
       }
     }

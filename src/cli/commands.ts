@@ -41,6 +41,50 @@ export const node: readonly Entry[] = [
   { name: 'update', summary: 'Update a node', load: () => import('./node/update.js').then((m) => m.nodeUpdate) },
 ];
 
+export const lab: readonly Entry[] = [
+  {
+    name: 'crash',
+    summary: 'Cut the power: engine, daemon and containers die at once',
+    load: () => import('./lab/hosts.js').then((m) => m.labCrash),
+  },
+  {
+    name: 'down',
+    summary: "End everything of the lab and remove it, the hosts' disks too",
+    load: () => import('./lab/hosts.js').then((m) => m.labDown),
+  },
+  {
+    name: 'exec',
+    summary: 'Run a command on a host, or as "client" on a machine beside the cluster',
+    load: () => import('./lab/hosts.js').then((m) => m.labExec),
+  },
+  {
+    name: 'get',
+    summary: 'Get a URL as a machine beside the cluster does',
+    load: () => import('./lab/hosts.js').then((m) => m.labGet),
+  },
+  {
+    name: 'heal',
+    summary: 'Join hosts to the network again',
+    load: () => import('./lab/hosts.js').then((m) => m.labHeal),
+  },
+  {
+    name: 'partition',
+    summary: 'Cut hosts off the network',
+    load: () => import('./lab/hosts.js').then((m) => m.labPartition),
+  },
+  {
+    name: 'start',
+    summary: 'Boot hosts that are down, with the disks they had',
+    load: () => import('./lab/hosts.js').then((m) => m.labStart),
+  },
+  { name: 'status', summary: 'What is up, and where', load: () => import('./lab/hosts.js').then((m) => m.labStatus) },
+  {
+    name: 'up',
+    summary: 'Build and boot the hosts (three, unless HOSTS says how many)',
+    load: () => import('./lab/up.js').then((m) => m.labUp),
+  },
+];
+
 export const swarm: readonly Entry[] = [
   { name: 'ca', summary: 'Display and rotate the root CA', load: () => import('./swarm/ca.js').then((m) => m.swarmCa) },
   { name: 'init', summary: 'Initialize a swarm', load: () => import('./swarm/init.js').then((m) => m.swarmInit) },
@@ -95,6 +139,7 @@ export const network: readonly Entry[] = [
   {
     name: 'verify',
     summary: "Compare a node's kernel with the state of the cluster",
+    isOwn: true,
     load: () => import('./network/verify.js').then((m) => m.networkVerify),
   },
 ];

@@ -4,7 +4,7 @@ import { type Context, defaultHost } from './base/context.js';
 import { CliError } from './base/errors.js';
 import { list, onOff } from './base/flag.js';
 import { shoalVersion } from './base/version.js';
-import { config, type Entry, network, node, raft, secret, service, stack, swarm } from './commands.js';
+import { config, type Entry, lab, network, node, raft, secret, service, stack, swarm } from './commands.js';
 
 const hostFlag = list('host', 'Daemon socket to connect to', (host) => host, {
   short: 'H',
@@ -31,12 +31,19 @@ export function programOf(contextFor: (host: string | undefined) => Context): Do
     return command;
   };
 
+  const own = (command: DockerCommand) => Object.assign(command, { isOwn: true });
+
   root.operandsUsage = '[OPTIONS] COMMAND';
   root.flags.push(hostFlag, versionFlag);
   root.optionsFirst = true;
   root.addCommand(group('config', 'Manage Swarm configs', config));
   root.addCommand(
-    lazy({ name: 'daemon', summary: 'Run the Shoal daemon', load: () => import('./daemon.js').then((m) => m.daemon) }),
+    lazy({
+      name: 'daemon',
+      summary: 'Run the Shoal daemon',
+      isOwn: true,
+      load: () => import('./daemon.js').then((m) => m.daemon),
+    }),
   );
   root.addCommand(
     lazy({
@@ -45,14 +52,10 @@ export function programOf(contextFor: (host: string | undefined) => Context): Do
       load: () => import('./system/info.js').then((m) => m.info),
     }),
   );
-  root.addCommand(
-    new LazyCommand({ name: 'lab', summary: 'Make several hosts on this one machine, to try a cluster' }, async () =>
-      (await import('../lab/cli.js')).labCommand(),
-    ),
-  );
+  root.addCommand(own(group('lab', 'Make several hosts on this one machine, to try a cluster', lab)));
   root.addCommand(group('network', 'Manage networks', network));
   root.addCommand(group('node', 'Manage Swarm nodes', node));
-  root.addCommand(group('raft', "Look into a manager's Raft log", raft));
+  root.addCommand(own(group('raft', "Look into a manager's Raft log", raft)));
   root.addCommand(group('secret', 'Manage Swarm secrets', secret));
   root.addCommand(group('service', 'Manage Swarm services', service));
   root.addCommand(group('stack', 'Manage Swarm stacks', stack));

@@ -34,7 +34,7 @@ async function checkEngine(sharedEngine: string | undefined): Promise<void> {
   if (sharedEngine === undefined || (await answersPing(sharedEngine))) return;
   throw new ShoalError(
     'failed-precondition',
-    `no Docker Engine answers at ${sharedEngine}. Start it, get the right to use it (being in the group docker, often), or name the socket of another: --shared-engine /path/to/docker.sock`,
+    `no Docker Engine answers at ${sharedEngine}. Start it, get the right to use it (being in the group docker, often), or name the socket of another: --shared-engine=/path/to/docker.sock`,
   );
 }
 

@@ -120,7 +120,7 @@ describe('daemons that share one engine', function () {
   afterEach(() => host().exec(shoalCommand('lab', 'down', '--name', name))); // `after` would come when the host is gone
 
   it('are a cluster, tell their containers apart, and publish ports on addresses of their own', async () => {
-    await inside('lab', 'up', '3', '--init', '--shared-engine', host().engineSocket, '--name', name);
+    await inside('lab', 'up', '3', '--init', `--shared-engine=${host().engineSocket}`, '--name', name);
     const api = `unix://${new Layout(name).host(2).apiSocket}`;
     await inside(
       '-H',

@@ -130,7 +130,13 @@ function refusal(response: IncomingMessage, body: string): DaemonError {
   } catch {
     // not the API's error body: what came is all there is to show
   }
-  return new DaemonError(status, message === '' ? `${status} ${response.statusMessage ?? ''}`.trim() : message);
+  if (message === '') message = `${status} ${response.statusMessage ?? ''}`.trim();
+  return new DaemonError(status, message, `Error response from daemon: ${inOurWords(message)}`);
+}
+
+/** The daemon names commands as Docker does; who reads it here has typed `shoal`. */
+function inOurWords(message: string): string {
+  return message.replace(/(["`])docker (?=(?:info|node|service|swarm)\b)/g, '$1shoal ');
 }
 
 /** A failed connection in words that say what to do. */
@@ -146,8 +152,9 @@ function explain(host: string, error: NodeJS.ErrnoException): CliError {
   }
   if (error.code === undefined)
     return new CliError(`${error.message} from the Shoal daemon at ${host}`, { cause: error });
+  const isNamed = error.syscall !== 'getaddrinfo';
   return new NoDaemonError(
-    `Cannot connect to the Shoal daemon at ${host}. Is the daemon running?\n` +
+    `Cannot connect to the Shoal daemon at ${host}${isNamed ? '. Is the daemon running?' : ': there is no host of that name.'}\n` +
       'Start it with "shoal daemon", or name another with -H or SHOAL_HOST.',
     { cause: error },
   );

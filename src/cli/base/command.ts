@@ -4,6 +4,7 @@ import { CliError } from './errors.js';
 import { type Flag, Values } from './flag.js';
 import { parseArguments } from './grammar.js';
 import { helpOf } from './help.js';
+import { similar } from './similar.js';
 
 /** What the list of commands says of one. */
 export interface CommandTitle {
@@ -48,8 +49,13 @@ export class DockerCommand extends Command {
     if (parsed.help || (isGroup && first === undefined && this.values.names().length === 0)) this.help();
     if (!isGroup) return { operands: parsed.operands, unknown: [] };
     if (first !== undefined && !this.commands.some((each) => each.name() === first || each.aliases().includes(first))) {
+      const meant = similar(
+        first,
+        this.commands.map((each) => each.name()),
+      );
+      const hint = meant.length === 0 ? '' : `\nDid you mean this?\n${meant.map((name) => `\t${name}\n`).join('')}`;
       throw new CliError(
-        `shoal: unknown command: ${this.path} ${first}\n\nRun '${this.path} --help' for more information`,
+        `shoal: unknown command: ${this.path} ${first}\n${hint}\nRun '${this.path} --help' for more information`,
       );
     }
     // Commander parses what is left again in the subcommand that the first operand names.

@@ -1,5 +1,6 @@
 import { CliError } from './errors.js';
 import { type Flag, Values } from './flag.js';
+import { similar } from './similar.js';
 
 export interface Parsed {
   values: Values;
@@ -40,7 +41,7 @@ function takeLong(word: string, rest: string[], flags: readonly Flag<unknown>[],
   const flag = flags.find((each) => each.name === name);
   if (flag === undefined) {
     if (name === 'help') parsed.help = true;
-    else throw usage(`unknown flag: --${name}`);
+    else throw unknown(name, flags);
   } else if (equals >= 0) parsed.values.take(flag, word.slice(equals + 1));
   else if (flag.bare !== undefined) parsed.values.take(flag, flag.bare);
   else parsed.values.take(flag, next(rest, `flag needs an argument: --${name}`));
@@ -71,6 +72,14 @@ function next(rest: string[], complaint: string): string {
   const value = rest.shift();
   if (value === undefined) throw usage(complaint);
   return value;
+}
+
+function unknown(name: string, flags: readonly Flag<unknown>[]): CliError {
+  const meant = similar(
+    name,
+    flags.map((flag) => flag.name),
+  ).map((each) => `--${each}`);
+  return usage(`unknown flag: --${name}${meant.length === 0 ? '' : `\nDid you mean ${meant.join(' or ')}?`}`);
 }
 
 function usage(message: string): CliError {

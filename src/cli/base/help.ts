@@ -13,12 +13,12 @@ export function helpOf(command: DockerCommand): string {
   const commands = command.commands.filter((each) => !isOwn(each));
   const flags = command.flags.filter((flag) => !isOwn(flag));
   if (commands.length > 0) parts.push(`Commands:\n${commandLines(commands)}`);
+  // What Docker does not have stands apart, so that nobody writes it into a script for both unawares.
+  if (command.commands.some(isOwn)) parts.push(`Beyond Docker:\n${commandLines(command.commands.filter(isOwn))}`);
   if (flags.length > 0) {
     const title = command.parent === null && command.commands.length > 0 ? 'Global Options' : 'Options';
     parts.push(`${title}:\n${flagLines(flags)}`);
   }
-  // What Docker does not have stands apart, so that nobody writes it into a script for both unawares.
-  if (command.commands.some(isOwn)) parts.push(`Beyond Docker:\n${commandLines(command.commands.filter(isOwn))}`);
   if (command.flags.some(isOwn)) parts.push(`Beyond Docker:\n${flagLines(command.flags.filter(isOwn))}`);
   if (command.commands.length > 0) {
     parts.push(`Run '${command.path} COMMAND --help' for more information on a command.`);

@@ -1,5 +1,6 @@
 import type { Context } from './context.js';
 import { CliError } from './errors.js';
+import { fileReason } from './file-reason.js';
 
 const hasBlock = /-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \1-----/;
 
@@ -14,9 +15,8 @@ export async function readPemFile(
 ): Promise<string> {
   const refused = (what: string) =>
     new CliError(`invalid argument ${JSON.stringify(given)} for "--${flag}" flag: ${what}`, { exitCode: 125 });
-  const content = await context.readFile(path).catch((thrown: NodeJS.ErrnoException) => {
-    const reason = thrown.code === 'ENOENT' ? 'no such file or directory' : (thrown.code ?? 'failed');
-    throw refused(`${notRead}open ${path}: ${reason}`);
+  const content = await context.readFile(path).catch((thrown: unknown) => {
+    throw refused(`${notRead}${fileReason(path, thrown)}`);
   });
   const text = content.toString('utf8');
   if (!hasBlock.test(text)) throw refused(notPEM);

@@ -3,6 +3,7 @@ import type { CommandSpec } from '../base/command.js';
 import type { Context } from '../base/context.js';
 import { eachInTurn } from '../base/each.js';
 import { CliError } from '../base/errors.js';
+import { fileReason } from '../base/file-reason.js';
 import { filterFlag, filtersQuery } from '../base/filter.js';
 import { list, text } from '../base/flag.js';
 import { type Column, formatList, type Listing, listFormatFlag, quietFlag } from '../base/format.js';
@@ -29,10 +30,8 @@ export async function readContent(context: Context, path: string): Promise<Buffe
 
 async function contentOf(context: Context, path: string): Promise<Buffer> {
   if (path !== '-') {
-    return context.readFile(path).catch((thrown: NodeJS.ErrnoException) => {
-      throw new CliError(
-        `error reading content from ${path}: ${thrown.code === 'ENOENT' ? 'no such file' : thrown.message}`,
-      );
+    return context.readFile(path).catch((thrown: unknown) => {
+      throw new CliError(`error reading content from ${JSON.stringify(path)}: ${fileReason(path, thrown)}`);
     });
   }
   const chunks: Buffer[] = [];

@@ -38,7 +38,12 @@ const listing: Listing<Row> = {
 export const networkLs: CommandSpec = {
   usage: '[OPTIONS]',
   operands: { min: 0, max: 0 },
-  flags: [filterFlag, listFormatFlag, noTruncation, quietFlag],
+  flags: [
+    { ...filterFlag, usage: 'Provide filter values (e.g. "driver=bridge")' },
+    listFormatFlag,
+    noTruncation,
+    { ...quietFlag, usage: 'Only display network IDs' },
+  ],
   async run(context, values) {
     const query = { filters: filtersQuery(values.get(filterFlag) ?? []) };
     const networks = await context.client.get<NetworkAnswer[]>('/networks', { query });

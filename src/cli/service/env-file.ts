@@ -1,5 +1,6 @@
 import type { Context } from '../base/context.js';
 import { CliError } from '../base/errors.js';
+import { fileReason } from '../base/file-reason.js';
 
 /** The variables as they go to the container: a name alone takes its value from our own environment, or stays as it is. */
 export function withOwnValues(context: Context, variables: readonly string[]): string[] {
@@ -18,8 +19,7 @@ export async function readEnvFiles(context: Context, paths: readonly string[]): 
     try {
       content = (await context.readFile(path)).toString('utf8');
     } catch (thrown) {
-      const { code } = thrown as NodeJS.ErrnoException;
-      throw new CliError(`open ${path}: ${code === 'ENOENT' ? 'no such file or directory' : (code ?? 'failed')}`);
+      throw new CliError(fileReason(path, thrown));
     }
     for (const [at, line] of content
       .replace(/^\uFEFF/, '')

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { LineCounter, parseDocument, type ScalarTag } from 'yaml';
 import type { Context } from '../../base/context.js';
 import { CliError } from '../../base/errors.js';
+import { fileReason } from '../../base/file-reason.js';
 import { interpolate } from './interpolate.js';
 import { mergeProjects } from './merge.js';
 import {
@@ -75,8 +76,7 @@ export async function readNamed(context: Context, path: string): Promise<Buffer>
   try {
     return await context.readFile(path);
   } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    throw new CliError(`open ${path}: ${code === 'ENOENT' ? 'no such file or directory' : (code ?? 'failed')}`);
+    throw new CliError(fileReason(path, thrown));
   }
 }
 
