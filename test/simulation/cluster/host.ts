@@ -78,6 +78,11 @@ export class Host {
     return `${this.name}:2377`;
   }
 
+  /** What it says of where its tasks answer: m1 is 10.1.0.1, w1 10.2.0.1. Nobody connects there. */
+  private get ip(): string {
+    return `10.${this.raftID > 0 ? 1 : 2}.0.${this.name.slice(1)}`;
+  }
+
   get manager(): Manager | undefined {
     return this.process?.manager;
   }
@@ -166,12 +171,12 @@ export class Host {
   }
 
   private startWorker(own: Process, clock: Clock, log: Logger): void {
-    const { ground, nodeID, name } = this;
+    const { ground, nodeID, name, ip } = this;
     const alive = () => own.isAlive;
     const engine = engineFor(this.engine, alive);
     own.disconnect = () => engine.disconnect();
     own.worker = new NodeWorker({
-      node: { id: nodeID, hostname: name, address: name, clusterAddress: this.address, dataPathAddress: '' },
+      node: { id: nodeID, hostname: name, address: ip, clusterAddress: `${ip}:2377`, dataPathAddress: '' },
       labels: {},
       genericResources: [],
       managers: this.known,
