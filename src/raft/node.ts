@@ -21,8 +21,8 @@ export interface RaftNode {
   /** Hands leadership to `id`, or to the most advanced voter; resolves when this node leads no more (at once if it did not). */
   transferLeadership(id?: number): Promise<void>;
 
-  /** From now on a snapshot is taken after so many applied entries, and so many are kept behind it for slow followers. */
-  setSnapshotPolicy(policy: { everyEntries: number; trailingEntries: number }): void;
+  /** What is given holds from now on. */
+  setSnapshotPolicy(policy: Partial<SnapshotSettings>): void;
 
   status(): RaftStatus;
   /** Calls back after every change of leader, term or membership; the result stops it. */
@@ -30,6 +30,16 @@ export interface RaftNode {
 
   /** Flushes and stops; nothing calls back afterwards. A leader hands over first when `handOver`. */
   stop(options?: { handOver?: boolean }): Promise<void>;
+}
+
+/** What the cluster may want of its managers' snapshots. */
+export interface SnapshotSettings {
+  /** A snapshot is taken after so many applied entries. */
+  everyEntries: number;
+  /** So many are kept behind it for slow followers. */
+  trailingEntries: number;
+  /** So many snapshots before the newest stay on disk, with the log from the oldest of them on. */
+  keepOld: number;
 }
 
 export interface Member {

@@ -68,8 +68,8 @@ export const refusals: readonly Refusal[] = [
 const differences: readonly (readonly [string, string])[] = [
   ['`Mounts[].TmpfsOptions.Options` (API 1.46)', 'passed over: older engines have no such option'],
   [
-    '`SwarmSpec.Raft.ElectionTick`, `HeartbeatTick`, `KeepOldSnapshots`',
-    'kept and shown, without effect: elections have times of their own, and one snapshot is kept',
+    '`SwarmSpec.Raft.ElectionTick`, `HeartbeatTick`',
+    'kept and shown, without effect: elections have times of their own',
   ],
   [
     '`ExternalCAs` while the root is one that the cluster made itself (`swarm init --external-ca`, `swarm update --external-ca`)',

@@ -14,9 +14,11 @@ export function followSettings({ store, raft, onUnlockKey }: SettingsParts): () 
     const cluster = store.cluster();
     if (cluster === undefined) return;
     onUnlockKey(cluster.UnlockKey, cluster.Version?.Index ?? 0);
-    const { SnapshotInterval = 0, LogEntriesForSlowFollowers } = cluster.Spec?.Raft ?? {};
-    if (SnapshotInterval === 0) return; // not said
-    raft.setSnapshotPolicy({ everyEntries: SnapshotInterval, trailingEntries: LogEntriesForSlowFollowers ?? 0 });
+    const { SnapshotInterval = 0, LogEntriesForSlowFollowers = 0, KeepOldSnapshots = 0 } = cluster.Spec?.Raft ?? {};
+    raft.setSnapshotPolicy({
+      keepOld: KeepOldSnapshots,
+      ...(SnapshotInterval !== 0 && { everyEntries: SnapshotInterval, trailingEntries: LogEntriesForSlowFollowers }), // else not said
+    });
   };
   follow();
   return store.watch(({ changes }) => {

@@ -2,16 +2,14 @@ import type { Clock } from '../../model/clock.js';
 import type { RaftCore } from '../core/core.js';
 import { type Entry, entrySize, type SnapshotMeta } from '../core/types.js';
 import type { RaftStorage } from '../log/storage.js';
-import type { StateMachine } from '../node.js';
+import type { SnapshotSettings, StateMachine } from '../node.js';
 
 /** Applying stops after this long to let messages and timers through; what is left follows at once. */
 const slice_ms = 20;
 const batchBytes = 1024 * 1024;
 
-export interface SnapshotPolicy {
-  everyEntries: number;
+export interface SnapshotPolicy extends SnapshotSettings {
   everyBytes: number;
-  trailingEntries: number;
 }
 
 /** Brings committed entries to the state machine, in order, and takes a snapshot of it now and then. */
@@ -85,7 +83,7 @@ export class Applier {
       core.snapshotTaken(meta, meta.index - policy.trailingEntries);
       // The leader's may have come meanwhile. While it is not in its place on the disk, this one is what a restart begins with.
       const newest = core.restoring ? meta : (core.snapshot ?? meta);
-      await storage.compact(newest, Math.min(core.firstIndex - 1, newest.index));
+      await storage.compact(newest, Math.min(core.firstIndex - 1, newest.index), this.policy.keepOld);
     } finally {
       this.saving = false;
     }

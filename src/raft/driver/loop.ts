@@ -2,6 +2,7 @@ import { messageOf, ShoalError } from '../../model/errors.js';
 import type { RaftCore } from '../core/core.js';
 import type { Entry, Membership, Message } from '../core/types.js';
 import type { RaftStorage } from '../log/storage.js';
+import type { SnapshotSettings } from '../node.js';
 import type { RaftOptions } from '../options.js';
 import { Applier } from './applier.js';
 import { Barriers } from './barriers.js';
@@ -261,7 +262,7 @@ export class Loop {
     this.waiters.failAll(stoppedError());
   }
 
-  setSnapshotPolicy(policy: { everyEntries: number; trailingEntries: number }): void {
+  setSnapshotPolicy(policy: Partial<SnapshotSettings>): void {
     this.applier.setPolicy(policy);
     this.wake();
   }
@@ -283,5 +284,6 @@ function policyOf(options: RaftOptions) {
     everyEntries: options.snapshotEveryEntries ?? 10_000,
     everyBytes: options.snapshotEveryBytes ?? 64 * 1024 * 1024,
     trailingEntries: options.trailingEntries ?? 500,
+    keepOld: 0,
   };
 }

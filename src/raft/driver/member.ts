@@ -1,7 +1,7 @@
 import { messageOf, ShoalError } from '../../model/errors.js';
 import type { RaftCore } from '../core/core.js';
 import type { RaftStorage } from '../log/storage.js';
-import type { Member, RaftNode, RaftStatus } from '../node.js';
+import type { Member, RaftNode, RaftStatus, SnapshotSettings } from '../node.js';
 import type { RaftOptions } from '../options.js';
 import { Changes } from './changes.js';
 import { Loop, stoppedError, type Timing } from './loop.js';
@@ -78,7 +78,7 @@ export class RaftMember implements RaftNode {
     if (!this.loop.isStopped) await this.changes.transfer(id);
   }
 
-  setSnapshotPolicy(policy: { everyEntries: number; trailingEntries: number }): void {
+  setSnapshotPolicy(policy: Partial<SnapshotSettings>): void {
     this.loop.setSnapshotPolicy(policy);
   }
 

@@ -75,7 +75,7 @@ export class RaftStorage {
     }
     const { wal, recovered, isNew } = await WriteAheadLog.open(disk, options, snapshot);
     const storage = new RaftStorage(disk, wal, sealer);
-    if (snapshot !== undefined) await storage.dropOldSnapshots(snapshot.index);
+    if (snapshot !== undefined) await storage.dropReceived(snapshot.index);
     return { storage, recovered, isNew };
   }
 
@@ -156,17 +156,26 @@ export class RaftStorage {
     return asSnapshot(await this.disk.open(snapshotName(meta.index, meta.term)), this.sealer);
   }
 
-  /** Drops what `snapshot` has made unnecessary: older snapshots, and log segments with nothing after `compactTo`. */
-  async compact(snapshot: SnapshotMeta, compactTo: number): Promise<void> {
-    await this.dropOldSnapshots(snapshot.index);
-    await this.wal.compact(compactTo);
+  /**
+   * Drops what `snapshot` has made unnecessary: older snapshots, but for the `keepOld` newest of them, and log segments with nothing after
+   * `compactTo` or after the oldest snapshot that is kept: a member could start from that too, if those after it were taken away.
+   */
+  async compact(snapshot: SnapshotMeta, compactTo: number, keepOld = 0): Promise<void> {
+    await this.dropReceived(snapshot.index);
+    const older = (await this.disk.list())
+      .map(parseSnapshotName)
+      .filter((parsed) => parsed !== undefined && parsed.index < snapshot.index)
+      .map((parsed) => parsed!)
+      .sort((left, right) => right.index - left.index || right.term - left.term);
+    for (const { index, term } of older.slice(keepOld)) await this.disk.remove(snapshotName(index, term));
+    const oldest = older.slice(0, keepOld).at(-1)?.index ?? compactTo;
+    await this.wal.compact(Math.min(compactTo, oldest));
   }
 
-  private async dropOldSnapshots(newest: number): Promise<void> {
+  /** Drops snapshots that were coming in and are not newer than one that is there. */
+  private async dropReceived(newest: number): Promise<void> {
     for (const name of await this.disk.list()) {
-      const parsed = parseSnapshotName(name);
-      const isOld = parsed === undefined ? (receivingIndex(name) ?? newest + 1) <= newest : parsed.index < newest;
-      if (isOld) await this.disk.remove(name);
+      if ((receivingIndex(name) ?? newest + 1) <= newest) await this.disk.remove(name);
     }
   }
 

@@ -12,7 +12,7 @@ import { SimulatedDisk } from '../../helpers/sim-disk.js';
 
 const membership = members(1, 2, 3);
 const meta = (index: number): SnapshotMeta => ({ index, term: 1, membership });
-const policy = { everyEntries: 5, everyBytes: Number.POSITIVE_INFINITY, trailingEntries: 0 };
+const policy = { everyEntries: 5, everyBytes: Number.POSITIVE_INFINITY, trailingEntries: 0, keepOld: 0 };
 
 /** The bytes of a leader's snapshot as of `index`. */
 async function snapshotFile(index: number): Promise<Buffer> {

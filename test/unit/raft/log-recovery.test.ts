@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { seededRandom } from '../../../src/model/random.js';
 import type { Entry, HardState, SnapshotMeta } from '../../../src/raft/core/types.js';
+import { snapshotName } from '../../../src/raft/log/snapshot-file.js';
 import { RaftStorage } from '../../../src/raft/log/storage.js';
 import { SimulatedDisk } from '../../helpers/sim-disk.js';
 
@@ -256,6 +257,29 @@ describe('snapshots on disk', () => {
     const read: string[] = [];
     for await (const chunk of storage.chunks(meta(30, 1))) read.push(Buffer.from(chunk).toString());
     assert.deepEqual(read, ['one', 'two']);
+  });
+
+  it('stay as many as are to be kept, with the log from the oldest of them on', async () => {
+    const device = await written(async (storage) => {
+      for (let index = 1; index <= 50; index++) {
+        await storage.append({ entries: [entry(index, 1)], hardState: hard(1, 0, index) });
+        if (index % 10 !== 0) continue;
+        await storage.saveSnapshot(meta(index, 1), chunks(`state ${index}`));
+        await storage.compact(meta(index, 1), index, 2);
+      }
+    });
+    const snapshots = () => device.fileNames().filter((name) => name.startsWith('snapshot-'));
+    assert.deepEqual(
+      snapshots(),
+      [30, 40, 50].map((index) => snapshotName(index, 1)),
+    );
+    assert.deepEqual((await open(device)).recovered.snapshot, meta(50, 1));
+    assert.equal(snapshots().length, 3, 'a start takes none away');
+    const disk = device.mount();
+    for (const index of [40, 50]) await disk.remove(snapshotName(index, 1));
+    const { recovered, texts } = await open(device);
+    assert.deepEqual(recovered.snapshot, meta(30, 1));
+    assert.equal(texts.at(-1), '50/1', 'from the oldest the whole log can be gone through');
   });
 
   it('count only when they are whole', async () => {
