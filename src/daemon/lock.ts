@@ -37,9 +37,7 @@ export async function lockStateDirectory(directory: string): Promise<StateLock> 
     makeDirectory(directory, 0o700);
     folder = openSync(directory, 'r');
   } catch (error) {
-    throw new ShoalError('internal', `state directory ${directory}: cannot be used: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw unusable(directory, error);
   }
   const path = `/proc/self/fd/${folder}/lock`; // a socket's path may have 107 bytes only; the directory's may be longer
   const open = async () => {
@@ -67,6 +65,15 @@ export async function lockStateDirectory(directory: string): Promise<StateLock> 
     };
   } catch (error) {
     closeSync(folder);
-    throw error;
+    throw unusable(directory, error);
   }
+}
+
+function unusable(directory: string, error: unknown): ShoalError {
+  if (error instanceof ShoalError) return error;
+  const isDenied = ['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '');
+  const then = isDenied ? '. Run the daemon as root, or name a directory of your own with --state-dir' : '';
+  return new ShoalError('internal', `state directory ${directory}: cannot be used: ${messageOf(error)}${then}`, {
+    cause: error,
+  });
 }

@@ -3,6 +3,7 @@ import { isIPv4 } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Logger } from 'winston';
+import type { ApiAddress } from '../api/listening.js';
 import { createApiServer } from '../api/server.js';
 import { MemoryHistory } from '../manager/history/history.js';
 import { RedisHistory } from '../manager/history/redis-history.js';
@@ -70,6 +71,22 @@ async function sayEngine(engine: DockerEngine, socket: string, log: Logger): Pro
     log.warn('the Docker Engine does not answer: this node can run nothing until it does', {
       socket,
       reason: messageOf(error),
+    });
+  }
+}
+
+/** Throws `failed-precondition`, which names the address and what to do, when the API cannot be served there. */
+async function serve(api: ReturnType<typeof createApiServer>, host: ApiAddress): Promise<void> {
+  try {
+    if ('path' in host) makeDirectory(dirname(host.path));
+    await api.listen(host);
+  } catch (error) {
+    if (error instanceof ShoalError) throw error;
+    const where = 'path' in host ? `unix://${host.path}` : `tcp://${host.host}:${host.port}`;
+    const isDenied = ['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '');
+    const then = isDenied ? '. Run the daemon as root, or name a place of your own with --host' : '';
+    throw new ShoalError('failed-precondition', `--host ${where}: cannot be served: ${messageOf(error)}${then}`, {
+      cause: error,
     });
   }
 }
@@ -144,10 +161,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
   const api = createApiServer(daemon, { log: log.child({ part: 'api' }), clock, random, newHistory });
   try {
     // The API first: a node that takes long to come back can be asked why.
-    for (const host of hosts) {
-      if ('path' in host) makeDirectory(dirname(host.path));
-      await api.listen(host);
-    }
+    for (const host of hosts) await serve(api, host);
     log.info('daemon started', {
       version,
       process: process.pid,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,6 +88,19 @@ describe('the state directory', () => {
     await writeFile(join(path, 'file'), '');
     await assert.rejects(lockStateDirectory(join(path, 'file')), /cannot be used: EEXIST/);
     await assert.rejects(lockStateDirectory(join(path, 'file', 'below')), /cannot be used: ENOTDIR/);
+  });
+
+  it('is refused where this user may not write, with what to do', async function () {
+    if (process.geteuid?.() !== 0) this.skip(); // root alone can be somebody else for a moment
+    await chmod(path, 0o555);
+    process.seteuid!(65_534);
+    try {
+      const message = /^state directory .*: cannot be used: .*EACCES.*\. Run the daemon as root, or name/;
+      await assert.rejects(lockStateDirectory(path), { message });
+      await assert.rejects(lockStateDirectory(join(path, 'below')), { message });
+    } finally {
+      process.seteuid!(0);
+    }
   });
 
   it('may have a path longer than a socket can', async () => {
