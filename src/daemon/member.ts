@@ -2,6 +2,7 @@ import type { Logger } from 'winston';
 import type { Manager } from '../manager/composition/manager.js';
 import { tunnelService } from '../manager/tunnel/server.js';
 import { ShoalError } from '../model/errors.js';
+import { agreedFormat } from '../model/format.js';
 import { serviceDefinition } from '../model/services.js';
 import { demotionOf, type Guard, type NodeRole } from '../security/identity.js';
 import { ClusterListener } from '../security/listener.js';
@@ -212,7 +213,7 @@ export class ClusterMember {
 
   async #becomeManager(): Promise<void> {
     const { advertiseAddress: Addr, forgottenRaftID: ForgottenRaftID } = this.state;
-    const request = { Addr, ForgottenRaftID };
+    const request = { Addr, ForgottenRaftID, Format: agreedFormat };
     const answer = await this.#managers.ask((address) =>
       callOnce('Membership', 'JoinRaft', address, request, this.#asManager(joinRaft_ms)),
     );
@@ -236,12 +237,12 @@ export class ClusterMember {
     this.#log.info('the node is a worker now');
   }
 
-  /** See NodeWorker. Throws `unavailable` while the node's side as a worker is not there. */
   /** Containers of the node's own users on networks of the cluster; undefined while the node is not at work. */
   get ownContainers(): OwnContainers | undefined {
     return this.#worker?.ownContainers;
   }
 
+  /** See NodeWorker. Throws `unavailable` while the node's side as a worker is not there. */
   async verifyNetworks(): Promise<{ revision: number; differences: string[] }> {
     if (this.#worker === undefined) throw new ShoalError('unavailable', 'this node is not at work yet');
     return this.#worker.verifyNetworks();

@@ -3,6 +3,7 @@ import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
 import { timestamp } from '../../model/clock.js';
 import { ShoalError } from '../../model/errors.js';
+import { formatObstacle } from '../../model/format.js';
 import type {
   Cluster,
   DrainRequest,
@@ -124,8 +125,11 @@ export function membershipService(parts: MembershipParts): MembershipHandlers {
     return id;
   }
 
-  async function join(nodeID: string, { Addr, ForgottenRaftID }: JoinRaftRequest): Promise<JoinRaftResponseInit> {
+  async function join(nodeID: string, request: JoinRaftRequest): Promise<JoinRaftResponseInit> {
+    const { Addr, ForgottenRaftID, Format } = request;
     checkAddress(Addr);
+    const obstacle = formatObstacle(Format);
+    if (obstacle !== undefined) throw new ShoalError('failed-precondition', obstacle);
     const RaftID = await retried(() => admit(nodeID, Addr, ForgottenRaftID));
     log.info('manager asks to join the Raft group', { node: nodeID, raft: RaftID, address: Addr });
     await until(

@@ -1,10 +1,11 @@
 import * as grpc from '@grpc/grpc-js';
 import type { Logger } from 'winston';
 import { messageOf, ShoalError } from '../../model/errors.js';
+import { formatObstacle } from '../../model/format.js';
 import type { Message } from '../core/types.js';
 import type { Member } from '../node.js';
 import { WireError } from '../wire/bytes.js';
-import { decodeFrame } from '../wire/frame.js';
+import { decodeFrame, type Hello } from '../wire/frame.js';
 import { decodeBatch } from '../wire/message.js';
 
 /** A batch is never larger: an entry is 16 MiB at most, and batches are cut off when they pass 1 MiB. */
@@ -40,10 +41,12 @@ export function serveInbound(owner: InboundOwner, call: InboundCall, callback: g
     else callback(error);
   };
 
-  const greet = (hello: { from: Member; to: number }, nodeID: string | undefined) => {
+  const greet = (hello: Hello, nodeID: string | undefined) => {
     if (from !== undefined) throw new WireError('a second hello');
     if (owner.self === undefined) throw new ShoalError('unavailable', 'raft has not started yet');
     if (hello.to !== owner.self.id) throw new WireError(`a stream for member ${hello.to} came to ${owner.self.id}`);
+    const obstacle = formatObstacle(hello.format);
+    if (obstacle !== undefined) throw new WireError(obstacle);
     if (nodeID !== undefined && nodeID !== hello.from.nodeID)
       throw new WireError('the caller gives another node as itself');
     owner.opened(hello.from);

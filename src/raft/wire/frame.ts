@@ -1,3 +1,4 @@
+import { agreedFormat } from '../../model/format.js';
 import type { Member } from '../node.js';
 import { ByteReader, ByteWriter, WireError } from './bytes.js';
 import { readMember, writeMember } from './membership.js';
@@ -5,12 +6,21 @@ import { readMember, writeMember } from './membership.js';
 /** Large batches travel in pieces of this size, so that no gRPC message meets a size limit on the way (4 MiB by default). */
 export const pieceBytes = 512 * 1024;
 
-export type Frame = { hello: { from: Member; to: number } } | { piece: Uint8Array; more: boolean };
+export interface Hello {
+  from: Member;
+  to: number;
+  format: number;
+}
+
+export type Frame = { hello: Hello } | { piece: Uint8Array; more: boolean };
 
 export function encodeHello(from: Member, to: number): Buffer {
   return new ByteWriter()
     .message(1, (hello) => {
-      hello.message(1, (inner) => writeMember(inner, from)).uint(2, to);
+      hello
+        .message(1, (inner) => writeMember(inner, from))
+        .uint(2, to)
+        .uint(3, agreedFormat);
     })
     .finish();
 }
@@ -26,22 +36,24 @@ export function encodePieces(batch: Uint8Array): Buffer[] {
   return frames;
 }
 
-function readHello(reader: ByteReader): { from: Member; to: number } {
+function readHello(reader: ByteReader): Hello {
   let from: Member | undefined;
   let to = 0;
+  let format = 0;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) from = readMember(reader.message());
     else if (field === 2) to = reader.uint();
+    else if (field === 3) format = reader.uint();
     else reader.skip();
   }
   if (from === undefined) throw new WireError('a hello without a sender');
-  return { from, to };
+  return { from, to, format };
 }
 
 /** Throws WireError on anything broken. */
 export function decodeFrame(bytes: Uint8Array): Frame {
   const reader = new ByteReader(bytes);
-  let hello: { from: Member; to: number } | undefined;
+  let hello: Hello | undefined;
   let piece: Uint8Array = new Uint8Array(0);
   let more = false;
   for (let field = reader.field(); field !== 0; field = reader.field()) {

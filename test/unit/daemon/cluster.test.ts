@@ -256,6 +256,10 @@ for (const agreement of ['Raft', 'agreement without Raft'] as const) {
           });
         });
       assert.match(await tunnel(addresses[2]!), /no socket/, 'as a manager it gets as far as the engine');
+      await assert.rejects(joinRaft(addresses[0]!), {
+        code: 'failed-precondition',
+        message: /^Format: the caller writes the log as format 0/,
+      });
       await setRole(founder, second, 'worker');
       await until(() => second.manager() === undefined, 'it is a worker');
       await assert.rejects(joinRaft(addresses[0]!), { code: 'forbidden', message: /is not a manager any more/ });

@@ -4,7 +4,9 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import type { Logger } from 'winston';
 import { systemClock } from '../../../src/model/clock.js';
+import { messageType } from '../../../src/model/codec.js';
 import { ShoalError } from '../../../src/model/errors.js';
+import { agreedFormat } from '../../../src/model/format.js';
 import { systemRandom } from '../../../src/model/random.js';
 import type { Message } from '../../../src/raft/core/types.js';
 import type { Member } from '../../../src/raft/node.js';
@@ -196,11 +198,15 @@ describe('raft over gRPC', () => {
   it('cuts a peer off that sends garbage, and goes on with the others', async () => {
     const [one, two] = await pair();
     const hello = encodeHello(one.member, 2);
+    const frame = messageType('RaftFrame');
+    const From = { ID: 1, NodeID: one.member.nodeID, Address: one.member.address };
+    const newer = frame.fromObject({ Hello: { From, To: 2, Format: agreedFormat + 1 } });
     const garbage: Record<string, Buffer[]> = {
       'no hello': encodePieces(encodeBatch([heartbeat(1, 2)])),
       noise: [Buffer.from('this is no frame at all')],
       'noise after the hello': [hello, ...encodePieces(Buffer.from('this is no batch at all'))],
       'two hellos': [hello, hello],
+      'a hello of a build that writes another log': [Buffer.from(frame.encode(newer).finish())],
       'a hello for another': [encodeHello(one.member, 3)],
       'nothing, for ever': [hello, Buffer.from([0x18, 1])], // More, and no Piece
       'words of another': [hello, ...encodePieces(encodeBatch([heartbeat(3, 2)]))],

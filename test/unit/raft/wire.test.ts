@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { messageType } from '../../../src/model/codec.js';
+import { agreedFormat } from '../../../src/model/format.js';
 import type { Entry, Message } from '../../../src/raft/core/types.js';
 import { ByteReader, ByteWriter, WireError } from '../../../src/raft/wire/bytes.js';
 import { decodeEntry, writeEntry } from '../../../src/raft/wire/entry.js';
@@ -104,7 +105,7 @@ describe('what members send', () => {
       Commit: 3,
     });
     const { Hello } = plain('RaftFrame', encodeHello(member, 9)) as { Hello: unknown };
-    assert.deepEqual(Hello, { From: { ID: 5, NodeID: 'n', Address: 'h:1' }, To: 9 });
+    assert.deepEqual(Hello, { From: { ID: 5, NodeID: 'n', Address: 'h:1' }, To: 9, Format: agreedFormat });
   });
 
   it('is read as protobufjs writes it', () => {
