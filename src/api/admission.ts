@@ -19,6 +19,29 @@ export class Admission {
 }
 
 /**
+ * Requests that a client sends on one connection without waiting for answers. No client of this API does; one that sends thousands in one
+ * packet would have them all answered before anybody else's turn comes.
+ */
+export class Pipelines {
+  private readonly waiting = new WeakMap<Socket, number>();
+
+  constructor(private readonly max: number) {}
+
+  /** Whether the request may be answered; else its connection is cut. It counts until `until` closes. */
+  admits(socket: Socket, until: EventEmitter): boolean {
+    if (socket.destroyed) return false; // of what came in the same packet
+    const count = (this.waiting.get(socket) ?? 0) + 1;
+    if (count > this.max) {
+      socket.destroy();
+      return false;
+    }
+    this.waiting.set(socket, count);
+    until.once('close', () => this.waiting.set(socket, (this.waiting.get(socket) ?? 1) - 1));
+    return true;
+  }
+}
+
+/**
  * Connections that have not asked for anything yet. Above the limit the one that has been silent longest goes, so that a client which
  * opens thousands and says nothing leaves room for one that comes to ask.
  */

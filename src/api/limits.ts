@@ -13,6 +13,8 @@ export interface Limits {
   silent: number;
   /** Requests under way at once, streams included. */
   requests: number;
+  /** Of them, those of one connection, whose client has not waited for answers. */
+  pipelined: number;
 }
 
 export const defaultLimits: Limits = {
@@ -24,4 +26,5 @@ export const defaultLimits: Limits = {
   connections: 4096,
   silent: 1024,
   requests: 1024,
+  pipelined: 32,
 };

@@ -7,7 +7,7 @@ import type { History } from '../manager/history/history.js';
 import { type Clock, systemClock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { type Random, systemRandom } from '../model/random.js';
-import { Admission, SilentConnections } from './admission.js';
+import { Admission, Pipelines, SilentConnections } from './admission.js';
 import type { Backend } from './backend.js';
 import { Engines } from './engines.js';
 import { EventLog } from './event-log.js';
@@ -62,8 +62,10 @@ export function createApiServer(backend: Backend, options: ApiServerOptions): Ap
       const tls = 'path' in address ? undefined : address.tls;
       const admission = new Admission(api.limits.requests);
       const silent = new SilentConnections(api.limits.silent);
+      const pipelines = new Pipelines(api.limits.pipelined);
       const server = newServer(api.limits, tls, (request, response) => {
         silent.asked(request.socket);
+        if (!pipelines.admits(request.socket, response)) return;
         if (admission.admits(response)) void serve(api, router, request, response);
         else answerError(api, newExchange(api, request, response), tooMany());
       });

@@ -4,6 +4,7 @@ import http from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { ApiFixture } from '../../helpers/api-fixture.js';
+import { until } from '../../helpers/daemons.js';
 
 describe('attacks on the API', function () {
   this.timeout(30_000);
@@ -166,6 +167,29 @@ describe('attacks on the API', function () {
     } finally {
       await small.stop();
     }
+  });
+
+  it('thousands of requests in one packet end their connection, and keep nobody waiting', async () => {
+    const engine = await api.addEngine();
+    const held: http.ServerResponse[] = [];
+    engine.handle = (_request, response) => held.push(response);
+    for (const path of ['/containers/json', '/services', '/_ping', '/events']) {
+      const socket = connect(api.socket);
+      socket.on('error', () => {});
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: d\r\n\r\n`.repeat(5_000));
+      socket.resume();
+      await new Promise((resolve) => socket.once('close', resolve)); // often with a reset
+    }
+    assert.ok(engine.asked.length <= 32, `${engine.asked.length}`);
+    for (const response of held) response.destroy();
+    const socket = connect(api.socket);
+    socket.write('GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n'.repeat(32));
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    await until(() => text.split('HTTP/1.1 200').length === 33, 'as many as a connection may ask at once are answered');
+    socket.destroy();
   });
 
   it('what follows a request to the engine is never taken for a second one there', async () => {
