@@ -19,6 +19,6 @@ export function checkOptions(options: DaemonOptions): void {
     throw bad(`--publish-addr ${JSON.stringify(publishAddress)}: must be an IP address of this machine`);
   }
   if (historyURL !== '' && !(/^rediss?:\/\//.test(historyURL) && URL.canParse(historyURL))) {
-    throw bad(`--history ${JSON.stringify(historyURL)}: must be redis://host:port or rediss://host:port`);
+    throw bad('--history: must be redis://host:port or rediss://host:port'); // it may have a password in it
   }
 }

@@ -5,8 +5,6 @@ import { dirname, join, resolve } from 'node:path';
 import type { Logger } from 'winston';
 import type { ApiAddress } from '../api/listening.js';
 import { createApiServer } from '../api/server.js';
-import { MemoryHistory } from '../manager/history/history.js';
-import { RedisHistory } from '../manager/history/redis-history.js';
 import { AttendedClock } from '../model/attended-clock.js';
 import { systemClock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
@@ -21,6 +19,7 @@ import { closeProcess } from './closed-process.js';
 import { Daemon } from './daemon.js';
 import { connectEngineSocket } from './engine-socket.js';
 import { streamEngineSocket } from './engine-stream.js';
+import { historyAt } from './event-history.js';
 import { lockStateDirectory } from './lock.js';
 import { createLog } from './log.js';
 import { makeDirectory } from './make-directory.js';
@@ -154,10 +153,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
   };
   const version = shoalVersion();
   const daemon = new Daemon(parts, { ...options, stateDirectory: resolve(options.stateDirectory) }, version);
-  const newHistory =
-    options.historyURL === ''
-      ? () => new MemoryHistory()
-      : () => new RedisHistory(options.historyURL, daemon.clusterID, log.child({ part: 'history' }));
+  const newHistory = historyAt(options.historyURL, () => daemon.clusterID, log);
   const api = createApiServer(daemon, { log: log.child({ part: 'api' }), clock, random, newHistory });
   try {
     // The API first: a node that takes long to come back can be asked why.

@@ -9,6 +9,7 @@ import { createApiServer } from '../../../src/api/server.js';
 import { createClient } from '../../../src/cli/base/client.js';
 import { tlsFromEnvironment } from '../../../src/cli/base/client-tls.js';
 import { type ApiOptions, apiAddresses } from '../../../src/daemon/api-hosts.js';
+import { historyAt } from '../../../src/daemon/event-history.js';
 import { defaultDaemonOptions } from '../../../src/daemon/options.js';
 import { type Authority, createAuthority } from '../../../src/security/authority.js';
 import { materialFor, nodeID } from '../../helpers/certificates.js';
@@ -100,6 +101,18 @@ describe('the places where the API is served', function () {
     apiAddresses({ ...options, tlsVerify: true }, log);
     assert.equal(said.length, 2);
     for (const message of said) assert.match(message, /WHOEVER REACHES IT IS ROOT ON THIS MACHINE/);
+  });
+
+  it('are not all that is told of: so is Redis on another machine without TLS, but not its password', () => {
+    const said: unknown[][] = [];
+    const log = { warn: (...words: unknown[]) => said.push(words) } as unknown as winston.Logger;
+    for (const url of ['', 'rediss://:canary@h:1', 'redis://127.0.0.1:1', 'redis://[::1]:1', 'redis://localhost']) {
+      historyAt(url, () => '', log);
+    }
+    assert.deepEqual(said, []);
+    for (const url of ['redis://:canary@10.0.0.1:6379', 'redis://127.example:1']) historyAt(url, () => '', log);
+    assert.equal(said.length, 2);
+    assert.doesNotMatch(JSON.stringify(said), /canary/);
   });
 
   it('belong to root and the group, and to nobody else', async function () {

@@ -213,6 +213,37 @@ describe("the cluster's root", function () {
     assert.deepEqual(await epochs(founder, worker), held, 'the sessions are those from before');
   });
 
+  it('is replaced by yet another while not everybody has moved, and nobody is lost on the way', async () => {
+    const [worker, late, gone] = [await joined('Worker'), await joined('Worker'), await joined('Worker')];
+    const all = [founder, worker, late, gone];
+    await until(async () => (await epochs(...all)).every((epoch) => (epoch ?? 0) > 0), 'all are there');
+    const issuer = async (daemon: Daemon) => {
+      const { certificatePEM } = await materialOf(daemon);
+      const { Rotation } = (await clusterOf()).RootCA!;
+      return certificatesIn(certificatePEM)[0]!.verify(certificatesIn(Rotation!.CertificatePEM)[0]!.publicKey);
+    };
+    const [lateOptions, goneOptions] = [daemons.optionsOf(late), daemons.optionsOf(gone)];
+    await gone.stop(); // with a certificate of the first root
+    await change({ ForceRotate: 1 });
+    await until(
+      async () => (await issuer(worker)) && (await issuer(late)),
+      'two have a certificate of the second root',
+    );
+    await late.stop();
+    const held = await epochs(founder, worker);
+    await change({ ForceRotate: 2 });
+    const third = (await clusterOf()).RootCA!.Rotation!.CertificatePEM;
+    await until(
+      async () => (await issuer(worker)) && (await issuer(founder)),
+      'who is there has moved on to the third',
+    );
+    assert.equal(await isOver(), false);
+    for (const options of [lateOptions, goneOptions]) await daemons.start(options);
+    await until(isOver, 'who was away has as well');
+    await until(async () => (await rootFile(worker)) === joinPEM(third), 'only the third is trusted');
+    assert.deepEqual(await epochs(founder, worker), held, 'the sessions are those from before');
+  });
+
   it('is given back while not everybody has moved, as if nothing had been', async () => {
     const worker = await joined('Worker');
     const late = await joined('Worker');
