@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
-import { type ErrorCode, messageOf, ShoalError } from '../../model/errors.js';
+import { messageOf, ShoalError } from '../../model/errors.js';
 import { readSysctl, writeSysctl } from './sysctls.js';
+
+/** The commands that are run, and what brings them. */
+const packages = { ip: 'iproute2', bridge: 'iproute2', nft: 'nftables', iptables: 'iptables', conntrack: 'conntrack' };
 
 /** The kernel's networking as this process sees it: the namespace it runs in, through the tools of the system. */
 export interface KernelTools {
@@ -11,7 +14,7 @@ export interface KernelTools {
    * neither memory nor a standstill. Throws `unavailable` with what it wrote to standard error, `not-found` of a command that is not here.
    */
   run(
-    command: 'ip' | 'bridge' | 'nft' | 'iptables' | 'conntrack',
+    command: keyof typeof packages,
     args: readonly string[],
     input?: string,
     keep?: (line: string) => boolean,
@@ -90,17 +93,19 @@ export const systemTools: KernelTools = {
       const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: answer_ms_max });
       const out = keep === undefined ? new Whole() : new Lines(keep);
       let complaint = '';
-      const fail = (reason: string, code: ErrorCode = 'unavailable') =>
-        reject(new ShoalError(code, `${command} ${args.join(' ')}: ${reason.trim().slice(0, 1000)}`));
+      const fail = (reason: string) =>
+        reject(new ShoalError('unavailable', `${command} ${args.join(' ')}: ${reason.trim().slice(0, 1000)}`));
       child.stdout.on('data', (chunk: Buffer) => {
         if (!out.take(chunk)) child.kill();
       });
       child.stderr.on('data', (chunk: Buffer) => {
         if (complaint.length < 2000) complaint += chunk.toString('utf8');
       });
-      child.on('error', (error: NodeJS.ErrnoException) =>
-        fail(messageOf(error), error.code === 'ENOENT' ? 'not-found' : 'unavailable'),
-      );
+      child.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') return fail(messageOf(error));
+        const what = `the command ${command} is not on this node, or not in the daemon's PATH`;
+        reject(new ShoalError('not-found', `${what} (Debian's package: ${packages[command]})`));
+      });
       child.on('close', (code, signal) => {
         if (code === 0) resolve(out.text());
         else fail(complaint || `it ended with ${signal ?? code}`);

@@ -14,4 +14,17 @@ describe('the tools of the system', () => {
   it('say what is wrong in the words of the tool', async () => {
     await assert.rejects(systemTools.run('ip', ['nonsense']), /ip nonsense: Object "nonsense" is unknown/);
   });
+
+  it('say which package is missing where one of them is not there', async () => {
+    const { PATH } = process.env;
+    process.env.PATH = '/nowhere';
+    try {
+      await assert.rejects(systemTools.run('nft', ['list', 'tables']), {
+        code: 'not-found',
+        message: "the command nft is not on this node, or not in the daemon's PATH (Debian's package: nftables)",
+      });
+    } finally {
+      process.env.PATH = PATH;
+    }
+  });
 });
