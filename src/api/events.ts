@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ClusterEvent } from '../manager/history/events.js';
 import { ShoalError } from '../model/errors.js';
-import { openRequest, responseOf } from './engine.js';
+import { ask } from './engine.js';
 import type { Api, Exchange } from './exchange.js';
 import { type Filters, filtersOf } from './filters.js';
 import { engineTarget } from './passthrough.js';
@@ -22,14 +22,13 @@ async function events(api: Api, exchange: Exchange): Promise<void> {
     .manager()
     ?.read()
     .catch(() => undefined); // what was committed before the request belongs to the past; without a leader as far as it is known
-  const { response } = exchange;
-  const upstream = await openRequest(api.engines.own.connect, {
+  const { response, over } = exchange;
+  const { own } = api.engines;
+  const answer = await ask(own.streams, {
     method: 'GET',
-    path: await engineTarget(exchange, api.engines.own.version),
+    path: await engineTarget(exchange, own.version),
+    signal: over,
   });
-  response.once('close', () => upstream.destroy());
-  upstream.end();
-  const answer = await responseOf(upstream);
   response.writeHead(answer.statusCode ?? 502, { 'Content-Type': 'application/json' });
   response.flushHeaders();
   let told: ReadonlySet<string> = new Set();
@@ -39,7 +38,6 @@ async function events(api: Api, exchange: Exchange): Promise<void> {
   // What happens while the past is being read waits, and is not told twice.
   let waiting: ClusterEvent[] | undefined = [];
   const stop = api.events.listen((event) => (waiting ? waiting.push(event) : tell(event)));
-  response.once('close', stop);
   try {
     if (since !== undefined) {
       const past = await api.events.past(since, until ?? Number.MAX_VALUE);

@@ -23,6 +23,8 @@ export interface Api {
 export interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
+  /** Aborted once the client has all of its answer, or has gone: what an answer needs must not outlive it, whenever that is. */
+  over: AbortSignal;
   /** Minor of the API version that the client speaks: 47 for v1.47. */
   minor: number;
   /** Whether the request named its version. */

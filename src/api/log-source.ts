@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Clock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { isFinal } from '../model/states.js';
@@ -96,7 +96,14 @@ export class LogSource {
       return;
     }
     this.request = request;
-    request.on('error', () => undefined); // told by the answer's own failure
+    try {
+      yield* this.read(request, task);
+    } finally {
+      request.destroy(); // also of an answer that is not read to its end
+    }
+  }
+
+  private async *read(request: ClientRequest, task: Task): AsyncGenerator<readonly LogMessage[]> {
     request.end();
     const answer = await responseOf(request);
     if (answer.statusCode === 404) return; // the container is gone, and its log with it

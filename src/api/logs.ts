@@ -70,7 +70,7 @@ async function send(
   isRaw: boolean,
   subject: Subject,
 ): Promise<void> {
-  const { response } = exchange;
+  const { response, over } = exchange;
   const options = optionsOf(exchange);
   const merge = new LogMerge<Task>(api.clock, options.follow ? followPatience_ms : patience_ms);
   const sources = new Map<string, LogSource>();
@@ -101,7 +101,7 @@ async function send(
     for (const source of sources.values()) source.stop();
     merge.close();
   };
-  response.once('close', stop);
+  over.addEventListener('abort', stop);
   response.writeHead(200, {
     'Content-Type':
       exchange.minor >= 42 && !isRaw
@@ -111,6 +111,7 @@ async function send(
   response.flushHeaders();
   try {
     const view = await manager.read();
+    if (over.aborted) return;
     for (const task of subject.tasks(view)) add(task);
     if (!options.follow || subject.isOver(view)) void Promise.all([...reading]).then(() => merge.close());
     for await (const { source, message } of merge) {

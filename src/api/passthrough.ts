@@ -28,14 +28,11 @@ export async function engineTarget(exchange: Exchange, version: EngineVersion): 
  * goes away the other is told. `body` replaces the request's own when that was read already.
  */
 export async function passThrough(api: Api, exchange: Exchange, engine: Engine, body?: Buffer): Promise<void> {
-  const { request, response } = exchange;
+  const { request, response, over } = exchange;
   const path = await engineTarget(exchange, engine.version);
-  const call = new AbortController();
-  if (response.destroyed) return;
-  response.once('close', () => call.abort());
   const headers: http.OutgoingHttpHeaders = forwardedHeaders(request);
   if (body !== undefined) headers['content-length'] = body.length;
-  const asked: EngineRequest = { method: request.method ?? 'GET', path, headers, signal: call.signal };
+  const asked: EngineRequest = { method: request.method ?? 'GET', path, headers, signal: over };
   const answer = isQuestion(exchange)
     ? await ask(lineFor(exchange, engine), asked)
     : await answerTo(api, exchange, await openRequest(engine.connect, asked), body);

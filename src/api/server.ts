@@ -182,7 +182,18 @@ function newExchange(api: Api, request: http.IncomingMessage, response: http.Ser
   response.setHeader('Ostype', 'linux');
   response.setHeader('Server', `Shoal/${api.backend.version} (linux)`);
   response.on('error', () => response.destroy());
-  return { request, response, minor: 0, explicit: false, path: '', query: new URLSearchParams(), params: {} };
+  const over = new AbortController();
+  response.once('close', () => over.abort());
+  return {
+    request,
+    response,
+    over: over.signal,
+    minor: 0,
+    explicit: false,
+    path: '',
+    query: new URLSearchParams(),
+    params: {},
+  };
 }
 
 /** Reads the request's target into the exchange; the result is who answers, undefined the engine. Throws ShoalError. */

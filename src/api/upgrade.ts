@@ -14,7 +14,7 @@ import { engineTarget } from './passthrough.js';
  * and each side's end of writing is passed on by itself. When the engine answers with HTTP, so do we.
  */
 export async function passUpgrade(exchange: Exchange, engine: Engine, socket: Duplex, head: Buffer): Promise<void> {
-  const { request } = exchange;
+  const { request, over } = exchange;
   if (request.headers['transfer-encoding'] !== undefined) {
     throw new ShoalError('invalid-argument', 'a request that upgrades must state its Content-Length');
   }
@@ -28,9 +28,9 @@ export async function passUpgrade(exchange: Exchange, engine: Engine, socket: Du
     method: request.method ?? 'GET',
     path,
     headers,
+    signal: over,
     mayUpgrade: true,
   });
-  socket.once('close', () => upstream.destroy());
   const upgraded = new Promise<boolean>((resolve) => {
     upstream.once('upgrade', (answer: IncomingMessage, stream: Duplex, engineHead: Buffer) => {
       splice(socket, stream, answer, engineHead);

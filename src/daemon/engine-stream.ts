@@ -23,7 +23,6 @@ export async function streamEngineSocket(path: string, clock: Clock): Promise<Du
   let short_ms = Number.NEGATIVE_INFINITY; // when the last short piece came
   const stream = new Duplex({
     allowHalfOpen: true,
-    readableHighWaterMark: 64 * 1024,
     read: () => {
       isWanted = true;
       if (!isWaiting) socket.resume();

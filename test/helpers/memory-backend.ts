@@ -1,4 +1,3 @@
-import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type {
   Backend,
@@ -8,6 +7,7 @@ import type {
   ManagerBackend,
   NodeContainers,
 } from '../../src/api/backend.js';
+import { connectEngineSocket } from '../../src/daemon/engine-socket.js';
 import { streamEngineSocket } from '../../src/daemon/engine-stream.js';
 import { updateSwarm } from '../../src/manager/ca/update-swarm.js';
 import { systemClock } from '../../src/model/clock.js';
@@ -34,8 +34,8 @@ export class MemoryBackend implements Backend {
   private managing = false;
   private readonly onManagers: (() => void)[] = [];
   hasLeader = true;
-  /** Sockets of engines: '' is this node's own. */
-  readonly engines = new Map<string, string>();
+  /** Sockets of engines, or what opens a stream to one: '' is this node's own. */
+  readonly engines = new Map<string, string | (() => Promise<Duplex>)>();
   readonly managerMap = new Map<string, { leader: boolean; reachable: boolean; address: string }>();
   /** Runs before a proposal is applied: where a test lets something else come first. */
   beforePropose: (() => void) | undefined;
@@ -187,19 +187,14 @@ export class MemoryBackend implements Backend {
     return this.connect('');
   }
 
-  async streamEngine(): Promise<Duplex> {
-    const path = this.engines.get('');
-    return path === undefined ? this.connect('') : streamEngineSocket(path, systemClock);
+  streamEngine(): Promise<Duplex> {
+    return this.connect('', (path) => streamEngineSocket(path, systemClock));
   }
 
-  private connect(node: string): Promise<Duplex> {
-    const path = this.engines.get(node);
-    if (path === undefined) return Promise.reject(new ShoalError('unavailable', 'no engine answers'));
-    return new Promise((resolve, reject) => {
-      const socket = net.connect({ path, allowHalfOpen: true });
-      socket.once('connect', () => resolve(socket));
-      socket.once('error', reject);
-    });
+  private async connect(node: string, open: (path: string) => Promise<Duplex> = connectEngineSocket): Promise<Duplex> {
+    const engine = this.engines.get(node);
+    if (engine === undefined) throw new ShoalError('unavailable', 'no engine answers');
+    return typeof engine === 'string' ? open(engine) : engine();
   }
 }
 

@@ -77,7 +77,7 @@ describe('what is not the cluster’s', () => {
     api.backend.engines.set('', '/nonexistent.sock');
     assert.match(
       (await api.call('GET', '/v1.47/containers/json')).body.message,
-      /^Cannot reach the Docker Engine: .*ENOENT/,
+      /^cannot connect to the Docker Engine at .*ENOENT/,
     );
     api.backend.engines.set('', engine.path);
     assert.equal((await api.call('GET', '/v1.47/containers/json')).status, 200);
