@@ -19,6 +19,7 @@ const { failed } = await plane.apply(
       Endpoints: [{ TaskID: 'bench', NodeID: 'bench', Host: host, Port: Number(target), Inside: '' }],
       Masquerade: false,
       Sticky: false,
+      Opaque: false,
     };
   }),
 );

@@ -40,8 +40,7 @@ async function measure(services: number, rounds: number): Promise<void> {
   const kernel = new KernelNetworks({
     nodeID: 'n1',
     tools: systemTools,
-    publishAddress: '',
-    hasPlane: true,
+    plane: { publishAddress: '', endsConnections: true },
     clock: systemClock,
     log,
   });
@@ -109,6 +108,7 @@ function route(port: number, hosts: readonly string[]): Route {
     Endpoints: hosts.map((Inside) => ({ TaskID: Inside, NodeID: 'n1', Host: asked, Port: port, Inside })),
     Masquerade: false,
     Sticky: false,
+    Opaque: false,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { SwarmChange } from '../manager/ca/update-swarm.js';
+import type { NetworkVerdict } from '../model/network-verdict.js';
 import type { Node } from '../model/types.js';
 import type { Commit, Proposer, View } from '../store/view.js';
 import type { OwnContainers } from '../worker/networks/own-containers.js';
@@ -23,7 +24,7 @@ export interface Backend {
    * Compares this node's kernel with the managers' state as the node has it, which is of `revision`: what differs, a line each. Throws
    * `not-a-manager` outside a cluster, `not-supported` on a node that has nothing in the kernel.
    */
-  verifyNetworks(): Promise<{ revision: number; differences: string[] }>;
+  verifyNetworks(): Promise<NetworkVerdict>;
   /** What its users do with containers of this node and networks of the cluster; undefined while it is in no cluster. */
   ownContainers(): NodeContainers | undefined;
   /** A fresh byte stream to this node's own Docker Engine API. */

@@ -74,8 +74,12 @@ async function create(api: Api, exchange: Exchange): Promise<void> {
 }
 
 async function verify(api: Api, exchange: Exchange): Promise<void> {
-  const { revision, differences } = await api.backend.verifyNetworks();
-  answerJSON(exchange, 200, { Revision: revision, Differences: differences });
+  const { revision, differences, delays } = await api.backend.verifyNetworks();
+  answerJSON(exchange, 200, {
+    Revision: revision,
+    Differences: differences,
+    Delays: { Count: delays.count, Median: Math.round(delays.median_ms), Max: Math.round(delays.max_ms) },
+  });
 }
 
 function parsed(body: Buffer): unknown {

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'winston';
 import type { Backend, InitRequest, JoinRequest, LocalNode, ManagerBackend } from '../api/backend.js';
 import { messageOf, ShoalError } from '../model/errors.js';
+import type { NetworkVerdict } from '../model/network-verdict.js';
 import { parseUnlockKey } from '../security/unlock-key.js';
 import { Backoff } from '../worker/backoff.js';
 import type { OwnContainers } from '../worker/networks/own-containers.js';
@@ -157,7 +158,7 @@ export class Daemon implements Backend {
     return member;
   }
 
-  async verifyNetworks(): Promise<{ revision: number; differences: string[] }> {
+  async verifyNetworks(): Promise<NetworkVerdict> {
     if (this.#member === undefined) throw new ShoalError('not-a-manager', 'This node is not part of a swarm');
     return this.#member.verifyNetworks();
   }

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Logger } from 'winston';
@@ -10,8 +9,6 @@ import { systemClock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { packageRoot } from '../model/paths.js';
 import { systemRandom as random } from '../model/random.js';
-import { meshObstacle } from '../network/kernel/probe.js';
-import { type KernelTools, systemTools } from '../network/kernel/tools.js';
 import { DockerEngine } from '../worker/docker-engine.js';
 import { apiAddresses } from './api-hosts.js';
 import { checkOptions } from './check-options.js';
@@ -20,6 +17,7 @@ import { Daemon } from './daemon.js';
 import { connectEngineSocket } from './engine-socket.js';
 import { streamEngineSocket } from './engine-stream.js';
 import { historyAt } from './event-history.js';
+import { kernelPlaneFor, kernelToolsHere } from './kernel-use.js';
 import { lockStateDirectory } from './lock.js';
 import { createLog } from './log.js';
 import { makeDirectory } from './make-directory.js';
@@ -39,27 +37,6 @@ const stop_ms_max = 20_000; // systemd and Docker give up on us a little later
 /** The version in package.json. */
 function shoalVersion(): string {
   return (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
-}
-
-/** Where published ports are balanced. Throws when it shall be the kernel and cannot. */
-async function isKernelPlane(
-  { dataPlane, publishAddress }: DaemonOptions,
-  tools: KernelTools | undefined,
-  log: Logger,
-): Promise<boolean> {
-  if (dataPlane === 'user-space') return false;
-  const obstacle =
-    tools === undefined
-      ? 'the daemon does not run as root'
-      : publishAddress !== '' && !isIPv4(publishAddress)
-        ? `--publish-addr ${publishAddress} is no IPv4 address`
-        : await meshObstacle(tools);
-  if (obstacle === undefined) return true;
-  if (dataPlane === 'kernel') {
-    throw new ShoalError('failed-precondition', `--data-plane kernel: ${obstacle}. Use "auto" or "user-space"`);
-  }
-  log.info('published ports are balanced in user space', { reason: obstacle });
-  return false;
 }
 
 /** A daemon that is in no cluster yet uses no engine: that there is none to use is better known now than when tasks come. */
@@ -124,8 +101,9 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
   });
 
   const clock = new AttendedClock(systemClock);
-  const kernelTools = process.geteuid?.() === 0 ? systemTools : undefined;
-  const hasKernelPlane = await isKernelPlane(options, kernelTools, log);
+  const kernel = await kernelToolsHere();
+  const kernelTools = 'missing' in kernel ? undefined : kernel;
+  const kernelPlane = await kernelPlaneFor(options, kernel, log);
   const engine = new DockerEngine(options.engineSocket, clock);
   const engineSocket = options.engineSocket.replace(/^unix:\/\//, '');
   const parts: Parts = {
@@ -144,7 +122,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
         genericResources: options.genericResources,
         publishAddress: options.publishAddress,
         kernelTools,
-        hasKernelPlane,
+        kernelPlane,
         clock,
         random,
         log,

@@ -3,6 +3,7 @@ import type { Manager } from '../manager/composition/manager.js';
 import { tunnelService } from '../manager/tunnel/server.js';
 import { ShoalError } from '../model/errors.js';
 import { agreedFormat } from '../model/format.js';
+import type { NetworkVerdict } from '../model/network-verdict.js';
 import { serviceDefinition } from '../model/services.js';
 import { demotionOf, type Guard, type NodeRole } from '../security/identity.js';
 import { ClusterListener } from '../security/listener.js';
@@ -243,7 +244,7 @@ export class ClusterMember {
   }
 
   /** See NodeWorker. Throws `unavailable` while the node's side as a worker is not there. */
-  async verifyNetworks(): Promise<{ revision: number; differences: string[] }> {
+  async verifyNetworks(): Promise<NetworkVerdict> {
     if (this.#worker === undefined) throw new ShoalError('unavailable', 'this node is not at work yet');
     return this.#worker.verifyNetworks();
   }

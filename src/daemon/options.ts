@@ -52,7 +52,7 @@ export const defaultDaemonOptions: DaemonOptions = {
   listenAddress: '0.0.0.0:2377',
   advertiseAddress: '',
   publishAddress: '',
-  dataPlane: 'user-space',
+  dataPlane: 'auto',
   hostname: '',
   labels: {},
   genericResources: [],

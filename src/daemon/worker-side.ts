@@ -3,7 +3,7 @@ import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
 import { serviceClient } from '../model/services.js';
 import type { GenericResource } from '../model/types.js';
-import { KernelNetworks } from '../network/kernel/kernel-networks.js';
+import { KernelNetworks, type PlaneSettings } from '../network/kernel/kernel-networks.js';
 import { KernelPlane } from '../network/kernel/kernel-plane.js';
 import type { KernelTools } from '../network/kernel/tools.js';
 import { UserSpacePlane } from '../network/user-space/plane.js';
@@ -34,8 +34,8 @@ export interface WorkerParts {
   publishAddress: string;
   /** Undefined: this process may not change the kernel's networking. */
   kernelTools: KernelTools | undefined;
-  /** Whether the kernel balances published ports. */
-  hasKernelPlane: boolean;
+  /** How the kernel balances published ports; undefined: it does not. */
+  kernelPlane: PlaneSettings | undefined;
   clock: Clock;
   random: Random;
   log: Logger;
@@ -45,14 +45,13 @@ export interface WorkerParts {
 export function startWorkerSide({ state, credentials, events }: WorkerPlace, parts: WorkerParts): WorkerSide {
   const { engine, hostname, labels, genericResources, publishAddress, clock, random, log } = parts;
   const { host } = splitHostPort(state.advertiseAddress, 0, '');
-  const { kernelTools: tools, hasKernelPlane } = parts;
+  const { kernelTools: tools, kernelPlane } = parts;
   const kernel =
     tools &&
     new KernelNetworks({
       nodeID: state.nodeID,
       tools,
-      publishAddress,
-      hasPlane: hasKernelPlane,
+      plane: kernelPlane,
       clock,
       log: log.child({ part: 'networks' }),
     });
@@ -63,7 +62,7 @@ export function startWorkerSide({ state, credentials, events }: WorkerPlace, par
     random,
     ...(publishAddress !== '' && { addresses: [publishAddress] }),
   });
-  const isInKernel = hasKernelPlane && kernel !== undefined;
+  const isInKernel = kernelPlane !== undefined && kernel !== undefined;
   return new NodeWorker({
     node: {
       id: state.nodeID,
@@ -99,7 +98,7 @@ export async function clearWorkerSide(
   { engine, kernelTools, clock, log }: Pick<WorkerParts, 'engine' | 'kernelTools' | 'clock' | 'log'>,
 ): Promise<void> {
   if (kernelTools !== undefined)
-    await new KernelNetworks({ nodeID, tools: kernelTools, publishAddress: '', hasPlane: false, clock, log }).close();
+    await new KernelNetworks({ nodeID, tools: kernelTools, plane: undefined, clock, log }).close();
   await clearEngine(engine, nodeID, log);
   clearMemory(nodeID, memoryHomes(process.env), log);
 }

@@ -4,6 +4,7 @@ import { checkOneOf } from './validate/check.js';
 
 const stickyLabel = 'shoal.lb.sticky';
 const sourceLabel = 'shoal.lb.source';
+const drainLabel = 'shoal.lb.drain';
 
 /** Whether a client keeps to one task, by its address. */
 export function isSticky(labels: Readonly<Record<string, string>>): boolean {
@@ -15,10 +16,17 @@ export function isMasqueraded(labels: Readonly<Record<string, string>>): boolean
   return labels[sourceLabel] === 'masquerade';
 }
 
+/** Whether the balancer keeps its hands off what is said: servers of tasks that leave are not asked to end HTTP connections. */
+export function isOpaque(labels: Readonly<Record<string, string>>): boolean {
+  return labels[drainLabel] === 'wait';
+}
+
 /** Refuses a value that means nothing: `invalid-argument` naming the label. */
 export function checkExtensions(where: string, labels: Readonly<Record<string, string>>): void {
   const sticky = labels[stickyLabel];
   if (sticky !== undefined) checkOneOf(`${where}["${stickyLabel}"]`, sticky, ['ip']);
   const source = labels[sourceLabel];
   if (source !== undefined) checkOneOf(`${where}["${sourceLabel}"]`, source, ['preserve', 'masquerade']);
+  const drain = labels[drainLabel];
+  if (drain !== undefined) checkOneOf(`${where}["${drainLabel}"]`, drain, ['http', 'wait']);
 }

@@ -1,4 +1,4 @@
-import { isMasqueraded, isSticky } from '../model/extensions.js';
+import { isMasqueraded, isOpaque, isSticky } from '../model/extensions.js';
 import type { PortConfig, Route, RouteEndpoint, Service, Task, TaskAddress } from '../model/types.js';
 import type { View } from '../store/view.js';
 
@@ -67,6 +67,7 @@ export function routeTo(service: Service, id: string, port: PortConfig, tasks: I
     Endpoints: endpoints,
     Masquerade: isMasqueraded(labels),
     Sticky: isSticky(labels),
+    Opaque: isOpaque(labels),
   };
 }
 

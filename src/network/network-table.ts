@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isSticky } from '../model/extensions.js';
+import { isOpaque, isSticky } from '../model/extensions.js';
 import { formatAddress, parseAddress, parseCIDR } from '../model/ipv4.js';
 import { isFinal } from '../model/states.js';
 import type { Network, NetworkEndpoint, NetworkPeer, NetworkService, Node, Service, Task } from '../model/types.js';
@@ -148,6 +148,7 @@ function emptyOn(NetworkID: string, ServiceID: string, service: Service | undefi
     VirtualIP: '',
     Endpoints: [],
     Sticky: isSticky(service?.Spec?.Labels ?? {}),
+    Opaque: isOpaque(service?.Spec?.Labels ?? {}),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../model/clock.js';
 import { messageOf } from '../model/errors.js';
 import type { Routes } from '../model/types.js';
 import type { DataPlane } from './data-plane.js';
+import { Delays } from './delays.js';
 import type { NetworkItems } from './network-table.js';
 import { WantedRoutes } from './wanted-routes.js';
 
@@ -42,6 +43,10 @@ export class PlaneDriver {
   /** Undefined before the first change went through. */
   private planeRevision: number | undefined;
   private isDirty = false;
+  /** When the first word came of what is not in force yet. */
+  private heard_ms = 0;
+  /** From a message until what it says is in force on this node: rules and names. */
+  readonly delays = new Delays();
   private isClosed = false;
   private applying: Promise<void> | undefined;
   /** Cancels the wait for a manager to catch up, or for a plane that refused; undefined while nothing is waited for. */
@@ -62,6 +67,7 @@ export class PlaneDriver {
     if (this.isClosed) return;
     this.wanted.take(message);
     this.wantedRevision = message.Revision;
+    if (!this.isDirty) this.heard_ms = this.options.clock.monotonic();
     this.isDirty = true;
     if (this.wantedRevision >= this.knownRevision) {
       this.knownRevision = this.wantedRevision;
@@ -111,7 +117,7 @@ export class PlaneDriver {
   /** False when the plane refused; it is asked again later. */
   private async applyAll(): Promise<boolean> {
     this.isDirty = false;
-    const revision = this.wantedRevision;
+    const { wantedRevision: revision, heard_ms } = this;
     this.knownRevision = revision;
     try {
       const { plane, networks } = this.options;
@@ -123,6 +129,7 @@ export class PlaneDriver {
         this.options.log.warn('some routes cannot be had', { count: failed.length, failed: failed.slice(0, 10) });
       }
       this.planeRevision = revision;
+      this.delays.add(this.options.clock.monotonic() - heard_ms);
       this.tell();
       return true;
     } catch (error) {

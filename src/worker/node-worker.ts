@@ -3,6 +3,7 @@ import type { Clock } from '../model/clock.js';
 import { complete } from '../model/codec.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { kindOfResource } from '../model/generic-resources.js';
+import type { NetworkVerdict } from '../model/network-verdict.js';
 import type { Random } from '../model/random.js';
 import type { DispatcherClient, GenericResource, HelloInit, NodeDescription, TLSInfo } from '../model/types.js';
 import type { DataPlane } from '../network/data-plane.js';
@@ -183,7 +184,7 @@ export class NodeWorker {
   }
 
   /** Where the kernel's networking differs from what the managers say, a line each. Throws `not-supported` on a node without the right to it. */
-  async verifyNetworks(): Promise<{ revision: number; differences: string[] }> {
+  async verifyNetworks(): Promise<NetworkVerdict> {
     const { kernel } = this.#options;
     if (kernel === undefined) {
       throw new ShoalError(
@@ -191,7 +192,8 @@ export class NodeWorker {
         'the agent of this node does not run as root: nothing of it is in the kernel',
       );
     }
-    return { revision: this.#routes.revision, differences: await kernel.verify() };
+    const { revision, delays } = this.#routes;
+    return { revision, differences: await kernel.verify(), delays: delays.summary };
   }
 
   /** The longest stop grace among the tasks that have not ended here; undefined when there is none. */

@@ -127,7 +127,7 @@ export class Daemons {
           genericResources: options.genericResources,
           publishAddress: '127.0.0.1',
           kernelTools: undefined,
-          hasKernelPlane: false,
+          kernelPlane: undefined,
           clock,
           random: systemRandom,
           log,

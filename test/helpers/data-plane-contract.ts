@@ -36,6 +36,7 @@ export function route(
     })),
     Masquerade: false,
     Sticky: false,
+    Opaque: false,
     ...init,
   };
 }
@@ -135,6 +136,16 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane, pl
       const counts = await asked(10);
       assert.equal((counts.get('a') ?? 0) + (counts.get('b') ?? 0), 10);
       assert.ok(counts.get('a') && counts.get('b'), JSON.stringify([...counts]));
+    });
+
+    it('a client of a sticky route to one endpoint, also after others have changed', async () => {
+      const servers = await Promise.all(['a', 'b', 'c', 'd'].map(named));
+      const sticky = routeTo(published, servers, { Sticky: true });
+      await apply(sticky);
+      const first = await asked(6);
+      assert.deepEqual([...first.values()], [6], JSON.stringify([...first]));
+      await apply({ ...sticky }, routeTo(await freePort(), servers));
+      assert.deepEqual([...(await asked(3)).keys()], [...first.keys()]);
     });
 
     it('several ports apart from each other', async () => {
@@ -420,6 +431,41 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane, pl
       assert.deepEqual(plane.busyTasks(), ['a']);
       await until(() => waiting.text === 'done' && ended.text === 'partrest');
       await until(() => plane.busyTasks().length === 0);
+    });
+
+    it('and has kept HTTP connections to a removed one end with an answer, unless the route is opaque', async () => {
+      /** Does as RFC 9112 wants it, and knows no other reason to end a connection. */
+      const web = (task: string) =>
+        serve(task, (socket) => {
+          socket.on('data', (head) => {
+            const isLast = /^Connection: close/im.test(String(head));
+            const answer = `HTTP/1.1 200 OK\r\nContent-Length: 1\r\n${isLast ? 'Connection: close\r\n' : ''}\r\n${task}`;
+            if (isLast) socket.end(answer);
+            else socket.write(answer);
+          });
+          socket.on('end', () => socket.end());
+        });
+      const [a, b] = [await web('a'), await web('b')];
+      const asks = async (one: TestClient) => {
+        const before = one.text.length;
+        one.socket.write('GET /index.html?some=words HTTP/1.1\r\nHost: web\r\n\r\n');
+        await until(() => one.text.length > before);
+        return one.text.slice(before);
+      };
+      const isLast = (answer = '') => /^HTTP\/1\.0|^connection: close/im.test(answer);
+      for (const Opaque of [false, true]) {
+        await apply(routeTo(published, [a], { Opaque }));
+        const one = client();
+        await asks(one);
+        await apply(routeTo(published, [b], { Opaque }));
+        const answers = [await asks(one)];
+        while (!Opaque && answers.length < 5 && !isLast(answers.at(-1))) answers.push(await asks(one));
+        if (Opaque) answers.push(await asks(one), await asks(one));
+        assert.ok(answers.every((answer) => /^HTTP\/1\.[01] 200 OK\r\n[^]*\r\n\r\na$/.test(answer)));
+        assert.equal(isLast(answers.at(-1)), !Opaque, answers.join());
+        one.socket.end();
+        await until(() => plane.busyTasks().length === 0);
+      }
     });
 
     it('and does not name a task busy that serves another route', async () => {

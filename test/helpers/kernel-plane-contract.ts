@@ -16,8 +16,7 @@ describe('the kernel plane', () => {
       const kernel = new KernelNetworks({
         nodeID: 'node',
         tools: systemTools,
-        publishAddress: '',
-        hasPlane: true,
+        plane: { publishAddress: '', endsConnections: true },
         clock: systemClock,
         log,
       });

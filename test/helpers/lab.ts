@@ -125,7 +125,7 @@ async function answered(look: () => Promise<string | undefined>, limit_ms: numbe
 }
 
 /** Runs a program in the background as the client beside the cluster; `stop` ends it and gives what it printed. */
-export function startClient(lab: Lab, command: readonly string[]): { stop(): Promise<string> } {
+export function startClient(lab: Lab, command: readonly string[]): { stop(by?: 'SIGINT'): Promise<string> } {
   const [program = '', ...args] = [...lab.clientPrefix(), ...command];
   let finished: (text: string) => void;
   const output = new Promise<string>((resolve) => {
@@ -135,8 +135,8 @@ export function startClient(lab: Lab, command: readonly string[]): { stop(): Pro
     finished(stdout + stderr),
   );
   return {
-    stop() {
-      child.kill('SIGTERM');
+    stop(by) {
+      child.kill(by ?? 'SIGTERM');
       return output;
     },
   };

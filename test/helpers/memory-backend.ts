@@ -13,6 +13,7 @@ import { updateSwarm } from '../../src/manager/ca/update-swarm.js';
 import { systemClock } from '../../src/model/clock.js';
 import { complete } from '../../src/model/codec.js';
 import { ShoalError } from '../../src/model/errors.js';
+import type { NetworkVerdict } from '../../src/model/network-verdict.js';
 import type { Node, NodeInit, TaskInit, TransactionInit } from '../../src/model/types.js';
 import { withSwarmDefaults } from '../../src/model/validate/defaults.js';
 import { createAuthority } from '../../src/security/authority.js';
@@ -97,8 +98,8 @@ export class MemoryBackend implements Backend {
   /** What `verifyNetworks` finds. */
   networkDifferences: string[] = [];
 
-  async verifyNetworks(): Promise<{ revision: number; differences: string[] }> {
-    return { revision: 7, differences: this.networkDifferences };
+  async verifyNetworks(): Promise<NetworkVerdict> {
+    return { revision: 7, differences: this.networkDifferences, delays: { count: 2, median_ms: 3.4, max_ms: 40 } };
   }
 
   local(): LocalNode {

@@ -3,7 +3,12 @@ import type { NetworkItems } from '../network-table.js';
 import { targetsOf } from './mesh.js';
 
 /** Tasks by where the rules lead connections: `<protocol> <address> <port>`, or `<address>` alone for every port of it. */
-export type Destinations = ReadonlyMap<string, string>;
+export type Destinations = ReadonlyMap<string, Destination>;
+export interface Destination {
+  taskID: string;
+  /** What is said on its connections is never changed. */
+  isOpaque: boolean;
+}
 
 /** Where the rules of a node that carries these networks and publishes these routes lead to. */
 export function destinationsOf(
@@ -12,16 +17,18 @@ export function destinationsOf(
   routes: readonly Route[],
   nodeID: string,
 ): Destinations {
-  const destinations = new Map<string, string>();
+  const destinations = new Map<string, Destination>();
   for (const route of routes) {
     for (const { taskID, address, port } of targetsOf(route, { nodeID, peers: items.peers })) {
-      destinations.set(`${route.Protocol} ${address} ${port}`, taskID);
+      destinations.set(`${route.Protocol} ${address} ${port}`, { taskID, isOpaque: route.Opaque });
     }
   }
   const carriedIDs = new Set(carried.map(({ ID }) => ID));
-  for (const { NetworkID, VirtualIP, Endpoints } of items.services.values()) {
+  for (const { NetworkID, VirtualIP, Endpoints, Opaque: isOpaque } of items.services.values()) {
     if (VirtualIP === '' || !carriedIDs.has(NetworkID)) continue;
-    for (const { TaskID, Address, Serving } of Endpoints) if (Serving) destinations.set(Address, TaskID);
+    for (const { TaskID, Address, Serving } of Endpoints) {
+      if (Serving) destinations.set(Address, { taskID: TaskID, isOpaque });
+    }
   }
   return destinations;
 }

@@ -44,16 +44,18 @@ function answererOf(line: string): string {
 }
 
 /** Forgets a connection: its next packet is taken for the first of a new one. One that is gone already is fine. */
-export async function forget(tools: KernelTools, { selector }: Flow): Promise<void> {
-  await tools.run('conntrack', ['-D', ...selector]).catch(() => {}); // it ended meanwhile: conntrack calls that an error
+export async function forget(tools: KernelTools, { selector, state }: Flow): Promise<void> {
+  // One that has come about since it was looked at is left alone.
+  await tools.run('conntrack', ['-D', ...selector, ...inState(state)]).catch(() => {}); // it ended meanwhile: conntrack calls that an error
 }
 
 /** Forgets all that lead where this one does and are in its state, in one call whatever their number. */
 export async function forgetAll(tools: KernelTools, { protocol, state, address, port }: Flow): Promise<void> {
-  const inState = state === '' ? [] : ['--state', state];
-  const words = ['-p', protocol, ...inState, '-r', address, '--reply-port-src', String(port), '-m', ourMark];
+  const words = ['-p', protocol, ...inState(state), '-r', address, '--reply-port-src', String(port), '-m', ourMark];
   await tools.run('conntrack', ['-D', ...words]).catch(() => {}); // as above
 }
+
+const inState = (state: string) => (state === '' ? [] : ['--state', state]);
 
 /** The lines of `conntrack -L`. */
 export function parseFlows(text: string): Flow[] {

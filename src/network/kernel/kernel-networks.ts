@@ -5,28 +5,33 @@ import type { Network, Route } from '../../model/types.js';
 import { isSameItems, type NetworkItems } from '../network-table.js';
 import { commandsFor } from './commands.js';
 import { type DesiredKernel, desiredKernel, tunnelMTU } from './desired.js';
-import { type Destinations, destinationsOf } from './destinations.js';
+import { destinationsOf } from './destinations.js';
 import { passEngine, unpassEngine } from './engine-chain.js';
 import { InsideDoors } from './inside-doors.js';
-import type { Mesh } from './mesh.js';
+import { bridgesOf, type Mesh } from './mesh.js';
 import { bridgeOf, tunnelDevice } from './names.js';
 import { type Observed, observe } from './observed.js';
-import { Retiring } from './retiring.js';
 import { rulesFor } from './rules.js';
 import { sysctlsFor } from './sysctls.js';
 import { RuleTable } from './table.js';
 import { type KernelTools, unlessMissing } from './tools.js';
+import { Turnover } from './turnover.js';
 import { differencesFrom } from './verify.js';
 
 export interface KernelNetworksOptions {
   nodeID: string;
   tools: KernelTools;
-  /** Address that published ports are asked for at; '' is every one of the node's. */
-  publishAddress: string;
-  /** Whether published ports are balanced here: without, nothing is put in that only they need. */
-  hasPlane: boolean;
+  /** How published ports are balanced here; undefined: they are not, and nothing is put in that only they need. */
+  plane: PlaneSettings | undefined;
   clock: Clock;
   log: Logger;
+}
+
+export interface PlaneSettings {
+  /** Address that published ports are asked for at; '' is every one of the node's. */
+  publishAddress: string;
+  /** Whether the kernel can have clients end kept connections to tasks that leave. */
+  endsConnections: boolean;
 }
 
 /** How often what the kernel has is compared with what it shall have, though nothing changed. */
@@ -46,10 +51,9 @@ export class KernelNetworks {
   private routes: readonly Route[] = [];
   private readonly table: RuleTable;
   private readonly doors: InsideDoors;
-  private readonly retiring: Retiring;
+  private readonly turnover: Turnover;
   /** As the last pass had them open. */
   private inside: ReadonlyMap<string, string> = new Map();
-  private destinations: Destinations = new Map();
   private seen: Observed | undefined;
   /** Something may be there that has to be removed. */
   private isMade = false;
@@ -68,7 +72,7 @@ export class KernelNetworks {
   constructor(private readonly options: KernelNetworksOptions) {
     this.table = new RuleTable(options.tools, options.log);
     this.doors = new InsideDoors(options.nodeID, options.clock);
-    this.retiring = new Retiring(options);
+    this.turnover = new Turnover({ ...options, endsConnections: options.plane?.endsConnections ?? false });
   }
 
   /** Why the kernel is not as it shall be; '' when it is. */
@@ -83,12 +87,12 @@ export class KernelNetworks {
 
   /** Tasks that the rules lead to no more, with connections under way here. */
   busyTasks(): readonly string[] {
-    return this.retiring.busyTasks();
+    return this.turnover.busyTasks();
   }
 
   /** Calls back when `busyTasks` shrank; the result stops it. */
   onReleased(call: () => void): () => void {
-    return this.retiring.onReleased(call);
+    return this.turnover.onReleased(call);
   }
 
   /** Makes the kernel be so. Resolves when it is, or when it could not be made so: then it is tried again, and `error` says why. */
@@ -135,7 +139,8 @@ export class KernelNetworks {
         );
       }
       const carried = carriedNetworks(items, seen);
-      const { nodeID, tools, hasPlane } = this.options;
+      const { nodeID, tools } = this.options;
+      const { hasPlane } = this;
       const rules = rulesFor(items, nodeID, carried, this.mesh(seen));
       return differencesFrom({ kernel: this.desired(items, seen, carried), rules, hasPlane }, seen, tools);
     });
@@ -151,7 +156,7 @@ export class KernelNetworks {
     this.isClosed = true;
     this.cancelLook();
     await this.running;
-    await this.retiring.close();
+    await this.turnover.close();
     // In turn: a `verify` under way has a table of its own.
     await this.inTurn(() => this.removeAll()).catch((error) =>
       this.options.log.warn('the networks of the cluster were left in the kernel', { reason: messageOf(error) }),
@@ -206,9 +211,13 @@ export class KernelNetworks {
     return isAsked && items?.peers.has(options.nodeID) === true;
   }
 
+  private get hasPlane(): boolean {
+    return this.options.plane !== undefined;
+  }
+
   /** Whether ports are published, or connections to what was published are under way: without the rules they would be cut. */
   private get hasMesh(): boolean {
-    return this.routes.length > 0 || this.destinations.size > 0 || this.retiring.isWatching;
+    return this.routes.length > 0 || this.turnover.mayBeBusy;
   }
 
   private async makeSo(work: Work): Promise<void> {
@@ -225,32 +234,23 @@ export class KernelNetworks {
     this.seen = seen;
     const carried = carriedNetworks(items, seen);
     this.inside = this.doors.open(this.routes);
+    const destinations = destinationsOf(items, carried, this.routes, nodeID);
+    this.turnover.plan(destinations);
     const mesh = this.mesh(seen);
     this.isMade = true;
     // Rules first: nothing shall pass for a moment that they would stop.
     await this.table.make(rulesFor(items, nodeID, carried, mesh), isLook);
     if (isLook) await this.makeWays(items, seen, carried);
-    if (mesh !== undefined) await this.retire(destinationsOf(items, carried, mesh.routes, nodeID));
+    if (mesh !== undefined) await this.turnover.made(destinations);
     if (isLook) await this.onCarried(carried);
   }
 
-  /** Only a plane asks who is busy. */
-  private async retire(destinations: Destinations): Promise<void> {
-    const before = this.destinations;
-    this.destinations = destinations;
-    await this.retiring.replaced(before, destinations);
-  }
-
   private mesh({ foreignBridgeOf }: Observed): Mesh | undefined {
-    const { publishAddress, hasPlane } = this.options;
-    if (!hasPlane) return undefined;
-    const { inside } = this;
-    const bridges = new Set<string>();
-    for (const target of inside.values()) {
-      const bridge = foreignBridgeOf(target.split(' ')[0] ?? '');
-      if (bridge !== undefined) bridges.add(bridge);
-    }
-    return { routes: this.routes, publishAddress, inside, engineBridges: [...bridges].sort() };
+    const { plane } = this.options;
+    if (plane === undefined) return undefined;
+    const { inside, routes } = this;
+    const engineBridges = bridgesOf(inside, foreignBridgeOf);
+    return { routes, publishAddress: plane.publishAddress, inside, engineBridges, ...this.turnover.changing };
   }
 
   private desired(items: NetworkItems, seen: Observed, carried: readonly Network[]): DesiredKernel {
@@ -258,13 +258,13 @@ export class KernelNetworks {
   }
 
   private async makeWays(items: NetworkItems, seen: Observed, carried: readonly Network[]): Promise<void> {
-    const { tools, hasPlane } = this.options;
+    const { tools } = this.options;
     const { ip, bridge } = commandsFor(this.desired(items, seen, carried), seen);
     for (const name of seen.bypassing) ip.push(`link set ${name} type bridge nf_call_iptables 1`);
     if (ip.length > 0) await tools.run('ip', ['-force', '-batch', '-'], `${ip.join('\n')}\n`);
     if (bridge.length > 0) await tools.run('bridge', ['-force', '-batch', '-'], `${bridge.join('\n')}\n`);
     const bridges = carried.map((network) => bridgeOf(network.Number));
-    for (const [path, value] of sysctlsFor(bridges, hasPlane)) await tools.setSysctl(path, value);
+    for (const [path, value] of sysctlsFor(bridges, this.hasPlane)) await tools.setSysctl(path, value);
     await passEngine(tools, this.options.log);
   }
 
@@ -283,7 +283,7 @@ export class KernelNetworks {
     await unpassEngine(tools);
     this.isMade = false;
     this.seen = undefined;
-    this.destinations = new Map();
+    this.turnover.forget();
   }
 }
 

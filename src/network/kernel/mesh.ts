@@ -1,5 +1,7 @@
 import { parseAddress } from '../../model/ipv4.js';
 import type { NetworkPeer, Route, RouteEndpoint } from '../../model/types.js';
+import { startingParts } from './first-answer.js';
+import { endingParts } from './last-answer.js';
 import { hiddenFlag, passMark, tunnelAddress, tunnelMAC } from './names.js';
 import { hex, type RuleChain } from './ruleset.js';
 
@@ -10,6 +12,10 @@ export interface Mesh {
   publishAddress: string;
   /** Where the tunnel leads to a task here, as `insideOf` has it: also of tasks that lately left rotation, to which other nodes still lead. */
   inside: ReadonlyMap<string, string>;
+  /** Destinations that came into rotation lately, as `Starting` has them. */
+  starting: ReadonlySet<string>;
+  /** Those that left it lately, as `Ending` has them. */
+  ending: ReadonlySet<string>;
   /** The engine's bridges that tasks here are on. Clients there go through user space: one could be led to itself. */
   engineBridges: readonly string[];
 }
@@ -62,9 +68,16 @@ export function insideOf(routes: readonly Route[], nodeID: string): Map<string, 
   return inside;
 }
 
+/** The bridges that the tasks behind `inside` are on, of those that `bridgeOf` knows an address's bridge of; in order. */
+export function bridgesOf(inside: Mesh['inside'], bridgeOf: (address: string) => string | undefined): string[] {
+  const bridges = [...inside.values()].map((target) => bridgeOf(target.split(' ')[0] ?? ''));
+  return [...new Set(bridges.filter((name) => name !== undefined))].sort();
+}
+
 /** Elements and chains of the mesh; see rules.ts for what uses them. */
 export function meshParts(mesh: Mesh, nodes: Nodes) {
-  const chains = new Map<string, RuleChain>();
+  const [starting, ending] = [startingParts(mesh.starting), endingParts(mesh.ending)];
+  const chains = new Map<string, RuleChain>([...starting.chains, ...ending.chains]);
   const ports = new Map<string, string>();
   const plain = new Map<string, string>();
   const turn = nodes.peers.get(nodes.nodeID)?.Number ?? 0;
@@ -84,22 +97,32 @@ export function meshParts(mesh: Mesh, nodes: Nodes) {
     ports,
     plain,
     inside: mesh.inside,
+    starting,
+    ending,
     engine: new Map(mesh.engineBridges.map((name) => [`"${name}"`, ''])),
     marks: new Map(others.map(({ Number: number }) => [tunnelMAC(number), hex(passMark + number)])),
     zones: new Map(others.map(({ Number: number }) => [tunnelMAC(number), String(number)])),
   };
 }
 
-/** Nodes begin at different tasks: else the first clients of all of them would go to one. */
+/**
+ * Nodes begin at different tasks, else the first clients of all of them would go to one; but a client that keeps its task keeps it
+ * whichever node it asks.
+ */
 function balance({ Protocol, Masquerade, Sticky }: Route, targets: readonly Target[], turn: number): string {
   const count = targets.length;
   const places = targets.map((_, at) => {
-    const { address, port } = targets[(at + turn) % count]!;
+    const { address, port } = targets[(at + (Sticky ? 0 : turn)) % count]!;
     return `${at} : ${address} . ${port}`;
   });
-  const pick = Sticky ? `jhash ip saddr mod ${count}` : `numgen inc mod ${count}`;
+  const pick = Sticky ? stickyPick(count) : `numgen inc mod ${count}`;
   const mark = hex(Masquerade ? passMark + hiddenFlag : passMark);
   return `meta l4proto ${Protocol} ct mark set ${mark} dnat ip to ${pick} map { ${places.join(', ')} }`;
+}
+
+/** One of so many places by the client's address. Without a seed of its own each rule would have another. */
+export function stickyPick(count: number): string {
+  return `jhash ip saddr mod ${count} seed 0x53`;
 }
 
 const isPort = (port: unknown) => Number.isInteger(port) && (port as number) > 0 && (port as number) < 65_536;

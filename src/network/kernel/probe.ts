@@ -24,22 +24,26 @@ const route: Route = {
   })),
   Masquerade: false,
   Sticky: true,
+  Opaque: false,
 };
+
+const items = {
+  peers: new Map([peer(1), peer(2)].map((one) => [one.ID, one])),
+  networks: new Map(),
+  services: new Map(),
+};
+const inside = new Map([['tcp . 80', '192.0.2.3 . 80']]);
+const destinations = new Set(['tcp 192.0.2.3 80', '192.0.2.4']);
+const rulesWith = (changing: { starting: ReadonlySet<string>; ending: ReadonlySet<string> }) =>
+  rulesFor(items, '1', [], { routes: [route], publishAddress: '', inside, engineBridges: [], ...changing });
 
 /**
  * Why published ports cannot be balanced by this kernel with these tools; undefined when they can. Nothing stays: rules are only checked,
  * and a device that is made is removed.
  */
 export async function meshObstacle(tools: KernelTools): Promise<string | undefined> {
-  const items = {
-    peers: new Map([peer(1), peer(2)].map((one) => [one.ID, one])),
-    networks: new Map(),
-    services: new Map(),
-  };
-  const inside = new Map([['tcp . 80', '192.0.2.3 . 80']]);
-  const rules = rulesFor(items, '1', [], { routes: [route], publishAddress: '', inside, engineBridges: [] });
   try {
-    await tools.run('nft', ['-c', '-f', '-'], renderWhole(rules));
+    await tools.run('nft', ['-c', '-f', '-'], renderWhole(rulesWith({ starting: destinations, ending: new Set() })));
     await tools.run('conntrack', ['-C']);
     await removeDevice(tools); // of a daemon that was killed meanwhile
     await tools.run('ip', ['link', 'add', probeDevice, 'type', 'vxlan', 'id', '4095', 'dstport', '4789']);
@@ -49,6 +53,12 @@ export async function meshObstacle(tools: KernelTools): Promise<string | undefin
   } finally {
     await removeDevice(tools);
   }
+}
+
+/** Whether it can have clients end kept connections: it changes what packets say, which kernels before 5.16 cannot. */
+export async function canEndConnections(tools: KernelTools): Promise<boolean> {
+  const rules = renderWhole(rulesWith({ starting: destinations, ending: destinations }));
+  return (await tools.run('nft', ['-c', '-f', '-'], rules).catch(() => undefined)) !== undefined;
 }
 
 async function removeDevice(tools: KernelTools): Promise<void> {

@@ -13,6 +13,11 @@ const idle_ms = 1_000;
 const unknownIdle_ms = 3_000;
 /** A UDP client that goes on without a pause is led elsewhere all the same: there is no end to wait for. */
 const datagrams_ms_max = 5_000;
+/**
+ * A connection on which question and answer went on in so many looks since its task left will not end before its server is told to
+ * stop: nothing is gained by waiting. Until then its client was told to end it, where that is possible (last-answer.ts).
+ */
+const exchanges_max = 4;
 /** Beyond any stop grace that makes sense, what is still connected is no longer waited for. */
 const forgotten_ms = 15 * 60_000;
 /** Nor is what could not be looked at for this long. */
@@ -28,6 +33,8 @@ interface Watched {
   since_ms: number;
   /** Who sent what was seen to come last. */
   last: 'client' | 'task' | 'unknown';
+  /** Looks between which both sides spoke. */
+  exchanges: number;
 }
 
 /**
@@ -50,7 +57,7 @@ export class Retiring {
   async replaced(before: Destinations, after: Destinations): Promise<void> {
     const since_ms = this.options.clock.monotonic();
     let isNew = false;
-    for (const [destination, taskID] of before) {
+    for (const [destination, { taskID }] of before) {
       if (after.has(destination)) continue;
       this.destinations.set(destination, { taskID, since_ms });
       isNew = true;
@@ -161,7 +168,8 @@ export class Retiring {
     if (flow.protocol === 'udp') return this.mayMove(flow, now, since_ms) ? 'moves' : 'busy';
     if (flow.state === 'SYN_SENT') return 'moves';
     if (!openStates.has(flow.state)) return 'idle';
-    const { last, since_ms: quietSince_ms } = this.watch(flow, now);
+    const { last, since_ms: quietSince_ms, exchanges } = this.watch(flow, now);
+    if (exchanges >= exchanges_max) return 'idle';
     if (flow.state !== 'ESTABLISHED' || last === 'client') return 'busy';
     return now - quietSince_ms < (last === 'task' ? idle_ms : unknownIdle_ms) ? 'busy' : 'idle';
   }
@@ -199,7 +207,8 @@ export class Retiring {
     const hasAnswered = known?.answered_bytes !== answered_bytes;
     if (known !== undefined && !hasAsked && !hasAnswered) return known;
     const last = hasAsked && hasAnswered ? 'unknown' : hasAnswered ? 'task' : 'client';
-    const watched: Watched = { asked_bytes, answered_bytes, since_ms: now, last };
+    const exchanges = known === undefined ? 0 : known.exchanges + (hasAsked && hasAnswered ? 1 : 0);
+    const watched: Watched = { asked_bytes, answered_bytes, since_ms: now, last, exchanges };
     this.watched.set(key, watched);
     return watched;
   }

@@ -2,7 +2,7 @@ import { formatBlock } from '../../model/ipv4.js';
 import { networkBlock } from '../../model/network-block.js';
 import type { Network, NetworkPeer, NetworkService } from '../../model/types.js';
 import type { NetworkItems } from '../network-table.js';
-import { type Mesh, meshParts } from './mesh.js';
+import { type Mesh, meshParts, stickyPick } from './mesh.js';
 import {
   bridgeOf,
   hiddenFlag,
@@ -100,6 +100,10 @@ function meshSets(parts: Omit<ReturnType<typeof meshParts>, 'chains'>) {
     zones: { kind: 'map', type: 'typeof ether saddr : ct zone', elements: parts.zones },
     plain: { kind: 'set', type: 'type ipv4_addr . inet_service', elements: parts.plain },
     engine: { kind: 'set', type: 'type ifname', elements: parts.engine },
+    ending_ports: { kind: 'set', type: 'type ipv4_addr . inet_service', elements: parts.ending.ports },
+    ending_addresses: { kind: 'set', type: 'type ipv4_addr', elements: parts.ending.addresses },
+    starting_ports: { kind: 'set', type: 'type ipv4_addr . inet_service', elements: parts.starting.ports },
+    starting_addresses: { kind: 'set', type: 'type ipv4_addr', elements: parts.starting.addresses },
   } as const;
 }
 
@@ -108,7 +112,7 @@ function balance({ Endpoints, Sticky }: NetworkService): string[] {
   const serving = Endpoints.filter((endpoint) => endpoint.Serving);
   if (serving.length === 0) return [];
   const places = serving.map(({ Address }, at) => `${at} : ${Address}`).join(', ');
-  const pick = Sticky ? `jhash ip saddr mod ${serving.length}` : `numgen inc mod ${serving.length}`;
+  const pick = Sticky ? stickyPick(serving.length) : `numgen inc mod ${serving.length}`;
   return [`ct mark set ${hex(passMark + virtualFlag)} dnat to ${pick} map { ${places} }`];
 }
 

@@ -36,19 +36,16 @@ export function renderWhole({ sets, chains }: Ruleset, name = tableName): string
 
 /** What makes `after` of `before` as one transaction, in proportion to their difference; '' when there is none. Both have the same sets. */
 export function renderChange(before: Ruleset, after: Ruleset): string {
-  const lines: string[] = [];
-  const stale: string[] = [];
+  // A rule or an element may lead to any chain: so all are there before, and go after.
+  const lines = [...after.chains]
+    .filter(([name]) => !before.chains.has(name))
+    .map(([name, { hook }]) => `add chain ip ${tableName} ${name}${hook === '' ? '' : ` { ${hook}; }`}`);
+  const stale = [...before.chains.keys()].filter((name) => !after.chains.has(name));
   for (const [name, chain] of after.chains) {
     const old = before.chains.get(name);
-    if (old === undefined)
-      lines.push(`add chain ip ${tableName} ${name}${chain.hook === '' ? '' : ` { ${chain.hook}; }`}`);
     if (old !== undefined && old.rules.join('\n') === chain.rules.join('\n')) continue;
     if (old !== undefined) lines.push(`flush chain ip ${tableName} ${name}`);
     lines.push(...chain.rules.map((rule) => `add rule ip ${tableName} ${name} ${rule}`));
-  }
-  for (const name of before.chains.keys()) {
-    if (!after.chains.has(name))
-      stale.push(`flush chain ip ${tableName} ${name}`, `delete chain ip ${tableName} ${name}`);
   }
   for (const [name, { elements }] of after.sets) {
     const old = before.sets.get(name)!.elements;
@@ -58,7 +55,10 @@ export function renderChange(before: Ruleset, after: Ruleset): string {
       lines.push(`delete element ip ${tableName} ${name} { ${gone.map(([key]) => key).join(', ')} }`);
     if (come.length > 0) lines.push(`add element ip ${tableName} ${name} { ${come.map(element).join(', ')} }`);
   }
-  return lines.length + stale.length === 0 ? '' : `${[...lines, ...stale].join('\n')}\n`;
+  for (const action of ['flush', 'delete']) {
+    lines.push(...stale.map((name) => `${action} chain ip ${tableName} ${name}`));
+  }
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
 function element([key, value]: [string, string]): string {

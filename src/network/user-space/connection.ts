@@ -72,7 +72,7 @@ export class Connection implements Attachment {
   }
 
   retired(): void {
-    if (this.state === 'open') this.lastRequest = new LastRequest();
+    if (this.state === 'open' && !this.host.rotation.isOpaque) this.lastRequest = new LastRequest();
     if (this.state !== 'dialing') return;
     this.leaveTarget();
     this.dial();
@@ -106,7 +106,7 @@ export class Connection implements Attachment {
   private dial(): void {
     const now = this.host.clock.monotonic();
     const mayTry = this.tried.size < triesMax && now - this.began_ms < dialing_ms;
-    const target = mayTry ? this.host.rotation.pick(now, this.tried) : undefined;
+    const target = mayTry ? this.host.rotation.pick(now, this.tried, () => this.client.wire.peer()) : undefined;
     if (target === undefined) {
       this.cut();
       return;

@@ -34,6 +34,7 @@ export class Flow implements Attachment {
   constructor(
     private readonly host: FlowHost,
     readonly key: string,
+    private readonly client: string,
     private readonly toClient: (datagram: Buffer) => void,
   ) {
     this.used_ms = this.moved_ms = host.settings.clock.monotonic();
@@ -67,7 +68,7 @@ export class Flow implements Attachment {
   }
 
   private dial(): void {
-    const target = this.host.rotation.pick(this.host.settings.clock.monotonic(), this.tried);
+    const target = this.host.rotation.pick(this.host.settings.clock.monotonic(), this.tried, () => this.client);
     if (target === undefined) {
       this.end();
       return;

@@ -161,6 +161,11 @@ class HandleWire implements Wire {
     if (this.handle.reset(() => {}) !== 0) this.handle.close();
   }
 
+  peer(): string {
+    const peer: { address?: string } = {};
+    return !this.closed && this.handle.getpeername(peer) === 0 ? (peer.address ?? '') : '';
+  }
+
   /** The kernel reads into `buffer`; returns the one to read into from now on, if it is another. */
   private onRead(): Uint8Array | undefined {
     const count = this.wires.node.lastRead();

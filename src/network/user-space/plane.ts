@@ -198,6 +198,8 @@ export class UserSpacePlane implements DataPlane {
   private setEndpoints(published: Published, route: Route, checked: CheckedRoute): void {
     published.route = route;
     published.checked = checked;
+    published.rotation.isSticky = route.Sticky;
+    published.rotation.isOpaque = route.Opaque;
     this.draining.replaced(published.rotation.replace(checked.endpoints));
     if (checked.dropped > 0) {
       const { ID, ServiceName } = route;

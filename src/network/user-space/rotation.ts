@@ -43,8 +43,12 @@ export class Target {
   }
 }
 
-/** Round robin over the endpoints of one route. */
+/** Whose turn it is among the endpoints of one route. */
 export class Rotation {
+  /** A client goes to one endpoint, by its address, while the endpoints stay the same. */
+  isSticky = false;
+  /** What is said on its connections is never changed. */
+  isOpaque = false;
   private targets: Target[] = [];
   private byKey = new Map<string, Target>();
   private next = 0;
@@ -80,12 +84,16 @@ export class Rotation {
     return { added, retired };
   }
 
-  /** The next endpoint that is not in `tried`; one under suspicion only when there is no other. Undefined: all were tried. */
-  pick(now_ms: number, tried: ReadonlySet<Target>): Target | undefined {
+  /**
+   * The next endpoint that is not in `tried`, from the client's own on where clients are sticky; one under suspicion only when there is no
+   * other. Undefined: all were tried. `client` is asked for its address.
+   */
+  pick(now_ms: number, tried: ReadonlySet<Target>, client: () => string): Target | undefined {
     const count = this.targets.length;
+    const first = this.isSticky ? placeOf(client()) : this.next;
     let lastResort = -1;
     for (let step = 0; step < count && step < looksMax; step++) {
-      const at = (this.next + step) % count;
+      const at = (first + step) % count;
       const target = this.targets[at]!;
       if (tried.has(target)) continue;
       if (!target.isSuspect(now_ms)) return this.take(at);
@@ -98,4 +106,11 @@ export class Rotation {
     this.next = (at + 1) % this.targets.length;
     return this.targets[at]!;
   }
+}
+
+/** The same on every node, so that it does not matter which one a client asks (FNV-1a, 32 bits). */
+function placeOf(client: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < client.length; at++) hash = Math.imul(hash ^ client.charCodeAt(at), 0x01000193) >>> 0;
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -89,6 +89,11 @@ class SocketWire implements Wire {
     if (this.leave()) this.socket.resetAndDestroy();
   }
 
+  /** Remembered by the socket from then on: a break that comes together with data passes for an end (above). */
+  peer(): string {
+    return this.socket.remoteAddress ?? '';
+  }
+
   private fail(code: string): void {
     if (this.failure) return;
     this.failure = true;

@@ -105,7 +105,7 @@ export class UdpPort implements Port, FlowHost {
       this.settings.exhausted('UDP flows');
       return undefined;
     }
-    const flow = new Flow(this, key, (bytes) => socket.send(bytes, from.port, from.address, () => {}));
+    const flow = new Flow(this, key, from.address, (bytes) => socket.send(bytes, from.port, from.address, () => {}));
     this.flows.set(key, flow);
     this.settings.wake();
     return flow;

@@ -26,6 +26,8 @@ export interface Wire {
   close(): void;
   /** Gives the descriptor back and cuts the connection (RST), so that the other end does not take what it has for all. */
   reset(): void;
+  /** The other end's address; '' when it is gone. */
+  peer(): string;
 }
 
 export interface Listening {
@@ -59,4 +61,5 @@ export const noWire: Wire = {
   end() {},
   close() {},
   reset() {},
+  peer: () => '',
 };

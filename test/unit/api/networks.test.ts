@@ -146,7 +146,8 @@ describe('networks', () => {
   it('in a node’s kernel are compared with the state for whoever asks', async () => {
     api.backend.networkDifferences = ['table ip shoal is missing'];
     const { status, body } = await api.call('GET', '/shoal/networks/verify');
-    assert.deepEqual([status, body], [200, { Revision: 7, Differences: ['table ip shoal is missing'] }]);
+    const Delays = { Count: 2, Median: 3, Max: 40 };
+    assert.deepEqual([status, body], [200, { Revision: 7, Differences: ['table ip shoal is missing'], Delays }]);
   });
 
   it('of the cluster are a manager’s to make', async () => {

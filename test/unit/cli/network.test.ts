@@ -38,7 +38,7 @@ describe('the addresses of network create', () => {
 
 describe('network verify', () => {
   it('says that all is well, or what is not, and then fails', async () => {
-    const answer = { Revision: 42, Differences: [] as string[] };
+    const answer = { Revision: 42, Differences: [] as string[], Delays: { Count: 0, Median: 0, Max: 0 } };
     const daemon = await startFakeDaemon({ 'GET /shoal/networks/verify': answer });
     try {
       assert.deepEqual(await cli(daemon, ['network', 'verify']), {
@@ -46,6 +46,12 @@ describe('network verify', () => {
         out: 'The kernel of this node is as the state says (revision 42)\n',
         err: '',
       });
+      answer.Delays = { Count: 9, Median: 12, Max: 60 };
+      assert.match(
+        (await cli(daemon, ['network', 'verify'])).out,
+        /^The last 9 changes were in force 12 ms \(median; at most 60 ms\) after this node heard of them\n/,
+      );
+      answer.Delays.Count = 0;
       answer.Differences = ['table ip shoal is missing'];
       const { code, out, err } = await cli(daemon, ['network', 'verify']);
       assert.deepEqual([code, out], [1, 'table ip shoal is missing\n']);

@@ -43,6 +43,7 @@ const service = (on: string, name: string, VirtualIP: string, ...Endpoints: Netw
   ServiceName: name,
   VirtualIP,
   Sticky: false,
+  Opaque: false,
   Endpoints,
 });
 const items = (...services: NetworkService[]): NetworkItems => ({

@@ -58,8 +58,7 @@ describe('the kernel plane before its listeners', () => {
     const kernel = new KernelNetworks({
       nodeID: 'node',
       tools: machine,
-      publishAddress: '',
-      hasPlane: true,
+      plane: { publishAddress: '', endsConnections: true },
       clock,
       log,
     });

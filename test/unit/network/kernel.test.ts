@@ -31,6 +31,7 @@ const service = (id: string, on: number, tasks: [node: number, host: number, ser
   ServiceName: id,
   VirtualIP: `10.0.${on}.254`,
   Sticky: false,
+  Opaque: false,
   Endpoints: tasks.map(([node, host, Serving = true]) => ({
     TaskID: `t${host}`,
     NodeID: `node${node}`,
@@ -244,7 +245,14 @@ describe('the commands that bring the kernel there', () => {
   });
 });
 
-const noRoutes: Mesh = { routes: [], publishAddress: '', inside: new Map(), engineBridges: [] };
+const noRoutes: Mesh = {
+  routes: [],
+  publishAddress: '',
+  inside: new Map(),
+  starting: new Set(),
+  ending: new Set(),
+  engineBridges: [],
+};
 
 describe('the rules', () => {
   const rules = (services: NetworkService[], carried = [network(1), network(2)]) =>
@@ -262,7 +270,7 @@ describe('the rules', () => {
       'ct mark set 0x53400000 dnat to numgen inc mod 2 map { 0 : 10.0.1.2, 1 : 10.0.1.4 }',
     ]);
     assert.deepEqual(chain({ ...web(true, true), Sticky: true }), [
-      'ct mark set 0x53400000 dnat to jhash ip saddr mod 2 map { 0 : 10.0.1.2, 1 : 10.0.1.3 }',
+      'ct mark set 0x53400000 dnat to jhash ip saddr mod 2 seed 0x53 map { 0 : 10.0.1.2, 1 : 10.0.1.3 }',
     ]);
     assert.deepEqual(chain(web(false)), []);
   });

@@ -31,12 +31,15 @@ const route = (Endpoints: Route['Endpoints'], init: Partial<Route> = {}): Route 
   Endpoints,
   Masquerade: false,
   Sticky: false,
+  Opaque: false,
   ...init,
 });
 const mesh = (routes: Route[], init: Partial<Mesh> = {}): Mesh => ({
   routes,
   publishAddress: '',
   inside: insideOf(routes, 'node1'),
+  starting: new Set(),
+  ending: new Set(),
   engineBridges: [],
   ...init,
 });
@@ -67,7 +70,7 @@ describe('the routing mesh in the kernel', () => {
     const rule = (init: Partial<Route>) =>
       rulesFor(items, 'node1', [], mesh([{ ...web, ...init }])).chains.get('pub_tcp_8080')!.rules[0]!;
     assert.match(rule({ Masquerade: true }), /ct mark set 0x53800000 /);
-    assert.match(rule({ Sticky: true }), / dnat ip to jhash ip saddr mod 3 map /);
+    assert.match(rule({ Sticky: true }), / dnat ip to jhash ip saddr mod 3 seed 0x53 map /);
   });
 
   it('leaves a port without tasks to the listener that refuses', () => {

@@ -91,6 +91,20 @@ describe('the driver of the plane', () => {
     ]);
   });
 
+  it('knows how long changes took, from the first word of each', async () => {
+    driver.receive(message(1, { Full: true }));
+    await clock.advance(10);
+    await plane.done();
+    driver.receive(message(2, { Routes: [to(80, 'a')] }));
+    await clock.advance(20);
+    driver.receive(message(3, { Routes: [to(81, 'a')] }));
+    await clock.advance(30);
+    await plane.done();
+    await clock.advance(5);
+    await plane.done();
+    assert.deepEqual(driver.delays.summary, { count: 3, median_ms: 35, max_ms: 50 });
+  });
+
   it('forgets with a full message what is not in it', async () => {
     driver.receive(message(1, { Full: true, Routes: [to(80, 'a'), to(81, 'a')] }));
     await plane.done();

@@ -39,8 +39,7 @@ describe('a machine without the tools', () => {
     const kernel = new KernelNetworks({
       nodeID: 'me',
       tools: missing,
-      publishAddress: '',
-      hasPlane: false,
+      plane: undefined,
       clock,
       log,
     });

@@ -38,11 +38,12 @@ describe('connections to tasks that left rotation', () => {
   let looks: number;
   let read: number;
   let isMissing: boolean;
+  const to = (taskID: string) => ({ taskID, isOpaque: false });
   const both = new Map([
-    ['tcp 172.17.0.2 80', 'a'],
-    ['tcp 172.17.0.3 80', 'b'],
+    ['tcp 172.17.0.2 80', to('a')],
+    ['tcp 172.17.0.3 80', to('b')],
   ]);
-  const onlyB = new Map([['tcp 172.17.0.3 80', 'b']]);
+  const onlyB = new Map([['tcp 172.17.0.3 80', to('b')]]);
   beforeEach(() => {
     clock = new ManualClock();
     lines = [];
@@ -111,16 +112,29 @@ describe('connections to tasks that left rotation', () => {
     assert.deepEqual(retiring.busyTasks(), []);
   });
 
-  it('count while both sides go on, or one has ended its side', async () => {
-    const [steady, half] = [new Line(1, '172.17.0.2'), new Line(2, '172.17.0.3', 'FIN_WAIT')];
-    lines = [steady, half];
+  it('count while the task goes on to answer, or one side has ended', async () => {
+    const [download, half] = [new Line(1, '172.17.0.2'), new Line(2, '172.17.0.3', 'FIN_WAIT')];
+    lines = [download, half];
     await retiring.replaced(both, new Map());
     for (let round = 0; round < 20; round++) {
-      steady.asked += 10;
-      steady.answered += 10;
+      download.answered += 100_000;
       await pass(500);
     }
     assert.deepEqual([...retiring.busyTasks()].sort(), ['a', 'b']);
+  });
+
+  it('on which both sides go on talking for two seconds are not waited for: only the server can end them', async () => {
+    const steady = new Line(1, '172.17.0.2');
+    lines = [steady];
+    await retiring.replaced(both, onlyB);
+    const busy: number[] = [];
+    for (let round = 0; round < 8; round++) {
+      steady.asked += 10;
+      steady.answered += 10;
+      await pass(500);
+      busy.push(retiring.busyTasks().length);
+    }
+    assert.deepEqual([busy, released], [[1, 1, 1, 0, 0, 0, 0, 0], 1]);
   });
 
   it('are given time for an answer when nobody saw who spoke last', async () => {
@@ -135,7 +149,9 @@ describe('connections to tasks that left rotation', () => {
   it('that are just being made go elsewhere when the client asks again', async () => {
     lines = [new Line(1, '172.17.0.2', 'SYN_SENT', 'tcp', '3'), new Line(2, '172.17.0.3', 'SYN_SENT')];
     await retiring.replaced(both, onlyB);
-    assert.deepEqual(forgotten, ['-p tcp -s 10.0.0.9 -d 10.0.0.1 --sport 1 --dport 8080 --orig-zone 3']);
+    assert.deepEqual(forgotten, [
+      '-p tcp -s 10.0.0.9 -d 10.0.0.1 --sport 1 --dport 8080 --orig-zone 3 --state SYN_SENT',
+    ]);
     assert.deepEqual(retiring.busyTasks(), []);
   });
 
@@ -144,7 +160,7 @@ describe('connections to tasks that left rotation', () => {
       Object.assign(new Line(from, '172.17.0.2', '', 'udp'), { answered });
     const waiting = Object.assign(udp(3, 10), { toString: () => `${udp(3, 10)}`.replace('packets=5 ', 'packets=6 ') });
     lines = [udp(1, 0), udp(2, 10), waiting];
-    await retiring.replaced(new Map([['udp 172.17.0.2 80', 'a']]), new Map());
+    await retiring.replaced(new Map([['udp 172.17.0.2 80', to('a')]]), new Map());
     assert.deepEqual([forgotten.length, retiring.busyTasks()], [2, ['a']]);
     await pass(2_000);
     assert.deepEqual([forgotten.length, retiring.busyTasks()], [3, []]);
@@ -154,13 +170,13 @@ describe('connections to tasks that left rotation', () => {
     const udp = (from: number, packets = 5) =>
       Object.assign(new Line(from, '172.17.0.2', '', 'udp'), { answered: packets === 5 ? 0 : 10, packets });
     lines = Array.from({ length: 500 }, (_, at) => udp(at + 1_000));
-    await retiring.replaced(new Map([['udp 172.17.0.2 80', 'a']]), new Map());
+    await retiring.replaced(new Map([['udp 172.17.0.2 80', to('a')]]), new Map());
     assert.deepEqual(forgotten, ['-p udp -r 172.17.0.2 --reply-port-src 80 -m 0x53000000/0xff000000']);
     const waiting = udp(3, 6);
     lines = [waiting, ...Array.from({ length: 20 }, (_, at) => udp(at + 1_000))];
     waiting.toString = () => `${udp(3, 6)}`.replace('packets=6 ', 'packets=7 ');
     forgotten = [];
-    await retiring.replaced(new Map([['udp 172.17.0.2 80', 'a']]), new Map());
+    await retiring.replaced(new Map([['udp 172.17.0.2 80', to('a')]]), new Map());
     assert.deepEqual([forgotten.length, retiring.busyTasks()], [8, ['a']]);
   });
 
@@ -177,7 +193,7 @@ describe('connections to tasks that left rotation', () => {
 
   it('to a virtual IP’s task count whatever the port, and not once it is back in rotation', async () => {
     lines = [new Line(1, '10.0.1.2')];
-    const here = new Map([['10.0.1.2', 'c']]);
+    const here = new Map([['10.0.1.2', to('c')]]);
     await retiring.replaced(here, new Map());
     assert.deepEqual(retiring.busyTasks(), ['c']);
     await retiring.replaced(new Map(), here);

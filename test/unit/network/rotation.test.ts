@@ -11,7 +11,7 @@ function rotationOf(...tasks: string[]) {
   const emptied: string[] = [];
   const rotation = new Rotation(seededRandom(1), (target) => emptied.push(target.address.taskID));
   rotation.replace(tasks.map(address));
-  const pick = (now_ms = 0, tried = none) => rotation.pick(now_ms, tried);
+  const pick = (now_ms = 0, tried = none, client = '') => rotation.pick(now_ms, tried, () => client);
   return {
     rotation,
     emptied,
@@ -19,6 +19,9 @@ function rotationOf(...tasks: string[]) {
     picks: (times: number) => Array.from({ length: times }, () => pick()?.address.taskID),
   };
 }
+
+const rotationRest = (...taken: Target[]) =>
+  ['a', 'b', 'c'].find((task) => !taken.some((one) => one.address.taskID === task));
 
 describe('a rotation', () => {
   it('gives everyone the same share, whatever comes and goes', () => {
@@ -30,7 +33,7 @@ describe('a rotation', () => {
           rotation.replace(round.map(address));
           const counts = new Map<string, number>(round.map((task) => [task, 0]));
           for (let time = 0; time < round.length * 3; time++) {
-            const task = rotation.pick(0, none)!.address.taskID;
+            const task = rotation.pick(0, none, () => '')!.address.taskID;
             counts.set(task, counts.get(task)! + 1);
           }
           assert.deepEqual(new Set(counts.values()), new Set([3]));
@@ -46,6 +49,24 @@ describe('a rotation', () => {
     rotation.replace(['a', 'b', 'c', 'd'].map(address));
     assert.deepEqual(picks(1), [second]);
     assert.ok(third !== undefined);
+  });
+
+  it('keeps each client at one endpoint where clients are sticky, and spreads clients', () => {
+    const { rotation, pick } = rotationOf('a', 'b', 'c');
+    rotation.isSticky = true;
+    const counts = new Map<string, number>();
+    for (let client = 0; client < 300; client++) {
+      const address = `192.0.2.${client % 250}:${client}`;
+      const picks = new Set(Array.from({ length: 3 }, () => pick(0, none, address)!.address.taskID));
+      assert.equal(picks.size, 1);
+      for (const task of picks) counts.set(task, (counts.get(task) ?? 0) + 1);
+    }
+    assert.ok([...counts.values()].every((count) => count > 60) && counts.size === 3, JSON.stringify([...counts]));
+    const own = pick(0, none, '192.0.2.7')!;
+    own.suspect(1000);
+    const other = pick(0, none, '192.0.2.7')!;
+    assert.notEqual(other, own);
+    assert.equal(pick(0, new Set([own, other]), '192.0.2.7')!.address.taskID, rotationRest(own, other));
   });
 
   it('passes over an endpoint under suspicion until its time is over, but takes it when there is no other', () => {

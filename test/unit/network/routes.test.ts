@@ -76,7 +76,7 @@ describe('routes', () => {
       put(task('t2'), 'Task'),
       put(task('t1', { NodeID: 'n2' }), 'Task'),
     ]);
-    const asDocker = { Masquerade: false, Sticky: false };
+    const asDocker = { Masquerade: false, Sticky: false, Opaque: false };
     const address = { Host: '10.0.0.1', Port: 4001, Inside: '' };
     assert.deepEqual(routesOf(objects), [
       {

@@ -27,6 +27,7 @@ const service = (...nodes: string[]): NetworkService => ({
   ServiceName: 'web',
   VirtualIP: '127.9.0.254',
   Sticky: false,
+  Opaque: false,
   Endpoints: nodes.map((NodeID, at) => ({
     TaskID: `t${at}`,
     NodeID,
@@ -63,7 +64,7 @@ describe('the networks of the cluster on a node', () => {
     new NodeNetworks({
       nodeID: 'me',
       engine,
-      kernel: tools && new KernelNetworks({ nodeID: 'me', tools, publishAddress: '', hasPlane: false, clock, log }),
+      kernel: tools && new KernelNetworks({ nodeID: 'me', tools, plane: undefined, clock, log }),
       clock,
       random: seededRandom(1),
       log,
