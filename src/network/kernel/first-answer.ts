@@ -42,7 +42,10 @@ export function startingParts(starting: ReadonlySet<string>) {
     const refused = `${ours} ct direction reply tcp flags & (rst | ack) == rst | ack tcp sequence 0`;
     chains.set('starting', {
       hook: 'type filter hook prerouting priority -145; policy accept',
-      rules: [`${refused} ip saddr . tcp sport @starting_ports drop`, `${refused} ip saddr @starting_addresses drop`],
+      rules: [
+        `${refused} ct reply ip saddr . ct reply proto-src @starting_ports drop`,
+        `${refused} ct reply ip saddr @starting_addresses drop`,
+      ],
     });
   }
   return { chains, ports, addresses };

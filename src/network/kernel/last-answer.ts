@@ -47,8 +47,8 @@ export function endingParts(ending: ReadonlySet<string>) {
     chains.set('ending', {
       hook: 'type filter hook prerouting priority -144; policy accept',
       rules: [
-        `${answer} ip saddr . tcp sport @ending_ports ${begins}`,
-        `${answer} ip saddr @ending_addresses ${begins}`,
+        `${answer} ct reply ip saddr . ct reply proto-src @ending_ports ${begins}`,
+        `${answer} ct reply ip saddr @ending_addresses ${begins}`,
       ],
     });
   }
