@@ -5,8 +5,8 @@ export const largeAnswer_bytes = 256 * 1024;
 /** HAProxy's waits, in every configuration of the benches. */
 const timeouts = 'timeout client 30s\n  timeout server 30s\n  timeout connect 2s';
 
-/** HAProxy as the server: it answers from memory. `bind`: where little and much is asked; the large answer is the file `answer` of `folder`. */
-export const serverConfig = (folder: string, bind: { small: string; large: string }) => `
+/** HAProxy as the server: it answers from memory. `bind`: where little and much is asked; the large answer, if there is one, is the file `answer` of `folder`. */
+export const serverConfig = (folder: string, bind: { small: string; large?: string }) => `
 global
   maxconn 4000
   tune.bufsize ${largeAnswer_bytes + 32_768}
@@ -16,8 +16,10 @@ defaults
 frontend small
   bind ${bind.small}
   http-request return status 200 content-type text/plain string small
-frontend large
-  bind ${bind.large}
+${bind.large === undefined ? '' : largeFrontend(folder, bind.large)}`;
+
+const largeFrontend = (folder: string, bind: string) => `frontend large
+  bind ${bind}
   http-request return status 200 content-type application/octet-stream file ${join(folder, 'answer')}
 `;
 

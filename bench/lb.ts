@@ -1,33 +1,41 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Host } from '../src/lab/host.js';
 import { Lab } from '../src/lab/lab.js';
+import { tryRun } from '../src/lab/run.js';
 import { docker, eventually, formCluster } from '../test/helpers/lab.js';
 import { runningOf } from '../test/helpers/service.js';
 import { median, printTable } from './figures.js';
-import { balancerHead, gigabits, largeAnswer_bytes, requestsPerSecond, serverConfig } from './lb-parts.js';
+import { balancerHead, requestsPerSecond, serverConfig } from './lb-parts.js';
 
+/** What is fetched at once by so many clients, so often each: enough for seconds, and far more than a connection's beginning costs. */
+const large = { bytes: 64 * 1024 * 1024, clients: 8, times: 3 };
 /** Ports of the server: one answers little, the other much. */
 const target = { small: 7801, large: 7802 };
 const kinds = ['small', 'large'] as const;
 const hops = ['near', 'far'] as const;
 type Kind = (typeof kinds)[number];
 type Hop = (typeof hops)[number];
-const paths = ['direct', 'virtual IP', 'mesh', 'user-space plane', 'HAProxy', 'docker-proxy'] as const;
+/** From a container on the first host: what is between is the same, but for what leads there. */
+const inner = ['direct', 'virtual IP', 'mesh, from a container'] as const;
+/** From a machine beside the cluster; docker-proxy and Docker's own rules at the task's host, all else at the first. */
+const outer = ['published by Docker', 'mesh', 'user-space plane', 'HAProxy', 'docker-proxy'] as const;
+const paths = [...inner, ...outer] as const;
 type Path = (typeof paths)[number];
+const basis = (path: Path): Path => (inner.some((one) => one === path) ? 'direct' : 'published by Docker');
 
 /** Where a path is asked for: its own address, and a port for what is asked. */
 type Ways = Record<Path, Record<Hop, Record<Kind, string>>>;
 
 /**
- * What each way to a task costs: throughput of large answers on kept connections, and new connections a second (connect, request,
- * answer, close). Two hosts with an engine each; the client is a container on the first, the task on the same (near) or the other
- * (far). Everything in turn in each round, medians of the rounds, as ratios to the task's own address at the same distance, and
- * to HAProxy there.
+ * What each way to a task costs: throughput of files, and new connections a second (connect, request, answer, close). Two hosts with an
+ * engine each; the client is a container on the first, or a machine beside them that asks the first; the task is on the first (near) or
+ * the other (far). Everything in turn in each round, medians of the rounds, as ratios to the way there that is nobody's balancer, and to
+ * HAProxy. Server and client are as lean as can be had, else they would be what is measured.
  */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -38,20 +46,18 @@ export async function run(args: string[]): Promise<void> {
   const daemonFlags = ['--data-plane', 'kernel'];
   const lab = await Lab.up({ name: 'lbench', hosts: 2, sharedEngine: undefined, engineFlags: [], daemonFlags });
   try {
-    await writeFile(join(folder, 'answer'), randomBytes(largeAnswer_bytes));
-    await writeFile(
-      join(folder, 'server.cfg'),
-      serverConfig(folder, { small: `:${target.small}`, large: `:${target.large}` }),
-    );
-    const { ways, ask } = await build(lab, folder);
+    await mkdir(join(folder, 'files'));
+    await writeFile(join(folder, 'files', 'large'), randomBytes(large.bytes));
+    await writeFile(join(folder, 'server.cfg'), serverConfig(folder, { small: `:${target.small}` }));
+    const { ways, ask, fetch } = await build(lab, folder);
     const figures = new Map<string, number[]>();
     const add = (key: string, value: number) => figures.set(key, [...(figures.get(key) ?? []), value]);
     for (let round = 0; round < Number(values.rounds); round++) {
       for (const path of paths) {
         for (const hop of hops) {
           const { small, large } = ways[path][hop];
-          add(`${path} ${hop} rate`, await ask(small, ['-c32', '-H', 'Connection: close'], values.seconds));
-          add(`${path} ${hop} load`, gigabits(await ask(large, ['-c8'], values.seconds)));
+          add(`${path} ${hop} rate`, await ask(path, small, values.seconds));
+          add(`${path} ${hop} load`, await fetch(path, large));
         }
       }
     }
@@ -63,15 +69,15 @@ export async function run(args: string[]): Promise<void> {
         return [
           `${path}, ${hop}`,
           `${load.toFixed(1)} Gb/s`,
-          ratio(load, 'direct', 'load'),
+          ratio(load, basis(path), 'load'),
           ratio(load, 'HAProxy', 'load'),
           `${Math.round(rate)}/s`,
-          ratio(rate, 'direct', 'rate'),
+          ratio(rate, basis(path), 'rate'),
           ratio(rate, 'HAProxy', 'rate'),
         ];
       }),
     );
-    printTable(['', 'throughput', '÷ direct', '÷ HAProxy', 'connections', '÷ direct', '÷ HAProxy'], rows);
+    printTable(['', 'throughput', '÷ first', '÷ HAProxy', 'connections', '÷ first', '÷ HAProxy'], rows);
   } finally {
     await lab.down();
     await rm(folder, { recursive: true });
@@ -102,7 +108,8 @@ async function build(lab: Lab, folder: string) {
     const place = ['--network', 'blue', '--constraint', `node.hostname==${on.name}`];
     return must(first, 'cluster', 'service', 'create', '-d', '--name', name, ...place, ...words);
   };
-  const program = ['chroot', '/host', 'haproxy', '-db', '-f', join(folder, 'server.cfg')];
+  const servers = `haproxy -D -f ${join(folder, 'server.cfg')}; exec busybox httpd -f -p ${target.large} -h ${join(folder, 'files')}`;
+  const program = ['chroot', '/host', 'sh', '-c', servers];
   const mount = ['--mount', 'type=bind,source=/,target=/host,readonly', 'shoal/web:1'];
   await service('near', first, '-p', '7811:7801', '-p', '7812:7802', ...mount, ...program);
   await service('far', second, '-p', '7821:7801', '-p', '7822:7802', ...mount, ...program);
@@ -126,10 +133,12 @@ async function build(lab: Lab, folder: string) {
       ways.direct[hop][kind] = `${own}:${target[kind]}`;
       ways['virtual IP'][hop][kind] = `${virtual}:${target[kind]}`;
       ways.mesh[hop][kind] = `${first.address}:${7811 + number}`;
+      ways['mesh, from a container'][hop][kind] = ways.mesh[hop][kind];
       ways['user-space plane'][hop][kind] = `${first.address}:${7831 + number}`;
       ways.HAProxy[hop][kind] = `${first.address}:${7851 + number}`;
       ways['docker-proxy'][hop][kind] = `${on.address}:${7871 + number}`;
       const bound = await must(on, 'engine', 'port', Status.ContainerStatus!.ContainerID, `${target[kind]}/tcp`);
+      ways['published by Docker'][hop][kind] = bound;
       led.push(`${7831 + number}:${bound}`);
       balanced.push(`listen l${number}\n  bind ${first.address}:${7851 + number}\n  server one ${bound}`);
       const from = `-host-ip ${on.address} -host-port ${7871 + number}`;
@@ -147,19 +156,34 @@ async function build(lab: Lab, folder: string) {
 
   const container = (await task('client')).Status.ContainerStatus!.ContainerID;
   const pid = await must(first, 'engine', 'inspect', '-f', '{{.State.Pid}}', container);
-  const ask = async (where: string, flags: readonly string[], seconds: string) => {
-    const command = ['nsenter', '-t', pid, '-n', 'wrk', '-t2', `-d${seconds}`, ...flags, `http://${where}/`];
-    const { stdout, stderr } = await first.exec(command);
+  const client = (path: Path, ...command: string[]) => {
+    if (inner.some((one) => one === path)) return first.exec(['nsenter', '-t', pid, '-n', ...command]);
+    const [name = '', ...args] = [...lab.clientPrefix(), ...command];
+    return tryRun(name, args);
+  };
+  /** Connections a second. Throws when any failed: a figure with failures in it says nothing. */
+  const ask = async (path: Path, where: string, seconds: string) => {
+    const flags = ['-t2', '-c32', `-d${seconds}`, '-H', 'Connection: close'];
+    const { stdout, stderr } = await client(path, 'wrk', ...flags, `http://${where}/`);
     return requestsPerSecond(`${stdout}${stderr}`, where);
+  };
+  /** Gb/s. */
+  const fetch = async (path: Path, where: string) => {
+    const one = `curl -sf -o /dev/null 'http://${where}/large?[1-${large.times}]' || exit 1`;
+    const all = `for n in $(seq ${large.clients}); do (${one}) & all="$all $!"; done; for n in $all; do wait $n || exit 1; done`;
+    const began = performance.now();
+    const { code, stderr } = await client(path, 'sh', '-c', all);
+    if (code !== 0) throw new Error(`${path}, ${where}: ${stderr}`);
+    return (large.bytes * large.clients * large.times * 8) / ((performance.now() - began) * 1e6);
   };
   for (const path of paths) {
     for (const hop of hops) {
       const where = ways[path][hop].small;
-      const look = ['nsenter', '-t', pid, '-n', 'curl', '-s', '--max-time', '2', `http://${where}/`];
-      await eventually(async () =>
-        (await first.exec(look)).stdout === 'small' ? undefined : `${path} ${hop}: ${where}`,
-      );
+      await eventually(async () => {
+        const { stdout } = await client(path, 'curl', '-s', '--max-time', '2', `http://${where}/`);
+        return stdout === 'small' ? undefined : `${path} ${hop}: ${where}`;
+      });
     }
   }
-  return { ways, ask };
+  return { ways, ask, fetch };
 }

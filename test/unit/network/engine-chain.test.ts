@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { createLogger } from 'winston';
+import { ShoalError } from '../../../src/model/errors.js';
+import { passEngine, unpassEngine } from '../../../src/network/kernel/engine-chain.js';
+import type { KernelTools } from '../../../src/network/kernel/tools.js';
+
+const ours = '-m mark --mark 0x53000000/0xff000000 -j ACCEPT';
+const log = createLogger({ silent: true });
+
+/** The engine's chain as iptables keeps it; undefined: there is none. */
+class Iptables implements KernelTools {
+  constructor(public rules: string[] | undefined) {}
+  async run(_command: string, [, action = '', , ...words]: readonly string[]) {
+    const { rules } = this;
+    if (rules === undefined) throw new ShoalError('unavailable', 'No chain/target/match by that name.');
+    const at = rules.indexOf(words.join(' '));
+    if (action === '-S') return ['-N DOCKER-USER', ...rules.map((rule) => `-A DOCKER-USER ${rule}`), ''].join('\n');
+    if (action === '-I') rules.splice(Number(words[0]) - 1, 0, words.slice(1).join(' '));
+    else if (at < 0) throw new ShoalError('unavailable', 'Bad rule');
+    else if (action === '-D') rules.splice(at, 1);
+    return '';
+  }
+  async setSysctl() {}
+  sysctl() {
+    return undefined;
+  }
+  hasDevice() {
+    return false;
+  }
+}
+
+describe('our rule in the engine’s chain', () => {
+  it('is there once, after what an administrator refuses and before the return at the end', async () => {
+    const tools = new Iptables(['-s 192.0.2.0/24 -j DROP', '-j RETURN']);
+    await passEngine(tools, log);
+    await passEngine(tools, log);
+    assert.deepEqual(tools.rules, ['-s 192.0.2.0/24 -j DROP', ours, '-j RETURN']);
+    await unpassEngine(tools);
+    assert.deepEqual(tools.rules, ['-s 192.0.2.0/24 -j DROP', '-j RETURN']);
+  });
+
+  it('is at the end of one that returns nowhere, and alone in an empty one', async () => {
+    for (const before of [['-s 192.0.2.0/24 -j DROP'], []]) {
+      const tools = new Iptables([...before]);
+      await passEngine(tools, log);
+      assert.deepEqual(tools.rules, [...before, ours]);
+    }
+  });
+
+  it('is no failure where the engine has no such chain', async () => {
+    await passEngine(new Iptables(undefined), log);
+    await unpassEngine(new Iptables(undefined));
+  });
+});
