@@ -86,7 +86,7 @@ describe('all that a service can ask for', function () {
       assert.match(diff, /4 replaced/);
       await must('service', 'update', '-d', ...change);
       await converged(manager(), 'web', 4, ({ Spec }) => Spec.ContainerSpec.Image === 'shoal/web:2');
-      assert.deepEqual(await spreadOf('web'), nodesAfter(updated));
+      assert.deepEqual(Object.values(await spreadOf('web')).sort(), Object.values(nodesAfter(updated)).sort());
 
       const scaled = await dry('service', 'scale', 'web=6');
       assert.deepEqual(actions(scaled), [...Array(4).fill('keep'), 'start', 'start']);

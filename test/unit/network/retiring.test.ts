@@ -204,8 +204,7 @@ describe('connections to tasks that left rotation', () => {
   it('are read from what conntrack prints, and nothing else is', () => {
     const text = `conntrack v1.4.7 (conntrack-tools): 3 flow entries have been shown.
 icmp     1 29 src=10.0.0.1 dst=10.0.0.2 type=8 code=0 id=1 src=10.0.0.2 dst=10.0.0.1 type=0 code=0 id=1 mark=0 use=1
-tcp      6 119 TIME_WAIT src=10.99.0.101 dst=10.99.0.1 sport=5 dport=80 packets=6 bytes=410 src=172.17.0.2 dst=10.99.0.101 sport=80 dport=5 packets=6 bytes=372 [ASSURED] mark=1392508928 use=1
-tcp      6 119 LAST_ACK src=10.99.0.100 dst=100.96.0.1 sport=46292 dport=32768 zone-orig=2 packets=6 bytes=410 src=172.17.0.2 dst=10.99.0.100 sport=80 dport=46292 packets=6 bytes=372 [ASSURED] mark=1392508930 use=1
+tcp      6 119 TIME_WAIT src=10.99.0.100 dst=100.96.0.1 sport=46292 dport=32768 zone-orig=2 packets=6 bytes=410 src=172.17.0.2 dst=10.99.0.100 sport=80 dport=46292 packets=6 bytes=372 [ASSURED] mark=1392508930 use=1
 udp      17 27 src=10.0.0.1 dst=10.0.0.2 sport=5 dport=53 [UNREPLIED] src=10.0.0.7 dst=10.0.0.1 sport=53 dport=5 mark=1392508928 use=1`;
     assert.deepEqual(
       parseFlows(text).map(({ protocol, state, address, port, isUnanswered, asked_bytes }) => [
@@ -217,7 +216,7 @@ udp      17 27 src=10.0.0.1 dst=10.0.0.2 sport=5 dport=53 [UNREPLIED] src=10.0.0
         asked_bytes,
       ]),
       [
-        ['tcp', 'LAST_ACK', '172.17.0.2', 80, false, 98],
+        ['tcp', 'TIME_WAIT', '172.17.0.2', 80, false, 98],
         ['udp', '', '10.0.0.7', 53, true, 0],
       ],
     );

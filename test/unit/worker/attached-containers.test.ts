@@ -63,8 +63,7 @@ class Site {
       kernel: new KernelNetworks({
         nodeID: 'node1',
         tools: new SilentMachine(engine),
-        publishAddress: '',
-        hasPlane: false,
+        plane: undefined,
         clock,
         log,
       }),
