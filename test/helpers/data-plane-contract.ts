@@ -461,7 +461,7 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane, pl
         const answers = [await asks(one)];
         while (!Opaque && answers.length < 5 && !isLast(answers.at(-1))) answers.push(await asks(one));
         if (Opaque) answers.push(await asks(one), await asks(one));
-        assert.ok(answers.every((answer) => /^HTTP\/1\.[01] 200 OK\r\n[^]*\r\n\r\na$/.test(answer)));
+        assert.ok(answers.every((answer) => /^HTTP\/1\.[01] 200 OK\r\n/.test(answer) && answer.endsWith('\r\n\r\na')));
         assert.equal(isLast(answers.at(-1)), !Opaque, answers.join());
         one.socket.end();
         await until(() => plane.busyTasks().length === 0);
