@@ -36,6 +36,11 @@ export function splitHostPort(text: string, port: number, complaint: string): Ho
   return { host: parts[1] ?? parts[2]!, port: given };
 }
 
+/** Port 0 would be any that is free, and another after each start: others could not find it. */
+function checkPort(port: number, field: string): void {
+  if (port === 0) throw bad(`the port must be from 1 to 65535 (${field})`);
+}
+
 function isUnspecified(host: string): boolean {
   return host === '0.0.0.0' || /^[0:]+$/.test(host);
 }
@@ -95,6 +100,7 @@ export function listenAddress(asked: string, setting: string, interfaces: Interf
   const { host, port } = splitHostPort(unsaid.includes(asked) ? setting : asked, defaultPort, badListen);
   const address = isIP(host) ? host : addressOfInterface(host, interfaces);
   if (address === undefined) throw bad(badListen);
+  checkPort(port, 'ListenAddr');
   return { host: address, port };
 }
 
@@ -114,6 +120,7 @@ export function advertiseAddress(
     const { host, port } = splitHostPort(said, listen.port, badAdvertise);
     const address = isIP(host) ? host : addressOfInterface(host, interfaces);
     if (address === undefined || isUnspecified(address)) throw bad(badAdvertise);
+    checkPort(port, 'AdvertiseAddr');
     return { host: address, port };
   }
   if (!isUnspecified(listen.host)) return listen;

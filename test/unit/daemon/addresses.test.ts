@@ -37,6 +37,14 @@ describe("this node's addresses", () => {
     }
   });
 
+  it('have a port that others can know', () => {
+    assert.throws(() => listenAddress('[::1]:0', setting, one), {
+      message: 'the port must be from 1 to 65535 (ListenAddr)',
+    });
+    assert.throws(() => listenAddress('', '127.0.0.1:0', one), /ListenAddr/);
+    assert.throws(() => advertiseAddress('10.0.0.5:0', '', everywhere, one), /from 1 to 65535 \(AdvertiseAddr\)/);
+  });
+
   it('are told to others: asked for, or the one that is there', () => {
     assert.deepEqual(advertiseAddress('', '', everywhere, one), { host: '10.0.0.5', port: 2377 });
     assert.deepEqual(advertiseAddress('eth1', '', everywhere, two), { host: '192.168.1.5', port: 2377 });
