@@ -2,6 +2,7 @@
 const benches: Record<string, () => Promise<{ run(args: string[]): Promise<void> }>> = {
   api: () => import('./api.js'),
   converge: () => import('./converge.js'),
+  dns: () => import('./dns.js'),
   fleet: () => import('./fleet.js'),
   lb: () => import('./lb.js'),
   'lb-loopback': () => import('./lb-loopback.js'),

@@ -1,8 +1,17 @@
-import packet, { type DecodedPacket, type Packet, type Question } from 'dns-packet';
+import packet, { type DecodedPacket, type Question } from 'dns-packet';
+import { parseAddress } from '../../model/ipv4.js';
 import type { Asker, NameBook } from './name-book.js';
 
 // RFC 1035, 4.1.1
 const rcode = { refused: 5, notImplemented: 4, noSuchName: 3, failure: 2 } as const;
+const recordType = { A: 1, PTR: 12 } as const; // 3.2.2
+const internetClass = 1;
+const isResponse = 0x8000;
+const header_bytes = 12;
+const recordHead_bytes = 12; // with a pointer as its name
+/** A pointer to the name in the question, which follows the header (4.1.4). */
+const nameOfQuestion = 0xc000 + header_bytes;
+const label_bytes_max = 63;
 /** What any client of UDP takes (RFC 1035, 4.2.1); one that takes more says so (RFC 6891). */
 const udp_bytes_default = 512;
 /** Larger datagrams would be fragments. */
@@ -12,6 +21,7 @@ const ttl_s = 0;
 
 /** A query that was read. `answer`: the bytes to send back; undefined: the name is none of ours, and is asked for outside. */
 export interface Reading {
+  bytes: Buffer;
   query: DecodedPacket;
   question: Question;
   answer: Buffer | undefined;
@@ -30,70 +40,113 @@ export function readQuery(bytes: Buffer, asker: Asker, book: NameBook, shift: nu
   }
   const [question, another] = query.questions ?? [];
   if (query.type !== 'query' || question === undefined || another !== undefined) return undefined;
-  return { query, question, answer: answerTo(query, question, asker, book, shift) };
+  const asked = { bytes, query, question };
+  return { ...asked, answer: answerTo(asked, asker, book, shift) };
 }
 
-function answerTo(
-  query: DecodedPacket,
-  question: Question,
-  asker: Asker,
-  book: NameBook,
-  shift: number,
-): Buffer | undefined {
-  if ((((query.flags ?? 0) >> 11) & 15) !== 0) return reply(query, { code: rcode.notImplemented });
+function answerTo(asked: Omit<Reading, 'answer'>, asker: Asker, book: NameBook, shift: number): Buffer | undefined {
+  const { query, question } = asked;
+  if ((((query.flags ?? 0) >> 11) & 15) !== 0) return reply(asked, { code: rcode.notImplemented });
   const { name, type } = question;
   const reversed = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa$/i.exec(name);
   if (reversed !== null) {
     const owner = book.reverse(asker, reversed.slice(1).reverse().join('.'));
-    if (owner === undefined) return outside(query, asker, book);
-    if (owner === '') return reply(query, { code: rcode.noSuchName });
-    return reply(query, { answers: type === 'PTR' ? [{ type: 'PTR', name, ttl: ttl_s, data: owner }] : [] });
+    if (owner === undefined) return outside(asked, asker, book);
+    if (owner === '') return reply(asked, { code: rcode.noSuchName });
+    return type === 'PTR'
+      ? reply(asked, { records: record(recordType.PTR, encodedName(owner)), count: 1 })
+      : reply(asked, {});
   }
   const found = book.find(asker, name);
   if (found === undefined) {
-    if (/^tasks\./i.test(name)) return reply(query, { code: rcode.noSuchName });
-    return outside(query, asker, book);
+    if (/^tasks\./i.test(name)) return reply(asked, { code: rcode.noSuchName });
+    return outside(asked, asker, book);
   }
   // A name without an address of the kind asked for is known all the same: AAAA is answered at once, with nothing.
-  if (type !== 'A' && (type as string) !== 'ANY') return reply(query, {});
+  if (type !== 'A' && (type as string) !== 'ANY') return reply(asked, {});
   const { addresses } = found;
-  const turned = addresses.map((_, at) => addresses[(at + shift) % addresses.length]!);
-  return reply(query, { answers: turned.map((data) => ({ type: 'A', name, ttl: ttl_s, data })) });
+  return reply(asked, { records: addressRecords(addresses, shift), count: addresses.length });
 }
 
-function outside(query: DecodedPacket, asker: Asker, book: NameBook): Buffer | undefined {
-  return book.reachesOutside(asker) ? undefined : reply(query, { code: rcode.noSuchName });
+function outside(asked: Omit<Reading, 'answer'>, asker: Asker, book: NameBook): Buffer | undefined {
+  return book.reachesOutside(asker) ? undefined : reply(asked, { code: rcode.noSuchName });
 }
 
 /** Nobody outside could be asked. */
-export function failure(query: DecodedPacket): Buffer {
-  return reply(query, { code: rcode.failure });
+export function failure(asked: Reading): Buffer {
+  return reply(asked, { code: rcode.failure });
 }
 
+/**
+ * The question goes back byte for byte as it came (some clients mix upper and lower case to know their answer by it), and every record names it
+ * by a pointer: with a library each record would cost as much as the whole question.
+ */
 function reply(
-  query: DecodedPacket,
-  { code = 0, answers = [] }: { code?: number; answers?: Packet['answers'] },
+  { bytes, query }: Omit<Reading, 'answer'>,
+  { code = 0, records, count = 0, more = 0 }: { code?: number; records?: Buffer; count?: number; more?: number },
 ): Buffer {
+  const questionEnd = header_bytes + encodedLength(bytes) + 4;
+  const header = Buffer.alloc(header_bytes);
   const wantsRecursion = (query.flags ?? 0) & packet.RECURSION_DESIRED;
-  return packet.encode({
-    type: 'response',
-    id: query.id ?? 0,
-    flags: packet.AUTHORITATIVE_ANSWER | packet.RECURSION_AVAILABLE | wantsRecursion | code,
-    questions: query.questions ?? [],
-    answers: answers ?? [],
+  const flags = packet.AUTHORITATIVE_ANSWER | packet.RECURSION_AVAILABLE | wantsRecursion | more | code;
+  header.writeUInt16BE(query.id ?? 0, 0);
+  header.writeUInt16BE(isResponse | flags, 2);
+  header.writeUInt16BE(1, 4);
+  header.writeUInt16BE(count, 6);
+  const question = bytes.subarray(header_bytes, questionEnd);
+  return Buffer.concat(records === undefined ? [header, question] : [header, question, records]);
+}
+
+/** Of the question's name, which ends with an empty label; it was read before, so it does end. */
+function encodedLength(bytes: Buffer): number {
+  let at = header_bytes;
+  while ((bytes[at] ?? 0) !== 0 && at < bytes.length) at += (bytes[at] ?? 0) + 1;
+  return at + 1 - header_bytes;
+}
+
+/** A record of the name that was asked for. */
+function record(type: number, data: Buffer): Buffer {
+  const head = recordHead(type, data.length);
+  return Buffer.concat([head, data]);
+}
+
+function recordHead(type: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(recordHead_bytes);
+  bytes.writeUInt16BE(nameOfQuestion, 0);
+  bytes.writeUInt16BE(type, 2);
+  bytes.writeUInt16BE(internetClass, 4);
+  bytes.writeUInt32BE(ttl_s, 6);
+  bytes.writeUInt16BE(length, 10);
+  return bytes;
+}
+
+const addressHead = recordHead(recordType.A, 4);
+
+/** All in one: a service may have many tasks. */
+function addressRecords(addresses: readonly string[], shift: number): Buffer {
+  const size = recordHead_bytes + 4;
+  const bytes = Buffer.allocUnsafe(addresses.length * size);
+  for (let at = 0; at < addresses.length; at++) {
+    addressHead.copy(bytes, at * size);
+    bytes.writeUInt32BE(parseAddress(addresses[(at + shift) % addresses.length]!) ?? 0, at * size + recordHead_bytes);
+  }
+  return bytes;
+}
+
+/** A name of ours as labels. One too long for a label is cut: it only ever is one that a person reads. */
+function encodedName(name: string): Buffer {
+  const labels = name.split('.').filter((label) => label !== '');
+  const parts = labels.flatMap((label) => {
+    const bytes = Buffer.from(label).subarray(0, label_bytes_max);
+    return [Buffer.from([bytes.length]), bytes];
   });
+  return Buffer.concat([...parts, Buffer.from([0])]);
 }
 
 /** An answer as a datagram to this client: one that is too large goes without its records, and the client asks again over TCP. */
-export function asDatagram(answer: Buffer, query: DecodedPacket): Buffer {
-  const option = query.additionals?.find((record) => record.type === 'OPT');
+export function asDatagram(answer: Buffer, asked: Reading): Buffer {
+  const option = asked.query.additionals?.find(({ type }) => type === 'OPT');
   const offered = option?.type === 'OPT' ? option.udpPayloadSize : 0;
   if (answer.length <= Math.min(Math.max(offered, udp_bytes_default), udp_bytes_max)) return answer;
-  const { flags = 0 } = packet.decode(answer);
-  return packet.encode({
-    type: 'response',
-    id: query.id ?? 0,
-    flags: flags | packet.TRUNCATED_RESPONSE,
-    questions: query.questions ?? [],
-  });
+  return reply(asked, { code: answer.readUInt8(3) & 15, more: packet.TRUNCATED_RESPONSE });
 }

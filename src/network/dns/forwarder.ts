@@ -4,41 +4,98 @@ import type { Clock } from '../../model/clock.js';
 import type { Random } from '../../model/random.js';
 import { Frames, frame } from './frames.js';
 
-const server_ms_max = 2_000;
+/** Three servers together are heard within the 4 s that the engine's resolver waits for us. */
+const server_ms_max = 1_200;
 const servers_max = 3; // as resolv.conf has it
-/** Questions that may be on their way at once: a container that asks for much must not cost the agent its descriptors. */
+/** A server that did not answer is asked after the others for so long. */
+const avoided_ms = 10_000;
+/** How long the node's own name servers hold as they were read: names are asked for in bursts. */
+const known_ms = 1_000;
+/** Questions that may be on their way at once: a container that asks for much must not cost the agent its descriptors, nor others theirs. */
 const open_max = 512;
+const openOfOne_max = 64;
+/** RFC 1035, 4.1.1: what another server may know better. */
+const unhelpful: ReadonlySet<number> = new Set([2, 4, 5]);
 
 export interface ForwarderOptions {
   /** The node's own name servers, as they are now. */
   nameservers(): Promise<readonly string[]>;
   clock: Clock;
   random: Random;
+  /** 53, unless a test says otherwise. */
+  port?: number;
+}
+
+export interface Outside {
+  /** Whose question it is. */
+  from: string;
+  /** Name servers of its own choice, instead of the node's. */
+  own: readonly string[];
+  /** Addresses that are our own: who asks itself never comes to an end. */
+  except: ReadonlySet<string>;
+  over: 'udp' | 'tcp';
 }
 
 /** Asks name servers outside the cluster, one after the other. */
 export class Forwarder {
   private open = 0;
+  private readonly openOf = new Map<string, number>();
+  private readonly avoidedUntil = new Map<string, number>();
+  private known: Promise<readonly string[]> | undefined;
+  private knownUntil_ms = 0;
 
   constructor(private readonly options: ForwarderOptions) {}
 
-  /**
-   * The answer to a query, its bytes as they came; undefined when nobody answered. `own`: the name servers to ask instead of the
-   * node's.
-   */
-  async ask(query: Buffer, own: readonly string[], over: 'udp' | 'tcp'): Promise<Buffer | undefined> {
-    if (this.open >= open_max) return undefined;
+  /** The answer to a query, its bytes as they came; undefined when nobody answered. */
+  async ask(query: Buffer, { from, own, except, over }: Outside): Promise<Buffer | undefined> {
+    const openOfOne = this.openOf.get(from) ?? 0;
+    if (this.open >= open_max || openOfOne >= openOfOne_max) return undefined;
     this.open += 1;
+    this.openOf.set(from, openOfOne + 1);
     try {
-      const servers = own.length > 0 ? own : await this.options.nameservers();
-      for (const server of servers.slice(0, servers_max)) {
-        const answer = await (over === 'udp' ? this.overUDP(query, server) : this.overTCP(query, server));
-        if (answer !== undefined) return answer;
-      }
-      return undefined;
+      const servers = own.length > 0 ? own : await this.system();
+      return await this.askEach(
+        query,
+        servers.filter((server) => !except.has(server)),
+        over,
+      );
     } finally {
       this.open -= 1;
+      const left = (this.openOf.get(from) ?? 1) - 1;
+      if (left > 0) this.openOf.set(from, left);
+      else this.openOf.delete(from);
     }
+  }
+
+  private system(): Promise<readonly string[]> {
+    const now_ms = this.options.clock.monotonic();
+    if (this.known === undefined || now_ms >= this.knownUntil_ms) {
+      this.known = this.options.nameservers();
+      this.knownUntil_ms = now_ms + known_ms;
+    }
+    return this.known;
+  }
+
+  /** In their order, those that did not answer lately last. What one cannot answer the next may; if none can, the first's word counts. */
+  private async askEach(query: Buffer, servers: readonly string[], over: Outside['over']): Promise<Buffer | undefined> {
+    const { clock } = this.options;
+    const isAvoided = (server: string) => (this.avoidedUntil.get(server) ?? 0) > clock.monotonic();
+    const first = servers.slice(0, servers_max);
+    const ordered = [...first.filter((one) => !isAvoided(one)), ...first.filter(isAvoided)];
+    let poor: Buffer | undefined;
+    for (const server of ordered) {
+      const answer = await (over === 'udp' ? this.overUDP(query, server) : this.overTCP(query, server));
+      if (answer === undefined) this.avoid(server);
+      else if (!unhelpful.has(answer.readUInt8(3) & 15)) return answer;
+      else poor ??= answer;
+    }
+    return poor;
+  }
+
+  private avoid(server: string): void {
+    const now_ms = this.options.clock.monotonic();
+    for (const [one, until_ms] of this.avoidedUntil) if (until_ms <= now_ms) this.avoidedUntil.delete(one);
+    this.avoidedUntil.set(server, now_ms + avoided_ms);
   }
 
   /** From a port of its own and under an id of its own, so that nobody on the way can answer in the server's place. */
@@ -55,16 +112,15 @@ export class Forwarder {
       const cancel = this.options.clock.after(server_ms_max, () => end());
       socket.on('error', () => end());
       socket.on('message', (answer) => {
-        if (answer.length < 12 || answer.readUInt16BE(0) !== sent.readUInt16BE(0)) return;
-        end(withID(answer, query));
+        if (isAnswerTo(sent, answer)) end(withID(answer, query));
       });
-      socket.connect(53, server, () => socket.send(sent));
+      socket.connect(this.port, server, () => socket.send(sent));
     });
   }
 
   private overTCP(query: Buffer, server: string): Promise<Buffer | undefined> {
     return new Promise((resolve) => {
-      const socket = connect(53, server);
+      const socket = connect(this.port, server);
       const end = (answer?: Buffer) => {
         cancel();
         socket.destroy();
@@ -75,11 +131,20 @@ export class Forwarder {
       socket.on('error', () => end());
       socket.on('close', () => end());
       socket.on('data', (bytes) => {
-        for (const answer of frames.add(bytes)) return end(answer);
+        for (const answer of frames.add(bytes)) return end(isAnswerTo(query, answer) ? answer : undefined);
       });
       socket.write(frame(query));
     });
   }
+
+  private get port(): number {
+    return this.options.port ?? 53;
+  }
+}
+
+/** Whether it is a response under the query's id. */
+function isAnswerTo(query: Buffer, answer: Buffer): boolean {
+  return answer.length >= 12 && answer.readUInt16BE(0) === query.readUInt16BE(0) && (answer.readUInt8(2) & 0x80) !== 0;
 }
 
 function withID(answer: Buffer, query: Buffer): Buffer {

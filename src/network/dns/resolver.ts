@@ -20,7 +20,9 @@ export interface ResolverOptions {
   port?: number;
 }
 
+/** Of a network, and of one container: it must not keep the others out. */
 const tcpConnections_max = 256;
+const tcpConnectionsOfOne_max = 16;
 const idle_ms = 10_000;
 
 /** Ends it. */
@@ -31,7 +33,9 @@ type Listening = () => Promise<void>;
  * resolver, which knows the containers of this node and passes on the rest.
  */
 export class Resolver {
-  private book = new NameBook({ peers: new Map(), networks: new Map(), services: new Map() });
+  private readonly book = new NameBook({ peers: new Map(), networks: new Map(), services: new Map() });
+  /** Where we listen ourselves. */
+  private readonly gateways = new Set<string>();
   private readonly listening = new Map<string, Promise<Listening | undefined>>();
   private turn = 0;
 
@@ -39,7 +43,7 @@ export class Resolver {
 
   /** Names are from now on those of this state; the items do not change any more. */
   know(items: NetworkItems): void {
-    this.book = new NameBook(items);
+    this.book.update(items);
   }
 
   /** Serves these networks, whose gateways are addresses of this node, and no others. */
@@ -83,7 +87,11 @@ export class Resolver {
       this.options.log.warn('names cannot be answered on a network', { network: networkID, reason: messageOf(error) });
       return undefined;
     }
-    return async () => void (await Promise.all(ends.map((end) => end())));
+    this.gateways.add(gateway);
+    return async () => {
+      this.gateways.delete(gateway);
+      await Promise.all(ends.map((end) => end()));
+    };
   }
 
   private listenUDP(host: string, askerAt: (address: string) => Asker | undefined): Promise<UdpSocket> {
@@ -91,9 +99,12 @@ export class Resolver {
     socket.on('message', (bytes, from) => {
       const asker = askerAt(from.address);
       if (asker === undefined) return;
-      void this.answer(bytes, asker, 'udp').then((answer) => {
-        if (answer !== undefined) socket.send(answer, from.port, from.address, () => {});
-      });
+      this.answer(bytes, asker, 'udp').then(
+        (answer) => {
+          if (answer !== undefined) socket.send(answer, from.port, from.address, () => {});
+        },
+        (error) => this.failed(asker, error),
+      );
     });
     return new Promise((resolve, reject) => {
       socket.once('error', reject);
@@ -107,9 +118,11 @@ export class Resolver {
   private async listenTCP(host: string, askerAt: (address: string) => Asker | undefined): Promise<() => Promise<void>> {
     const sockets = new Set<Socket>();
     const server: Server = createServer((socket) => {
-      const asker = askerAt(socket.remoteAddress ?? '');
+      const address = socket.remoteAddress ?? '';
+      const asker = askerAt(address);
       socket.on('error', () => socket.destroy());
-      if (asker === undefined || sockets.size >= tcpConnections_max) {
+      const ofOne = [...sockets].filter((one) => one.remoteAddress === address).length;
+      if (asker === undefined || sockets.size >= tcpConnections_max || ofOne >= tcpConnectionsOfOne_max) {
         socket.destroy();
         return;
       }
@@ -128,7 +141,13 @@ export class Resolver {
             else if (!socket.destroyed) socket.write(frame(answer));
           });
         }
-        void last.then(() => socket.resume());
+        last.then(
+          () => socket.resume(),
+          (error) => {
+            this.failed(asker, error);
+            socket.destroy();
+          },
+        );
       });
     });
     await new Promise<void>((resolve, reject) => {
@@ -153,9 +172,12 @@ export class Resolver {
     const { book } = this;
     const reading = readQuery(bytes, asker, book, this.turn++);
     if (reading === undefined) return undefined;
-    const { query } = reading;
-    const answer =
-      reading.answer ?? (await this.options.forwarder.ask(bytes, book.nameserversOf(asker), over)) ?? failure(query);
-    return over === 'udp' && reading.answer !== undefined ? asDatagram(answer, query) : answer;
+    if (reading.answer !== undefined) return over === 'udp' ? asDatagram(reading.answer, reading) : reading.answer;
+    const outside = { from: asker.address, own: book.nameserversOf(asker), except: this.gateways, over };
+    return (await this.options.forwarder.ask(bytes, outside)) ?? failure(reading);
+  }
+
+  private failed({ networkID, address }: Asker, error: unknown): void {
+    this.options.log.error('a question for a name failed', { network: networkID, from: address, error });
   }
 }

@@ -126,12 +126,69 @@ describe('names on networks of the cluster', () => {
   });
 
   it('with more addresses than a datagram holds are truncated in it', () => {
-    const query = packet.decode(packet.encode({ type: 'query', id: 9, questions: [{ type: 'A', name: 'x' }] }));
-    const answers = Array.from({ length: 60 }, (_, at) => ({ type: 'A' as const, name: 'x', data: `10.0.1.${at}` }));
-    const whole = packet.encode({ type: 'response', id: 9, questions: [{ type: 'A', name: 'x' }], answers });
-    const cut = packet.decode(asDatagram(whole, query));
-    assert.deepEqual([cut.flag_tc, cut.answers?.length, cut.id], [true, 0, 9]);
-    assert.equal(asDatagram(whole.subarray(0, 400), query).length, 400);
+    const book = new NameBook(
+      items(service('a', 'many', '', ...Array.from({ length: 60 }, (_, at) => task(`m${at}`, `10.0.1.${at}`)))),
+    );
+    const ask = (additionals: packet.Packet['additionals']) => {
+      const query = packet.encode({ type: 'query', id: 9, questions: [{ type: 'A', name: 'maNY' }], additionals });
+      const reading = readQuery(query, { networkID: 'a', address: '10.0.0.2' }, book, 0)!;
+      return packet.decode(asDatagram(reading.answer!, reading));
+    };
+    const cut = ask([]);
+    assert.deepEqual([cut.flag_tc, cut.answers?.length, cut.id, cut.questions?.[0]?.name], [true, 0, 9, 'maNY']);
+    const option = { type: 'OPT' as const, name: '.' as const, udpPayloadSize: 1232, flags: 0, options: [] };
+    const whole = ask([{ ...option, extendedRcode: 0, ednsVersion: 0, flag_do: false } as never]);
+    assert.deepEqual([whole.flag_tc, whole.answers?.length], [false, 60]);
+    assert.deepEqual(new Set(whole.answers?.map(({ name }) => name)), new Set(['maNY']));
+  });
+
+  it('are the same whether the book was made of a state or came to it by changes', () => {
+    const name = fc.constantFrom('web', 'api', 'db');
+    const net = fc.constantFrom('a', 'b');
+    const endpoint = fc.record({ id: fc.nat(9), host: name, alias: name, serving: fc.boolean() });
+    const one = fc.record({
+      net,
+      name,
+      vip: fc.boolean(),
+      tasks: fc.array(endpoint, { maxLength: 4 }),
+      anonymous: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(fc.array(one, { maxLength: 5 }), { maxLength: 5 }), (states) => {
+        const grown = new NameBook(items());
+        for (const state of states) {
+          const now = items(
+            ...state.map(({ net: on, name: called, vip, tasks, anonymous }) => ({
+              ...service(
+                on,
+                anonymous ? '' : called,
+                vip && !anonymous ? `${on === 'a' ? 10 : 11}.0.9.${called.length}` : '',
+                ...tasks.map(({ id, host, alias, serving }) =>
+                  task(`t${id}`, `${on === 'a' ? 10 : 11}.0.0.${id + 2}`, {
+                    Hostname: host,
+                    Aliases: [alias],
+                    Serving: serving,
+                  }),
+                ),
+              ),
+              ID: `${on}/${called}`,
+            })),
+          );
+          grown.update(now);
+          const made = new NameBook(now);
+          for (const networkID of ['a', 'b']) {
+            for (let at = 2; at < 12; at++) {
+              const asker = { networkID, address: `${networkID === 'a' ? 10 : 11}.0.0.${at}` };
+              for (const asked of ['web', 'api', 'db', 'tasks.web', 'web.1.t1', 't10000000000', 'web.b-net']) {
+                const sorted = (book: NameBook) => [...(book.find(asker, asked)?.addresses ?? ['none'])].sort();
+                assert.deepEqual(sorted(grown), sorted(made), `${asked} from ${asker.address}`);
+              }
+            }
+          }
+        }
+      }),
+      { numRuns: 200 },
+    );
   });
 });
 
@@ -156,9 +213,14 @@ describe('the name server of a node', () => {
     services: new Map(services.map((one) => [one.ID, one])),
   });
   const many = Array.from({ length: 60 }, (_, at) => task(`m${at}`, `127.0.1.${at}`));
-  const start = async (subnet = '127.0.0.0/8', nameservers: string[] = []) => {
+  const start = async (subnet = '127.0.0.0/8', nameservers: string[] = [], outsidePort = 53) => {
     const port = await freePort();
-    const forwarder = new Forwarder({ nameservers: async () => nameservers, clock: systemClock, random: systemRandom });
+    const forwarder = new Forwarder({
+      nameservers: async () => nameservers,
+      clock: systemClock,
+      random: systemRandom,
+      port: outsidePort,
+    });
     const resolver = new Resolver({
       forwarder,
       clock: systemClock,
@@ -215,6 +277,67 @@ describe('the name server of a node', () => {
   it('fails a question for the outside when nobody is there to ask', async () => {
     const { port } = await start();
     assert.equal((await overUDP(port, question('example.com'))).flags! & 15, 2);
+  });
+
+  it('asks the next server when one is silent, refuses or is our own, and the silent one last from then on', async () => {
+    const heard: string[] = [];
+    const outsidePort = await freePort();
+    const serveAt = async (address: string, rcode: number | undefined) => {
+      const socket = createSocket('udp4');
+      socket.on('message', (bytes, from) => {
+        heard.push(address);
+        if (rcode === undefined) return;
+        const { id, questions } = packet.decode(bytes);
+        const answers = rcode === 0 ? [{ type: 'A' as const, name: questions![0]!.name, data: '192.0.2.7' }] : [];
+        const nonsense = packet.encode({ type: 'response', id: (id! + 1) % 65_536, questions });
+        socket.send(nonsense, from.port, from.address);
+        socket.send(Buffer.alloc(3), from.port, from.address);
+        socket.send(packet.encode({ type: 'response', id, flags: rcode, questions, answers }), from.port, from.address);
+      });
+      await new Promise<void>((resolve) => socket.bind(outsidePort, address, resolve));
+      cleanUp.push(() => socket.close());
+    };
+    await serveAt('127.3.0.1', undefined);
+    await serveAt('127.3.0.2', 5);
+    await serveAt('127.3.0.3', 0);
+    const { port } = await start('127.0.0.0/8', ['127.0.0.1', '127.3.0.1', '127.3.0.2', '127.3.0.3'], outsidePort);
+    const [first] = (await overUDP(port, question('example.com'))).answers ?? [];
+    assert.equal(first?.type === 'A' && first.data, '192.0.2.7');
+    assert.deepEqual(heard.splice(0), ['127.3.0.1', '127.3.0.2', '127.3.0.3']);
+    await overUDP(port, question('example.org'));
+    assert.deepEqual(heard, ['127.3.0.2', '127.3.0.3']);
+  });
+
+  it('has no more questions of one container under way than leave room for others', async () => {
+    const outsidePort = await freePort();
+    const silent = createSocket('udp4');
+    let count = 0;
+    silent.on('message', () => count++);
+    await new Promise<void>((resolve) => silent.bind(outsidePort, '127.3.0.1', resolve));
+    cleanUp.push(() => silent.close());
+    const { port } = await start('127.0.0.0/8', ['127.3.0.1'], outsidePort);
+    const answer = await overUDP(port, ...Array.from({ length: 80 }, (_, at) => question('example.com', at)));
+    assert.equal(answer.flags! & 15, 2); // at once, of those that were too many
+    assert.ok(answer.id! >= 64);
+    assert.ok(count <= 64, `${count}`);
+  });
+
+  it('takes no container’s connections for all, and none that sends nothing of use', async () => {
+    const { port } = await start();
+    const closed: number[] = [];
+    for (let at = 0; at < 20; at++) {
+      const socket = connect(port, '127.0.0.1').on('error', () => {});
+      socket.on('close', () => closed.push(at));
+      cleanUp.push(() => socket.destroy());
+      await new Promise<void>((resolve) => socket.once('connect', resolve));
+    }
+    while (closed.length < 4) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(closed, [16, 17, 18, 19]);
+    const { port: another } = await start();
+    const bad = connect(another, '127.0.0.1').on('error', () => {});
+    const ended = new Promise<void>((resolve) => bad.on('close', () => resolve()));
+    bad.write(frame(Buffer.from('no question')));
+    await ended;
   });
 
   it('follows a change at once, and stops with its network', async () => {
