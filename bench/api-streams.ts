@@ -14,13 +14,14 @@ export async function comparedStreams(
   transfer: (side: Side) => Promise<number>,
 ): Promise<number[]> {
   const rates = sides.map((): number[] => []);
+  const order = [...sides.keys()];
   for (let round = 0; round < rounds; round++) {
-    // Each is first in every other round.
-    for (const at of round % 2 === 0 ? [0, 1] : [1, 0]) {
+    for (const at of order) {
       const began = performance.now();
       const bytes = await transfer(sides[at]!);
       rates[at]!.push(bytes / 1e6 / ((performance.now() - began) / 1000));
     }
+    order.reverse(); // the first is the last in every other round
   }
   return rates.map(median);
 }

@@ -1,3 +1,9 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Host } from '../src/lab/host.js';
 import { Lab } from '../src/lab/lab.js';
@@ -24,6 +30,7 @@ export async function run(args: string[]): Promise<void> {
       seconds: { type: 'string', default: '3' },
       rounds: { type: 'string', default: '3' },
       clients: { type: 'string', default: '1000' },
+      streams: { type: 'string', default: 'log,load' },
     },
   });
   const [services, replicas, seconds, rounds, clients] = [
@@ -41,7 +48,7 @@ export async function run(args: string[]): Promise<void> {
     await ask(shoal, 'POST', '/swarm/init', { ListenAddr: `${own.address}:2377`, AdvertiseAddr: own.address });
     const engine = sideOf(own.engineSocket);
     if (only.has('calls')) await compareCalls(engine, shoal, seconds);
-    if (only.has('streams')) await compareStreams(engine, shoal, rounds);
+    if (only.has('streams')) await compareStreams(engine, shoal, rounds, new Set(values.streams.split(',')));
     if (only.has('slow')) await slowClients(own, clients);
     if (only.has('lists')) {
       const swarm = sideOf(other.engineSocket);
@@ -77,21 +84,40 @@ async function compareCalls(engine: Side, shoal: Side, seconds: number): Promise
   });
 }
 
-async function compareStreams(engine: Side, shoal: Side, rounds: number): Promise<void> {
-  const rows: string[][] = [];
-  const row = async (name: string, transfer: (side: Side) => Promise<number>) => {
-    const [theirs, ours] = await comparedStreams([engine, shoal], rounds, transfer);
-    rows.push([name, theirs!.toFixed(0), ours!.toFixed(0), (ours! / theirs!).toFixed(2)]);
+async function compareStreams(engine: Side, shoal: Side, rounds: number, kinds: ReadonlySet<string>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'shoal-bench-'));
+  const socketPath = join(folder, 'pipe.sock');
+  const program = fileURLToPath(new URL('./bare-pipe.js', import.meta.url));
+  const pipe = fork(program, [socketPath, engine.socketPath]);
+  try {
+    await once(pipe, 'message');
+    await compareTransfers([engine, sideOf(socketPath), shoal], rounds, kinds);
+  } finally {
+    pipe.kill();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function compareTransfers(sides: readonly Side[], rounds: number, kinds: ReadonlySet<string>): Promise<void> {
+  const [engine] = sides as [Side];
+  const compared = async (name: string, transfer: (side: Side) => Promise<number>) => {
+    const rates = await comparedStreams(sides, rounds, transfer);
+    const ratios = rates.slice(1).map((rate) => (rate / rates[0]!).toFixed(2));
+    const row = [name, ...rates.map((rate) => rate.toFixed(0)), ...ratios];
+    printTable(['', "engine's MB/s", 'a bare pipe', 'Shoal', "pipe's ratio", "Shoal's"], [row]);
   };
-  const id = await containerWithLog(engine, 100e6);
-  await row('log of 100 MB', (side) => download(side, `/containers/${id}/logs?stdout=1`));
-  const image = new LargeImage(1000);
-  await row('image load of 1 GB', async (side) => {
-    const bytes = await image.load(side);
-    await ask(engine, 'DELETE', `/images/${image.name}`);
-    return bytes;
-  });
-  printTable(['', "engine's MB/s", 'Shoal MB/s', 'ratio'], rows);
+  if (kinds.has('log')) {
+    const id = await containerWithLog(engine, 100e6);
+    await compared('log of 100 MB', (side) => download(side, `/containers/${id}/logs?stdout=1`));
+  }
+  if (kinds.has('load')) {
+    const image = new LargeImage(1000);
+    await compared('image load of 1 GB', async (side) => {
+      const bytes = await image.load(side);
+      await ask(engine, 'DELETE', `/images/${image.name}`);
+      return bytes;
+    });
+  }
 }
 
 /** The tasks wait for a node that does not exist, so both sides hold them and run none. */
