@@ -53,6 +53,8 @@ export async function streamEngineSocket(path: string, clock: Clock): Promise<Du
   };
   socket.once('end', () => stream.push(null));
   socket.on('error', (error) => stream.destroy(error));
-  socket.once('close', () => stream.destroy());
+  socket.once('close', () => {
+    if (!socket.readableEnded) stream.destroy(); // else what it brought is still to be read
+  });
   return stream;
 }

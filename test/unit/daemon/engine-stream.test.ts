@@ -92,6 +92,18 @@ describe('a stream of the engine', () => {
     await once(stream, 'end');
   });
 
+  it('keeps what it has read for a slow reader when both ways have ended', async () => {
+    stream.end();
+    await once(engine.resume(), 'end');
+    const closed = once(engine, 'close');
+    engine.end(Buffer.alloc(10_000, 'x'));
+    await closed;
+    await new Promise((resolve) => setTimeout(resolve, 20)); // our end of it closes too
+    let size = 0;
+    for await (const bytes of stream) size += (bytes as Buffer).length;
+    assert.equal(size, 10_000);
+  });
+
   it('goes away with the connection, and takes it along', async () => {
     const closed = once(stream, 'close');
     engine.destroy();
