@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { configurationFor } from '../../../src/manager/subnets.js';
+import { complete } from '../../../src/model/codec.js';
+import { overlap } from '../../../src/model/ipv4.js';
+import { networkBlock } from '../../../src/model/network-block.js';
 import { isFinal } from '../../../src/model/states.js';
 import type { NetworkAttachmentConfigInit, Task } from '../../../src/model/types.js';
+import type { View } from '../../../src/store/view.js';
 import { Orchestra } from '../../helpers/orchestra.js';
 
 const addNetwork = (world: Orchestra, ID: string, Subnet: string, more: object = {}) =>
@@ -85,6 +90,24 @@ describe('addresses on cluster networks', () => {
     assert.deepEqual(world.running('web').flatMap(addresses).slice(3), ['10.0.1.3/24', '10.0.1.4/24']);
   });
 
+  it('that are taken up by another leader are those that the one before gave', () => {
+    addNetwork(world, 'net', '10.0.1.0/28');
+    world.create('web', 3, on('net'));
+    world.plan();
+    const given = world.tasks('web').flatMap(addresses);
+    // What a leader planned and could not carry out before it lost its lead is refused, or takes nobody's address.
+    world.scale('web', 6);
+    const stale = world.look();
+    world.scale('web', 9);
+    world.planAll();
+    for (const transaction of stale.transactions)
+      assert.throws(() => world.apply(transaction), /out of sequence|changed/);
+    world.settle();
+    const all = world.running('web').flatMap(addresses);
+    assert.deepEqual(all.slice(0, 3).sort(), given.sort());
+    assert.equal(new Set(all).size, 9);
+  });
+
   it('are never shared, whatever happens, and all come back', () => {
     type Step =
       | { kind: 'create' | 'scale' | 'remove' | 'image'; name: string; size: number }
@@ -161,6 +184,74 @@ describe('cluster networks in the store', () => {
     assert.deepEqual(
       ['a', 'b'].map((id) => world.store.get('Network', id)?.Number),
       [1, 2],
+    );
+  });
+
+  it('come out of the pools without overlap, whichever managers are asked at once and whoever leads', () => {
+    type Step = { kind: 'create' | 'remove' | 'look'; by: number; subnet: string };
+    const subnet = fc.constantFrom('', '', '', '10.0.0.64/27', '10.0.0.0/25', '192.168.7.0/28');
+    const step: fc.Arbitrary<Step> = fc.record({
+      kind: fc.constantFrom('create' as const, 'create' as const, 'remove' as const, 'look' as const),
+      by: fc.nat(2),
+      subnet,
+    });
+    const blocksOf = (world: Orchestra) =>
+      [...world.store.list('Network')].map((network) => networkBlock(network)!.subnet);
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const world = new Orchestra();
+        const cluster = world.store.cluster()!;
+        world.commit([
+          {
+            Action: 'update',
+            Cluster: { ...cluster, DefaultAddrPool: ['10.0.0.0/24', '10.9.0.0/27'], SubnetSize: 27 },
+          },
+        ]);
+        // Managers that have not heard of everything yet: what each knew when it last looked.
+        const seen = [0, 1, 2].map(() => [...world.store.list('Network')]);
+        const viewOf = (by: number) =>
+          ({
+            list: () => seen[by]!,
+            cluster: () => world.store.cluster(),
+          }) as unknown as View;
+        for (const [at, { kind, by, subnet: asked }] of steps.entries()) {
+          if (kind === 'look') seen[by] = [...world.store.list('Network')];
+          else if (kind === 'remove') {
+            const [first] = world.store.list('Network');
+            if (first !== undefined) world.commit([{ Action: 'remove', Kind: 'Network', ID: first.ID }]);
+          } else {
+            const Spec = complete('NetworkSpec', {
+              Name: `n${at}`,
+              IPAMOptions: { Configs: asked === '' ? [] : [{ Subnet: asked }] },
+            });
+            const IPAMOptions = configurationFor(Spec, viewOf(by));
+            if (IPAMOptions === undefined) {
+              assert.ok(seen[by]!.length >= 2); // two of them may fill all that there is
+              continue;
+            }
+            try {
+              world.commit([{ Action: 'create', Network: { ID: `n${at}`, Spec, IPAMOptions } }]);
+            } catch (error) {
+              assert.match((error as Error).message, /Pool overlaps with other one/);
+            }
+          }
+          const blocks = blocksOf(world);
+          for (const [one, block] of blocks.entries()) {
+            for (const other of blocks.slice(one + 1)) assert.equal(overlap(block, other), false);
+          }
+        }
+        for (const { ID } of [...world.store.list('Network')]) {
+          world.commit([{ Action: 'remove', Kind: 'Network', ID }]);
+        }
+        for (let at = 0; at < 9; at++) {
+          const Spec = complete('NetworkSpec', { Name: `all${at}` });
+          world.commit([
+            { Action: 'create', Network: { ID: `all${at}`, Spec, IPAMOptions: configurationFor(Spec, world.store) } },
+          ]);
+        }
+        assert.equal(configurationFor(complete('NetworkSpec', {}), world.store), undefined);
+      }),
+      { numRuns: 200 },
     );
   });
 
