@@ -5,14 +5,14 @@ const claimed = '\0shoal-kernel-networking';
 
 /**
  * Claims the networking of the kernel, as far as this network namespace goes, until the process ends: two daemons on one machine would each
- * remove what the other puts in. False when another daemon has it.
+ * remove what the other puts in. False when another daemon has it. `name` only where it shall be another claim.
  */
-export function claimKernel(): Promise<boolean> {
+export function claimKernel(name = claimed): Promise<boolean> {
   const server = createServer((socket) => socket.destroy());
   server.unref();
   return new Promise((resolve) => {
     server.once('error', () => resolve(false));
-    server.listen(claimed, () => {
+    server.listen(name, () => {
       server.removeAllListeners('error').on('error', () => {}); // of a single accept
       resolve(true);
     });

@@ -7,10 +7,13 @@ import { type KernelTools, systemTools } from '../network/kernel/tools.js';
 import { claimKernel } from './kernel-claim.js';
 import type { DaemonOptions } from './options.js';
 
+const heldByOther =
+  'another daemon carries the networks in this kernel ("ss -xlp" shows who has @shoal-kernel-networking)';
+
 /** What changes the kernel's networking; or why this daemon may not. */
 export async function kernelToolsHere(): Promise<KernelTools | { missing: string }> {
   if (process.geteuid?.() !== 0) return { missing: 'the daemon does not run as root' };
-  return (await claimKernel()) ? systemTools : { missing: 'another daemon carries the networks in this kernel' };
+  return (await claimKernel()) ? systemTools : { missing: heldByOther };
 }
 
 /** How the kernel balances published ports; undefined: they are balanced in user space. Throws when it shall be the kernel and cannot. */
