@@ -1,5 +1,5 @@
 import type { Context } from '../base/context.js';
-import { CliError } from '../base/errors.js';
+import { CliError, DaemonError } from '../base/errors.js';
 import { filtersQuery } from '../base/filter.js';
 import { pathOf } from '../base/path.js';
 import { type ProgressLines, progressLines, silentLines } from '../base/progress-lines.js';
@@ -40,7 +40,7 @@ class Follower {
 
   async run(): Promise<void> {
     for (;;) {
-      const [service, tasks, activeNodes] = await this.look();
+      const [service, tasks, activeNodes] = await this.look().catch((thrown: unknown) => this.lost(thrown));
       if (this.isDecided(service)) return;
       const monitor_ms = (service.Spec?.UpdateConfig?.Monitor || monitor_ns_default) / 1e6;
       const now_ms = this.context.clock.monotonic();
@@ -114,6 +114,13 @@ class Follower {
     this.#convergedAt_ms ??= now_ms;
     const left_s = Math.max(1, Math.ceil((monitor_ms - (now_ms - this.#convergedAt_ms)) / 1000));
     this.lines.show({ id: 'verify', text: `Waiting ${left_s} seconds to verify that tasks are stable...` });
+  }
+
+  /** The daemon that we ask is gone, or has no leader: what it took before that is done without it. */
+  private lost(thrown: unknown): never {
+    if (!(thrown instanceof CliError) || (thrown instanceof DaemonError && thrown.status < 500)) throw thrown;
+    const then = `What was asked for is stored and goes on. Ask any manager: shoal service ps ${this.id}`;
+    throw new CliError(`${thrown.message}\n${then}`, { exitCode: thrown.exitCode, cause: thrown });
   }
 
   private leaveBehind(): void {

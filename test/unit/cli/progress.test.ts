@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { cli } from '../../helpers/cli.js';
-import { type FakeDaemon, startFakeDaemon } from '../../helpers/fake-daemon.js';
+import { type FakeDaemon, Refusal, startFakeDaemon } from '../../helpers/fake-daemon.js';
 import { play } from '../../helpers/terminal.js';
 
 const states = ['new', 'pending', 'assigned', 'accepted', 'preparing', 'ready', 'starting', 'running'];
@@ -111,6 +111,19 @@ describe('the progress of a service', () => {
     assert.equal(looks, 0);
     assert.equal((await cli(daemon, ['service', 'create', '-q', '--no-resolve-image', 'x'])).out, 'svcid\n');
     assert.ok(looks > 8);
+  });
+
+  it('says that the service goes on when the daemon that is asked does not', async () => {
+    daemon.routes['GET /tasks'] = new Refusal(503, 'The swarm does not have a leader.');
+    const { code, out, err } = await create();
+    assert.deepEqual([code, out], [1, 'svcid\n']);
+    assert.equal(
+      err,
+      'Error response from daemon: The swarm does not have a leader.\n' +
+        'What was asked for is stored and goes on. Ask any manager: shoal service ps svcid\n',
+    );
+    daemon.routes['GET /services/*'] = new Refusal(404, 'service svcid not found');
+    assert.equal((await create()).err, 'Error response from daemon: service svcid not found\n');
   });
 
   it('starts over when a task fails while it is verified', async () => {
