@@ -14,7 +14,7 @@ export interface Engine {
   /** Empty of this node's own. */
   nodeID: string;
   connect: Connect;
-  /** For answers that go on, read in large pieces. */
+  /** For answers that go on and what leaves HTTP, read in large pieces. */
   streams: Connect;
   /** For questions: connections that outlive a request. */
   kept: KeptConnections;

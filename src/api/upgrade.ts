@@ -24,7 +24,7 @@ export async function passUpgrade(exchange: Exchange, engine: Engine, socket: Du
     Connection: 'Upgrade',
     Upgrade: request.headers.upgrade ?? 'tcp',
   };
-  const upstream = await openRequest(engine.connect, {
+  const upstream = await openRequest(engine.streams, {
     method: request.method ?? 'GET',
     path,
     headers,
