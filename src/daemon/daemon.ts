@@ -203,6 +203,7 @@ export class Daemon implements Backend {
       this.#cancelComeBack();
       const nodeID = member?.state.nodeID ?? (await this.#keptNodeID());
       await member?.drain();
+      await member?.ownContainers?.release();
       this.#become(undefined);
       this.#failure = '';
       this.#isLocked = false;

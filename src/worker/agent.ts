@@ -123,7 +123,7 @@ class NodeAgent implements Agent {
       random,
       log,
     });
-    this.ownContainers = new OwnContainers({ engine, networks, attached: this.attached });
+    this.ownContainers = new OwnContainers({ engine, networks, attached: this.attached, log });
     this.pace = new WorkPace(this.place.changes, changes_min, clock);
     this.leftovers = new Leftovers(engine, log);
     this.watch = new EngineWatch({

@@ -1,3 +1,4 @@
+import type { Logger } from 'winston';
 import { messageOf, ShoalError } from '../../model/errors.js';
 import type { Network } from '../../model/types.js';
 import type { Container, ContainerNetwork } from '../container.js';
@@ -10,6 +11,7 @@ export interface OwnContainersOptions {
   engine: Engine;
   networks: NodeNetworks;
   attached: AttachedContainers;
+  log: Logger;
 }
 
 /** What this node's user does with containers of its own and networks of the cluster, by the engine's API that we pass on. */
@@ -88,6 +90,22 @@ export class OwnContainers {
     }
     await engine.disconnectNetwork(bridge.name, container.id);
     await attached.look(container.id);
+  }
+
+  /** The node leaves its cluster: its users' containers run on, off the cluster's networks, and their addresses are given back. Never rejects. */
+  async release(): Promise<void> {
+    const { engine, networks, attached, log } = this.options;
+    if (!networks.hasAny) return;
+    try {
+      const bridges = new Set((await engine.networks(networkLabel)).map(({ id }) => id));
+      for (const container of await engine.list({})) {
+        const places = isOfTask(container) ? [] : container.networks.filter(({ id }) => bridges.has(id));
+        for (const { id } of places) await engine.disconnectNetwork(id, container.id);
+        if (places.length > 0) await attached.look(container.id);
+      }
+    } catch (error) {
+      log.warn('containers were left on networks of the cluster', { reason: messageOf(error) });
+    }
   }
 
   private async inspected(reference: string): Promise<Container> {

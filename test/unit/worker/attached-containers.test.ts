@@ -104,7 +104,7 @@ class Site {
       random: seededRandom(3),
       log,
     });
-    this.own = new OwnContainers({ engine, networks, attached: this.attached });
+    this.own = new OwnContainers({ engine, networks, attached: this.attached, log });
     this.assigned = new Map();
     this.tell(true);
   }
@@ -242,6 +242,14 @@ describe('containers of a node’s own on networks of the cluster', () => {
     await site.settle();
     assert.deepEqual(site.running(), ['thief blue 127.9.0.2']);
     assert.deepEqual(site.held(), ['thief blue 127.9.0.2']);
+  });
+
+  it('give back all their addresses when their node leaves, and run on', async () => {
+    for (const name of ['db', 'web']) await site.start(await site.create(name));
+    await site.settle();
+    await site.own.release();
+    await site.clock.advance(1_000);
+    assert.deepEqual([site.running(), site.held(), site.engine.running().length], [[], [], 2]);
   });
 
   it('keep the bridge of their network while they are there, running or not', async () => {
