@@ -1,7 +1,7 @@
 import type { NodeRole } from './identity.js';
 
 /** Who may call a method. `nobody`: callers without a certificate, who have nothing but a join token to show. */
-type Caller = NodeRole | 'nobody';
+export type Caller = NodeRole | 'nobody';
 
 const managers: readonly Caller[] = ['manager'];
 const nodes: readonly Caller[] = ['worker', 'manager'];

@@ -4,7 +4,7 @@ import * as grpc from '@grpc/grpc-js';
 import type { Logger } from 'winston';
 import type { Clock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
-import { mayCall } from './access.js';
+import { type Caller, mayCall } from './access.js';
 import { BoundedWarnings } from './bounded-warnings.js';
 import { CallChecks } from './call-checks.js';
 import { Connections, keyOf } from './connections.js';
@@ -28,9 +28,11 @@ export interface ListenerOptions {
   workerMax?: number;
 }
 
-const messageBytesMax = 64 * 1024 * 1024; // a Raft batch or a full set of assignments with its secrets
-const streamsMax = 128; // calls at once on one connection; an honest node has a handful
-const strangerBytesMax = 64 * 1024;
+// How large a message a caller may send, and how many calls one connection may have: what comes is kept until it is whole. So a manager
+// is trusted with much, and a worker, with the 32 connections it may have, with half a gigabyte of another node's memory at most.
+const ofManagers = { bytes: 64 * 1024 * 1024, streams: 128 }; // a Raft batch, or a full set of assignments with its secrets
+const ofWorkers = { bytes: 4 * 1024 * 1024, streams: 4 }; // a few hundred reports; an honest one has a connection for each call
+const ofStrangers = { bytes: 64 * 1024, streams: 4 };
 
 /**
  * The node's cluster port: one TLS 1.3 listener for all gRPC services. A connection with a certificate of the cluster may call
@@ -39,10 +41,8 @@ const strangerBytesMax = 64 * 1024;
 export class ClusterListener implements ServiceHost {
   readonly #options: Required<ListenerOptions>;
   readonly #tls: TLSServer;
-  readonly #nodes: grpc.Server;
-  readonly #strangers: grpc.Server;
-  readonly #toNodes: grpc.ConnectionInjector;
-  readonly #toStrangers: grpc.ConnectionInjector;
+  readonly #servers: Record<Caller, grpc.Server>;
+  readonly #injectors: Record<Caller, grpc.ConnectionInjector>;
   readonly #warnings: BoundedWarnings;
   readonly #connections: Connections;
   readonly #checks: CallChecks;
@@ -67,21 +67,14 @@ export class ClusterListener implements ServiceHost {
     const limits = { strangersMax, stranger_ms, workerMax };
     this.#connections = new Connections({ credentials, clock, warnings: this.#warnings, ...limits });
     this.#checks = new CallChecks(this.#connections, credentials, this.#warnings);
-    this.#nodes = new grpc.Server({
-      interceptors: [this.#checks.intercept],
-      'grpc.max_receive_message_length': messageBytesMax,
-      'grpc.max_send_message_length': messageBytesMax,
-      'grpc.max_concurrent_streams': streamsMax,
-      'grpc.keepalive_time_ms': 10_000,
-      'grpc.keepalive_timeout_ms': 10_000,
-    });
-    this.#strangers = new grpc.Server({
-      interceptors: [this.#checks.intercept],
-      'grpc.max_receive_message_length': strangerBytesMax,
-      'grpc.max_concurrent_streams': 4,
-    });
-    this.#toNodes = this.#nodes.createConnectionInjector(grpc.ServerCredentials.createInsecure());
-    this.#toStrangers = this.#strangers.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+    this.#servers = {
+      manager: this.#server({ ...ofManagers, keepsAlive: true }),
+      worker: this.#server({ ...ofWorkers, keepsAlive: true }),
+      nobody: this.#server({ ...ofStrangers, keepsAlive: false }),
+    };
+    const injector = (caller: Caller) =>
+      this.#servers[caller].createConnectionInjector(grpc.ServerCredentials.createInsecure());
+    this.#injectors = { manager: injector('manager'), worker: injector('worker'), nobody: injector('nobody') };
     this.#tls = createServer({
       ...this.#tlsMaterial(),
       requestCert: true,
@@ -116,6 +109,16 @@ export class ClusterListener implements ServiceHost {
     this.#stopWatching = credentials.onSwap(() => this.#tls.setSecureContext(this.#tlsMaterial()));
   }
 
+  #server({ bytes, streams, keepsAlive }: { bytes: number; streams: number; keepsAlive: boolean }): grpc.Server {
+    return new grpc.Server({
+      interceptors: [this.#checks.intercept],
+      'grpc.max_receive_message_length': bytes,
+      'grpc.max_send_message_length': ofManagers.bytes,
+      'grpc.max_concurrent_streams': streams,
+      ...(keepsAlive && { 'grpc.keepalive_time_ms': 10_000, 'grpc.keepalive_timeout_ms': 10_000 }),
+    });
+  }
+
   #tlsMaterial() {
     const { keyPEM: key, certificatePEM: cert, rootPEM: ca } = this.#options.credentials.material;
     return { key, cert, ca, minVersion: 'TLSv1.3' as const };
@@ -139,14 +142,14 @@ export class ClusterListener implements ServiceHost {
   }
 
   addService(definition: grpc.ServiceDefinition, handlers: grpc.UntypedServiceImplementation): void {
-    this.#nodes.addService(definition, handlers);
+    const { manager, worker, nobody } = this.#servers;
+    for (const server of [manager, worker]) server.addService(definition, handlers);
     const open = Object.fromEntries(Object.entries(definition).filter(([, { path }]) => mayCall('nobody', path)));
-    if (Object.keys(open).length > 0) this.#strangers.addService(open, handlers);
+    if (Object.keys(open).length > 0) nobody.addService(open, handlers);
   }
 
   removeService(definition: grpc.ServiceDefinition): void {
-    this.#nodes.removeService(definition);
-    this.#strangers.removeService(definition);
+    for (const server of Object.values(this.#servers)) server.removeService(definition);
   }
 
   get identityOf(): IdentityOf {
@@ -172,10 +175,8 @@ export class ClusterListener implements ServiceHost {
   async close(): Promise<void> {
     this.#stopWatching();
     const closed = new Promise<void>((resolve) => this.#tls.close(() => resolve()));
-    this.#toNodes.destroy();
-    this.#toStrangers.destroy();
-    this.#nodes.forceShutdown();
-    this.#strangers.forceShutdown();
+    for (const injector of Object.values(this.#injectors)) injector.destroy();
+    for (const server of Object.values(this.#servers)) server.forceShutdown();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
@@ -184,7 +185,7 @@ export class ClusterListener implements ServiceHost {
     socket.on('error', (error) => this.#options.log.debug('connection failed', { reason: messageOf(error) }));
     try {
       const { identity } = this.#connections.welcome(socket);
-      (identity === undefined ? this.#toStrangers : this.#toNodes).injectConnection(socket);
+      this.#injectors[identity?.role ?? 'nobody'].injectConnection(socket);
     } catch (error) {
       this.#warnings.warn('connection refused', { from: socket.remoteAddress, reason: messageOf(error) });
       socket.destroy();

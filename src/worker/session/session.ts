@@ -53,6 +53,8 @@ export interface SessionOptions {
   log: Logger;
 }
 
+/** Of 16 KiB at most: together below what a manager takes from a worker in one message. */
+const reportsAtOnce = 200;
 const wait_ms = { least: 50, most: 1_000 };
 /** A connection takes a few round trips and two signatures. On machines too busy for the least of it, each round of all managers allows twice as much. */
 const answer_ms = { least: 1_000, most: welcome_ms_max };
@@ -91,9 +93,10 @@ export class NodeSession {
 
   /** Reports of tasks; without a session they are dropped, because the next one starts with all assignments and the agent compares. */
   report(reports: { taskID: string; status: TaskStatus }[]): void {
-    this.current?.send({
-      TaskReports: { Reports: reports.map(({ taskID, status }) => ({ TaskID: taskID, Status: status })) },
-    });
+    const Reports = reports.map(({ taskID, status }) => ({ TaskID: taskID, Status: status }));
+    for (let at = 0; at < Reports.length; at += reportsAtOnce) {
+      this.current?.send({ TaskReports: { Reports: Reports.slice(at, at + reportsAtOnce) } });
+    }
   }
 
   /** The data plane routes as of `revision`; `busy` are tasks outside rotation with connections still open. */
