@@ -1,5 +1,6 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { messageOf, ShoalError } from '../model/errors.js';
 
 /** What helps when a file that only this node had is damaged or gone. */
 export const lostFileAdvice =
@@ -14,8 +15,19 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Replaces a file whole or not at all, on disk when it resolves: a power cut leaves the old one or the new one. */
+/**
+ * Replaces a file whole or not at all, on disk when it resolves: a power cut leaves the old one or the new one. Throws `internal` naming the
+ * file when the disk refuses.
+ */
 export async function replaceFile(path: string, content: string | Uint8Array, mode: number): Promise<void> {
+  try {
+    await replace(path, content, mode);
+  } catch (error) {
+    throw new ShoalError('internal', `${path}: cannot be written: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function replace(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.new`;
   await rm(draft, { force: true });

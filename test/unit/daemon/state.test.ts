@@ -54,6 +54,12 @@ describe('the state directory', () => {
     }
   });
 
+  it('names the file that cannot be written', async () => {
+    const directory = new StateDirectory(path);
+    await mkdir(join(directory.nodeFile, 'below'), { recursive: true });
+    await assert.rejects(directory.save(state), { message: /node\.json: cannot be written: E/ });
+  });
+
   it('is cleared of whatever stands in the place of node.json', async () => {
     const directory = new StateDirectory(path);
     await mkdir(join(directory.nodeFile, 'below'), { recursive: true });
