@@ -7,12 +7,15 @@ export function statusOf(view: View, service: Service): ServiceStatus {
   const mode = service.Spec?.Mode;
   const isJob = Boolean(mode?.ReplicatedJob || mode?.GlobalJob);
   const iteration = service.JobStatus?.JobIteration?.Index ?? 0;
-  const tasks = [...view.tasksOfService(service.ID)].filter(
-    (task) => !isJob || (task.JobIteration?.Index ?? 0) === iteration,
-  );
-  const running = tasks.filter((task) => isRunning(view, task)).length;
-  const completed = tasks.filter((task) => task.Status?.State === 'complete').length;
-  return { RunningTasks: running, DesiredTasks: desired(service, tasks), CompletedTasks: isJob ? completed : 0 };
+  const wantedUpTo = mode?.GlobalJob ? rankOf('complete') : rankOf('running');
+  let [running, completed, wanted] = [0, 0, 0];
+  for (const task of view.tasksOfService(service.ID)) {
+    if (isJob && (task.JobIteration?.Index ?? 0) !== iteration) continue;
+    if (isRunning(view, task)) running++;
+    if (isJob && task.Status?.State === 'complete') completed++;
+    if (rankOf(task.DesiredState) <= wantedUpTo) wanted++;
+  }
+  return { RunningTasks: running, DesiredTasks: desired(service) ?? wanted, CompletedTasks: completed };
 }
 
 /** Nobody knows what a task on a lost node does; it does not count as running. */
@@ -22,11 +25,9 @@ function isRunning(view: View, task: Task): boolean {
   return node !== undefined && node.Status?.State !== 'down';
 }
 
-function desired(service: Service, tasks: readonly Task[]): number {
-  const mode = service.Spec?.Mode;
-  if (mode?.Replicated) return mode.Replicated.Replicas ?? 1;
-  if (mode?.ReplicatedJob) return mode.ReplicatedJob.MaxConcurrent || (mode.ReplicatedJob.TotalCompletions ?? 1);
-  // Of a global service or job: one a node that it has been given a task on.
-  const wanted = mode?.GlobalJob ? rankOf('complete') : rankOf('running');
-  return tasks.filter((task) => rankOf(task.DesiredState) <= wanted).length;
+/** Undefined of a global service or job: one a node that it has been given a task on. */
+function desired({ Spec }: Service): number | undefined {
+  const { Replicated, ReplicatedJob } = Spec?.Mode ?? {};
+  if (Replicated) return Replicated.Replicas ?? 1;
+  return ReplicatedJob ? ReplicatedJob.MaxConcurrent || (ReplicatedJob.TotalCompletions ?? 1) : undefined;
 }

@@ -16,14 +16,28 @@ export interface GenericDemand {
 
 const none: readonly never[] = [];
 
+const nothing: Demand = { nanoCPUs: 0, memory_bytes: 0, generic: none, hostPorts: none };
+/** Of specs, which nobody writes to and thousands of tasks share: every plan that places anything books all tasks there are. */
+const known = new WeakMap<TaskSpec, Demand>();
+
 /** What `spec` reserves. Limits reserve nothing; a host port of 0 is chosen by the engine and conflicts with none. */
 export function demandOf(spec: TaskSpec | null): Demand {
-  const reserved = spec?.Resources?.Reservations;
-  const ports = spec?.EndpointPorts ?? none;
+  if (spec === null) return nothing;
+  let demand = known.get(spec);
+  if (demand === undefined) {
+    demand = readDemand(spec);
+    known.set(spec, demand);
+  }
+  return demand;
+}
+
+function readDemand(spec: TaskSpec): Demand {
+  const reserved = spec.Resources?.Reservations;
+  const ports = spec.EndpointPorts ?? none;
   return {
     nanoCPUs: reserved?.NanoCPUs ?? 0,
     memory_bytes: reserved?.MemoryBytes ?? 0,
-    generic: reserved?.GenericResources.length ? genericDemands(spec!) : none,
+    generic: reserved?.GenericResources.length ? genericDemands(spec) : none,
     hostPorts: ports.length === 0 ? none : ports.filter(bindsOnHost).map(hostPortKey),
   };
 }

@@ -75,6 +75,7 @@ export class Candidate {
   #take(demand: Demand, sign: 1 | -1): void {
     this.nanoCPUs -= sign * demand.nanoCPUs;
     this.memory_bytes -= sign * demand.memory_bytes;
+    if (demand.hostPorts.length === 0) return;
     for (const port of demand.hostPorts) {
       const holders = (this.#hostPorts.get(port) ?? 0) + sign;
       if (holders === 0) this.#hostPorts.delete(port);

@@ -1,4 +1,4 @@
-import type { Service } from '../model/types.js';
+import type { Service, Task, TaskSpec } from '../model/types.js';
 import { ingressPorts, nameKey, type ObjectTables } from './tables.js';
 import type { Change, Kind, Tables } from './view.js';
 
@@ -7,23 +7,32 @@ import type { Change, Kind, Tables } from './view.js';
  * by `commit`. Invariant: whatever the draft changed is read from it, everything else from the tables.
  */
 export class Draft {
-  private readonly pending = new Map<string, Change>(); // "Task/<id>" → its one change
+  private readonly pending: { [K in Kind]: Map<string, Change> } = {
+    Cluster: new Map(),
+    Node: new Map(),
+    Service: new Map(),
+    Task: new Map(),
+    Network: new Map(),
+    Secret: new Map(),
+    Config: new Map(),
+  };
+  /** All that is pending, one an object, in the order in which they were first touched. */
+  private readonly changes: Change[] = [];
   private readonly names = new Map<string, string | undefined>();
   private readonly ports = new Map<string, string | undefined>();
 
   constructor(private readonly tables: ObjectTables) {}
 
   get<K extends Kind>(kind: K, id: string): Tables[K] | undefined {
-    const change = this.pending.get(`${kind}/${id}`);
+    const change = this.pending[kind].get(id);
     return change === undefined ? this.tables.get(kind, id) : (change.after as Tables[K] | undefined);
   }
 
   /** All objects of a kind, in no particular order. */
   *list<K extends Kind>(kind: K): Iterable<Tables[K]> {
-    for (const object of this.tables.list(kind)) if (!this.pending.has(`${kind}/${object.ID}`)) yield object;
-    for (const change of this.pending.values()) {
-      if (change.kind === kind && change.after !== undefined) yield change.after as Tables[K];
-    }
+    const pending = this.pending[kind];
+    for (const object of this.tables.list(kind)) if (!pending.has(object.ID)) yield object;
+    for (const { after } of pending.values()) if (after !== undefined) yield after as Tables[K];
   }
 
   /** Id of the object of the kind that has the name. */
@@ -38,6 +47,23 @@ export class Draft {
     return this.ports.has(port) ? this.ports.get(port) : this.tables.holderOfPort(port);
   }
 
+  /** The highest number of any node, or any network; 0 when there is none. */
+  highestNumber(kind: 'Node' | 'Network'): number {
+    const pending = [...this.pending[kind].values()];
+    const onlyAdds = pending.every(({ before }) => before === undefined);
+    const looked = onlyAdds ? pending.map(({ after }) => after) : this.list(kind);
+    let highest = onlyAdds ? this.tables.highestNumber(kind) : 0;
+    for (const object of looked as Iterable<Tables['Node' | 'Network'] | undefined>) {
+      highest = Math.max(highest, object?.Number ?? 0);
+    }
+    return highest;
+  }
+
+  /** The task's spec as others of its service have it. */
+  sharedSpec(task: Task): TaskSpec | null {
+    return this.tables.sharedSpec(task);
+  }
+
   /** Adds or replaces an object. */
   put<K extends Kind>(kind: K, object: Tables[K]): void {
     this.change(kind, object.ID, object);
@@ -49,27 +75,33 @@ export class Draft {
 
   /** Writes the draft to the tables. One change an object, however often the transaction touched it. */
   commit(): Change[] {
-    const changes: Change[] = [];
     // What goes leaves its name and ports before others take them.
-    for (const { kind, id, after } of this.pending.values()) if (after === undefined) this.tables.drop(kind, id);
-    for (const { kind, id, before, after } of this.pending.values()) {
-      if (after !== undefined) {
-        changes.push({ kind, id, ...(before && { before }), after: this.tables.put(kind, after) });
-      } else if (before !== undefined) changes.push({ kind, id, before });
+    for (const { kind, id, after } of this.changes) if (after === undefined) this.tables.drop(kind, id);
+    const changes: Change[] = [];
+    for (const change of this.changes) {
+      if (change.after !== undefined) change.after = this.tables.put(change.kind, change.after);
+      else if (change.before === undefined) continue; // came and went
+      changes.push(change);
     }
     return changes;
   }
 
   private change(kind: Kind, id: string, after: Tables[Kind] | undefined): void {
-    const now = this.get(kind, id);
-    const key = `${kind}/${id}`;
-    const before = this.pending.has(key) ? this.pending.get(key)!.before : now;
+    const known = this.pending[kind].get(id);
+    const now = known === undefined ? this.tables.get(kind, id) : known.after;
     if (now !== undefined) this.index(kind, now, undefined);
     if (after !== undefined) this.index(kind, after, id);
-    this.pending.set(key, { kind, id, ...(before && { before }), ...(after && { after }) });
+    if (known !== undefined) {
+      known.after = after;
+      return;
+    }
+    const change: Change = { kind, id, before: now, after };
+    this.pending[kind].set(id, change);
+    this.changes.push(change);
   }
 
   private index(kind: Kind, object: Tables[Kind], holder: string | undefined): void {
+    if (kind === 'Task') return; // has neither
     const name = nameKey(kind, object);
     if (name !== undefined) this.names.set(name, holder);
     if (kind === 'Service') for (const port of ingressPorts(object as Service)) this.ports.set(port, holder);

@@ -11,11 +11,10 @@ const number_max = 65_000;
 
 /** A number that no node, or no network, has: one that was not used lately, while there are any. */
 export function freeNumber(draft: Draft, kind: 'Node' | 'Network'): number {
+  const highest = draft.highestNumber(kind);
+  if (highest < number_max) return highest + 1;
   const taken = new Set<number>();
   for (const object of draft.list(kind)) taken.add(object.Number);
-  let highest = 0;
-  for (const number of taken) highest = Math.max(highest, number);
-  if (highest < number_max) return highest + 1;
   for (let number = 1; number <= number_max; number++) if (!taken.has(number)) return number;
   return refuse('invalid-argument', `${kind}: a cluster has at most ${number_max} of them`);
 }

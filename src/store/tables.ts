@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Service, Task, TaskSpec } from '../model/types.js';
+import { Sharing } from './sharing.js';
 import type { Kind, Tables, View } from './view.js';
 
 const specsKept = 4; // of a service: what runs, what an update brings, what it rolls back to, and one to spare
@@ -24,6 +25,8 @@ export class ObjectTables implements View {
   private readonly byService = new Map<string, Map<string, Task>>();
   private readonly byNode = new Map<string, Map<string, Task>>();
   private readonly specs = new Map<string, TaskSpec[]>(); // by service, the newest first
+  private readonly highest: { Node: number | undefined; Network: number | undefined } = { Node: 0, Network: 0 }; // undefined: to be looked up
+  private readonly sharing = new Sharing();
   private readonly twins = new WeakMap<TaskSpec, TaskSpec>(); // the tasks of one entry come with one spec: it is compared once
 
   get<K extends Kind>(kind: K, id: string): Tables[K] | undefined {
@@ -70,20 +73,46 @@ export class ObjectTables implements View {
     return this.ports.get(port);
   }
 
+  /** The highest number of any node, or any network, that is there; 0 when none is. */
+  highestNumber(kind: 'Node' | 'Network'): number {
+    let highest = this.highest[kind];
+    if (highest === undefined) {
+      highest = 0;
+      for (const object of this.objects[kind].values()) highest = Math.max(highest, object.Number);
+      this.highest[kind] = highest;
+    }
+    return highest;
+  }
+
   /** Adds or replaces an object, and gives what is kept: the same, sharing what it has in common with others. */
   put<K extends Kind>(kind: K, object: Tables[K]): Tables[K] {
+    if (kind === 'Task') return this.putTask(object as Task) as Tables[K];
     const before = this.get(kind, object.ID);
     if (before !== undefined) this.unindex(kind, before);
-    const kept = kind === 'Task' ? (this.shareSpec(object as Task) as Tables[K]) : object;
-    this.objects[kind].set(object.ID, kept); // an id that is there keeps its place in the order
+    this.objects[kind].set(object.ID, object); // an id that is there keeps its place in the order
+    if (kind === 'Node' || kind === 'Network') this.rememberNumber(kind, (object as Tables['Node' | 'Network']).Number);
     const name = nameKey(kind, object);
     if (name !== undefined) this.names.set(name, object.ID);
     if (kind === 'Service') for (const port of ingressPorts(object as Service)) this.ports.set(port, object.ID);
-    if (kind === 'Task') {
-      const task = kept as Task;
-      member(this.byService, task.ServiceID).set(task.ID, task);
-      if (task.NodeID !== '') member(this.byNode, task.NodeID).set(task.ID, task);
-    }
+    return object;
+  }
+
+  private rememberNumber(kind: 'Node' | 'Network', number: number): void {
+    const highest = this.highest[kind];
+    if (highest !== undefined && number > highest) this.highest[kind] = number;
+  }
+
+  private putTask(task: Task): Task {
+    const Spec = this.sharedSpec(task);
+    const kept = Spec === task.Spec ? task : { ...task, Spec };
+    const before = this.objects.Task.get(kept.ID);
+    if (before?.Labels === kept.Labels) this.sharing.status(kept);
+    else this.sharing.whole(kept);
+    if (before !== undefined && before.ServiceID !== kept.ServiceID) this.leaveService(before);
+    if (before !== undefined && before.NodeID !== kept.NodeID) leave(this.byNode, before.NodeID, before.ID);
+    this.objects.Task.set(kept.ID, kept);
+    member(this.byService, kept.ServiceID).set(kept.ID, kept);
+    if (kept.NodeID !== '') member(this.byNode, kept.NodeID).set(kept.ID, kept);
     return kept;
   }
 
@@ -101,27 +130,34 @@ export class ObjectTables implements View {
       for (const port of ingressPorts(object as Service)) {
         if (this.ports.get(port) === object.ID) this.ports.delete(port); // a later put of the same commit may have it
       }
+    if (kind === 'Node' || kind === 'Network') {
+      const number = (object as Tables['Node' | 'Network']).Number;
+      if (number === this.highest[kind]) this.highest[kind] = undefined;
+    }
     if (kind === 'Task') {
-      leave(this.byService, (object as Task).ServiceID, object.ID);
+      this.leaveService(object as Task);
       leave(this.byNode, (object as Task).NodeID, object.ID);
     }
   }
 
   /** Tasks of a service mostly have one of a few specs; they share it, so that 100,000 tasks cost what their differences cost. */
-  private shareSpec(task: Task): Task {
-    if (task.Spec === null) return task;
-    if (!this.byService.has(task.ServiceID)) this.specs.delete(task.ServiceID);
-    const known = this.specs.get(task.ServiceID) ?? [];
-    if (known.includes(task.Spec)) return task;
-    const { Spec } = task;
+  sharedSpec({ ServiceID, Spec }: Task): TaskSpec | null {
+    if (Spec === null) return null;
+    const known = this.specs.get(ServiceID) ?? [];
+    if (known.includes(Spec)) return Spec;
     const twin = this.twins.get(Spec);
     const same = twin !== undefined && known.includes(twin) ? twin : known.find((one) => isDeepStrictEqual(one, Spec));
     if (same !== undefined) {
       this.twins.set(Spec, same);
-      return { ...task, Spec: same };
+      return same;
     }
-    this.specs.set(task.ServiceID, [task.Spec, ...known.slice(0, specsKept - 1)]);
-    return task;
+    this.specs.set(ServiceID, [Spec, ...known.slice(0, specsKept - 1)]);
+    return Spec;
+  }
+
+  private leaveService({ ServiceID, ID }: Task): void {
+    leave(this.byService, ServiceID, ID);
+    if (!this.byService.has(ServiceID)) this.specs.delete(ServiceID);
   }
 }
 

@@ -75,29 +75,37 @@ function withObject(subject: Subject): WithObject {
 function create(draft: Draft, index: number, time: string, { kind, id, object }: WithObject): void {
   if (draft.get(kind, id) !== undefined) refuse('name-conflict', `${kind.toLowerCase()} ${id} already exists`);
   checkUnique(draft, kind, object);
-  const stamped = { ...object, Version: { Index: index }, CreatedAt: time, UpdatedAt: time };
-  draft.put(kind, bornAs(draft, kind, stamped, index, time));
+  draft.put(kind, bornAs(draft, kind, object, index, time));
 }
 
 /** A new object with what the store itself decides of it. */
 function bornAs(draft: Draft, kind: Kind, object: Tables[Kind], index: number, time: string): Tables[Kind] {
+  if (kind === 'Task') return bornTask(draft, object as Tables['Task'], index, time);
+  const stamped = { ...object, Version: { Index: index }, CreatedAt: time, UpdatedAt: time };
   switch (kind) {
     case 'Service':
-      return { ...(object as Service), SpecVersion: index };
-    case 'Task':
-      return bornTask(object as Tables['Task'], index, time);
+      return { ...(stamped as Service), SpecVersion: index };
     case 'Node':
-      return { ...(object as Tables['Node']), Number: freeNumber(draft, 'Node') };
+      return { ...(stamped as Tables['Node']), Number: freeNumber(draft, 'Node') };
     case 'Network':
-      checkSubnetFree(draft, object as Tables['Network']);
-      return { ...(object as Tables['Network']), Number: freeNumber(draft, 'Network') };
+      checkSubnetFree(draft, stamped as Tables['Network']);
+      return { ...(stamped as Tables['Network']), Number: freeNumber(draft, 'Network') };
     default:
-      return object;
+      return stamped;
   }
 }
 
-function bornTask(task: Tables['Task'], index: number, time: string): Tables['Task'] {
-  return { ...task, BornIndex: index, Status: task.Status && { ...task.Status, AppliedAt: time } };
+/** Copied once, all in one: most of what is ever created are tasks. */
+function bornTask(draft: Draft, task: Tables['Task'], index: number, time: string): Tables['Task'] {
+  return {
+    ...task,
+    Version: { Index: index },
+    CreatedAt: time,
+    UpdatedAt: time,
+    Spec: draft.sharedSpec(task),
+    Status: task.Status && { ...task.Status, AppliedAt: time },
+    BornIndex: index,
+  };
 }
 
 function update(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { encode } from '../../../src/model/codec.js';
 import { taskStates } from '../../../src/model/states.js';
-import type { OperationInit, ServiceInit, TaskInit, TransactionInit } from '../../../src/model/types.js';
+import type { OperationInit, ServiceInit, Task, TaskInit, TransactionInit } from '../../../src/model/types.js';
 import { Store } from '../../../src/store/store.js';
 import { type Commit, kinds, type View } from '../../../src/store/view.js';
 import { LocalProposer } from '../../helpers/local-proposer.js';
@@ -177,6 +177,45 @@ describe('the store', () => {
     );
     refusal(store, [{ Action: 'remove', Kind: 'Task', ID: 't' }]);
     assert.equal([...store.tasksOfService('s')].length, 0);
+  });
+
+  it('keeps once what tasks of different entries have in common, and tells no other thing of them', () => {
+    const { store } = new LocalProposer();
+    refusal(store, [{ Action: 'create', Task: task('t') }]);
+    refusal(store, [{ Action: 'create', Task: task('u', { Labels: { a: 'b' } }) }]);
+    refusal(store, [{ Action: 'observe', Task: { ID: 'u', Status: { State: 'running', Message: 'started' } } }]);
+    refusal(store, [{ Action: 'observe', Task: { ID: 't', Status: { State: 'running', Message: 'started' } } }]);
+    const [one, other] = ['t', 'u'].map((id) => store.get('Task', id)!) as [Task, Task];
+    assert.equal(one.Failures, other.Failures);
+    assert.equal(one.ServiceLabels, other.ServiceLabels);
+    assert.equal(one.Status?.Addresses, other.Status?.Addresses);
+    assert.deepEqual([one.Labels, other.Labels], [{}, { a: 'b' }]);
+    assert.deepEqual([one.NodeID, one.Status?.Message, other.Status?.State], ['n', 'started', 'running']);
+  });
+
+  it('gives a node the number after the highest there is, those of its own transaction included', () => {
+    const { store } = new LocalProposer();
+    const add = (...ids: string[]) =>
+      refusal(
+        store,
+        ids.map((ID) => ({ Action: 'create', Node: { ID } })),
+      );
+    const remove = (id: string) => refusal(store, [{ Action: 'remove', Kind: 'Node', ID: id }]);
+    const numbers = () => Array.from(store.list('Node'), (node) => `${node.ID}${node.Number}`).join(' ');
+    add('a', 'b', 'c');
+    assert.equal(numbers(), 'a1 b2 c3');
+    remove('a');
+    add('d');
+    assert.equal(numbers(), 'b2 c3 d4');
+    remove('d');
+    remove('c');
+    add('e', 'f');
+    assert.equal(numbers(), 'b2 e3 f4');
+    refusal(store, [
+      { Action: 'remove', Kind: 'Node', ID: 'f' },
+      { Action: 'create', Node: { ID: 'g' } },
+    ]);
+    assert.equal(numbers(), 'b2 e3 g4');
   });
 
   it('takes of two reports of one state the later one, by the clock of the worker that made both', () => {
