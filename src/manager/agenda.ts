@@ -15,6 +15,7 @@ export class Agenda {
   /** What the plan before had no room for. */
   #left: ReadonlySet<string> = new Set();
   readonly #waiting = new Set<string>();
+  readonly #paced = new Set<string>();
   readonly #wakes = new Map<string, number>();
 
   /** Everything is to be looked at. */
@@ -72,14 +73,17 @@ export class Agenda {
   keep(taken: Set<string> | 'all', plan: Plan): void {
     if (taken === 'all') {
       this.#waiting.clear();
+      this.#paced.clear();
       this.#wakes.clear();
     } else {
       for (const id of taken) {
         this.#waiting.delete(id);
+        this.#paced.delete(id);
         this.#wakes.delete(id);
       }
     }
     for (const id of plan.waiting) this.#waiting.add(id);
+    for (const id of plan.paced) this.#paced.add(id);
     for (const [id, at] of plan.wakes) this.#wakes.set(id, at);
     this.#left = plan.left;
   }
@@ -106,7 +110,8 @@ export class Agenda {
   }
 
   #noteTask(before: Task | undefined, after: Task | undefined): void {
-    if (mattersToPlan(before, after)) this.#due.add((after ?? before)!.ServiceID);
+    const { ServiceID } = (after ?? before)!;
+    if (mattersToPlan(before, after, this.#paced.has(ServiceID))) this.#due.add(ServiceID);
     const held = before !== undefined && !isFinal(before.Status?.State ?? '');
     const freed = held && (after === undefined || isFinal(after.Status?.State ?? ''));
     if (freed) this.add(this.#waiting);
@@ -125,14 +130,15 @@ export class Agenda {
 }
 
 /**
- * Of reports a plan takes into account that a task has ended, and that one runs which took another's place: that paces updates and lets the
- * other go. The rest, most of all that there is to report, would have every service looked at several times a second while its tasks start.
+ * Of reports a plan takes into account that a task has ended, and where something is `paced` by it that one runs which took another's place.
+ * The rest, most of all that there is to report, would have every service looked at several times a second while its tasks start, and all
+ * services while what ran on a lost node starts elsewhere.
  */
-function mattersToPlan(before: Task | undefined, after: Task | undefined): boolean {
+function mattersToPlan(before: Task | undefined, after: Task | undefined, paced: boolean): boolean {
   if (before === undefined || after === undefined || before.Version?.Index !== after.Version?.Index) return true;
   const [was, is] = [before.Status?.State ?? '', after.Status?.State ?? ''];
   if (isFinal(was) !== isFinal(is)) return true;
-  return is === 'running' && was !== 'running' && after.ReplacesTaskID !== '';
+  return paced && is === 'running' && was !== 'running' && after.ReplacesTaskID !== '';
 }
 
 /** What of a node decides whether tasks may come to it and stay. */

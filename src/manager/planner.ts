@@ -43,8 +43,8 @@ export class Planner {
   #nudge: () => void = () => {};
   #endRest: () => void = () => {};
   #changed = false;
-  /** When the last plan was begun that brought something, by the monotonic clock. */
-  #planned_ms = Number.NEGATIVE_INFINITY;
+  /** When the next plan may be made, by the monotonic clock. */
+  #next_ms = Number.NEGATIVE_INFINITY;
   /** How many services still to plan one by one, after a plan of several was at fault. */
   #alone = 0;
 
@@ -130,9 +130,13 @@ export class Planner {
     const due = alone ? this.#agenda.takeOne(clock.now(), store) : this.#agenda.take(clock.now());
     if (due === undefined) return false;
     try {
+      const began_ms = clock.monotonic();
       const plan = reconcile(store, clock.now(), random, due === 'all' ? undefined : due);
       this.#agenda.keep(due, plan);
-      if (plan.transactions.length > 0 && plan.left.size === 0) this.#planned_ms = clock.monotonic();
+      const ended_ms = clock.monotonic();
+      this.#next_ms = ended_ms + (ended_ms - began_ms);
+      if (plan.transactions.length > 0 && plan.left.size === 0)
+        this.#next_ms = Math.max(this.#next_ms, ended_ms + between_ms_min);
       for (const transaction of plan.transactions) {
         const started = clock.monotonic();
         const { index } = await proposer.propose(transaction, term);
@@ -167,9 +171,12 @@ export class Planner {
     });
   }
 
-  /** Lets more happen before the next plan, when the last was a moment ago. */
+  /**
+   * Lets more happen before the next plan, when the last was a moment ago or took long: a look at a hundred thousand tasks is half a second
+   * in which nothing else gets done, and news of them may come faster than that.
+   */
   async #rest(): Promise<void> {
-    const left_ms = this.#planned_ms + between_ms_min - this.#parts.clock.monotonic();
+    const left_ms = this.#next_ms - this.#parts.clock.monotonic();
     if (left_ms <= 0 || this.#stopped) return;
     await this.#pause(left_ms, (end) => {
       this.#endRest = end;

@@ -32,10 +32,12 @@ export class AssignmentNews {
     }
   }
 
-  /** Tells each node what has changed for it, in one message. */
-  tell(): void {
+  /** Tells each node what has changed for it, in one message. Returns how many nodes there were to look at. */
+  tell(): number {
+    const { size } = this.changed;
     for (const [nodeID, taskIDs] of this.changed) this.send(nodeID, taskIDs);
     this.changed.clear();
+    return size;
   }
 
   /** Tasks that wait for their drain may be free to stop now. */

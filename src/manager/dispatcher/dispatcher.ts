@@ -20,6 +20,7 @@ import { AssignmentNews, type Held } from './assignment-news.js';
 import { AssignmentLedger, isToEnd } from './assignments.js';
 import { Attaching } from './attaching.js';
 import { Draining } from './draining.js';
+import { GatheredNews } from './gathered-news.js';
 import { LostNodes } from './lost-nodes.js';
 import type { Leadership, ManagerAddress } from './managers.js';
 import { isSilenced } from './node-state.js';
@@ -71,7 +72,7 @@ export class Dispatcher {
   private served = false;
   /** Cancels the end of the sessions; undefined while that is not on its way. */
   private cancelCutOff: (() => void) | undefined;
-  private flushing = false;
+  private readonly news: GatheredNews;
   private awaited = false;
   private stopped = false;
   private readonly unwatch: () => void;
@@ -79,6 +80,7 @@ export class Dispatcher {
   constructor(private readonly options: DispatcherOptions) {
     const { store } = options;
     const heartbeat_ms = () => this.heartbeat_ms;
+    this.news = new GatheredNews(options.clock, () => this.flush());
     this.observations = new Observations(options);
     this.routes = new RouteNews(store);
     this.trust = new TrustNews({ ...options, sessions: () => this.sessions() });
@@ -155,6 +157,7 @@ export class Dispatcher {
     if (this.stopped) return;
     this.stopped = true;
     this.cancelCutOff?.();
+    this.news.stop();
     this.unwatch();
     this.lostNodes.stop();
     this.dropAll(new ShoalError('unavailable', 'this manager is stopping'));
@@ -268,34 +271,29 @@ export class Dispatcher {
     }
   }
 
-  /**
-   * After everything that is applied in this turn of the event loop: one message of each kind a node. `awaited`: a task may wait, here
-   * or at another manager, for what has happened to our sessions.
-   */
+  /** `awaited`: a task may wait, here or at another manager, for what has happened to our sessions. */
   private flushLater(awaited = true): void {
     this.awaited ||= awaited;
-    if (this.flushing || this.stopped) return;
-    this.flushing = true;
-    setImmediate(() => {
-      this.flushing = false;
-      if (!this.stopped) this.flush();
-    });
+    this.news.tellSoon();
   }
 
-  /** Routes go first: a node that gets both stops sending to a task before it stops the task. */
-  private flush(): void {
+  /** Routes go first: a node that gets both stops sending to a task before it stops the task. Returns how many messages that took. */
+  private flush(): number {
     const { store } = this.options;
     const news = this.routes.take();
+    let told = 0;
     if (news !== undefined) {
       const message = toMany({ Routes: { Full: false, Revision: store.index, ...news } });
       for (const session of this.sessions()) {
         session.send(message);
         session.routesSent(store.index);
+        told++;
       }
     }
-    this.assignments.tell();
+    told += this.assignments.tell();
     this.draining.progressed(this.sessions(), store.index, this.awaited);
     this.awaited = false;
+    return told;
   }
 }
 

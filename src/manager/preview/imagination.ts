@@ -48,7 +48,8 @@ export class Imagination {
     this.#agenda.take(now); // only what follows from the change is looked at
     const waiting = new Set<string>();
     for (const task of view.list('Task')) if (task.NodeID === '') waiting.add(task.ServiceID);
-    this.#agenda.keep(new Set(), { transactions: [], waiting, wakes: new Map(), left: new Set() });
+    const paced = new Set(Array.from(view.list('Service'), ({ ID }) => ID)); // any of them may be in the middle of an update
+    this.#agenda.keep(new Set(), { transactions: [], waiting, wakes: new Map(), paced, left: new Set() });
     this.store.watch((commit) => this.#note(commit));
   }
 

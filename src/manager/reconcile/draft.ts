@@ -23,6 +23,7 @@ export class Draft {
   readonly #births = new Map<string, Birth>();
   readonly wakes = new Map<string, number>();
   readonly waiting = new Set<string>();
+  readonly paced = new Set<string>();
   readonly #changes = new Map<string, TaskChange>();
   readonly #removed = new Map<string, Task>();
   readonly #services = new Map<string, { before: Service; after: Service }>();
@@ -114,9 +115,9 @@ export class Draft {
 
   /** Whether the task exists and is wanted to run once the plan is applied. */
   keepsWanted(task: Task): boolean {
-    if (this.#removed.has(task.ID)) return false;
-    const DesiredState = this.#changes.get(task.ID)?.fields.DesiredState ?? task.DesiredState;
-    return isWanted({ DesiredState, Status: task.Status });
+    if (this.#removed.size > 0 && this.#removed.has(task.ID)) return false;
+    const DesiredState = this.#changes.size === 0 ? undefined : this.#changes.get(task.ID)?.fields.DesiredState;
+    return isWanted(DesiredState === undefined ? task : { DesiredState, Status: task.Status });
   }
 
   /** How much was put into the draft: tells whether a step added anything. */

@@ -12,6 +12,7 @@ import type { Nodes } from './nodes.js';
 import { historyLimitOf, type RestartPolicy, restartPolicyOf, type UpdatePolicy, updatePolicyOf } from './policy.js';
 import type { PublishedPorts } from './ports.js';
 import { isOlder, mayStillRun, Slot, slotsOf } from './slots.js';
+import { isUpdating } from './update.js';
 
 /** What all services of one pass share. */
 export interface Pass {
@@ -85,6 +86,13 @@ export class ServicePass {
 
   get draft(): Draft {
     return this.pass.draft;
+  }
+
+  /** Whether a task that comes to run is waited for, in an update or by one that it is to replace; as the plan leaves it. */
+  get isPaced(): boolean {
+    if (isUpdating(this.service.UpdateStatus)) return true;
+    for (const { live } of this.slots.values()) if (live.length > 1) return true;
+    return false;
   }
 
   /** Whether the task comes into being with this plan. */

@@ -10,6 +10,8 @@ export interface Plan {
   wakes: ReadonlyMap<string, number>;
   /** Services with tasks that wait for a node: to be looked at when a node gets room or is better. */
   waiting: ReadonlySet<string>;
+  /** Services in which something goes on once a task runs that took another's place: an update, or the end of the one it is to follow. */
+  paced: ReadonlySet<string>;
   /** Services not looked at to the end, as the plan grew too large: their turn is once it is carried out. */
   left: ReadonlySet<string>;
 }

@@ -49,6 +49,7 @@ export function reconcile(view: View, now: number, random: Random, services?: Re
     const before = draft.size;
     const of = planService(pass, service);
     if (of !== undefined) planned.push(of);
+    if (of === undefined || of.isPaced) draft.paced.add(id);
     if (draft.cut) cutOff.push(id);
     if (draft.size > before) draft.checkService(service);
   }
@@ -60,6 +61,7 @@ export function reconcile(view: View, now: number, random: Random, services?: Re
     wakeAt: earliestOf(draft.wakes.values()),
     wakes: draft.wakes,
     waiting: draft.waiting,
+    paced: draft.paced,
     left,
   };
 }

@@ -313,6 +313,42 @@ describe('the agenda', () => {
     assert.equal(world.wanted('web').length, 500);
   });
 
+  it('has no service looked at while what ran on a lost node starts elsewhere, but in an update and where a successor starts first', () => {
+    const world = new Orchestra();
+    world.addNodes(4);
+    const agenda = new Agenda();
+    world.store.watch((commit) => agenda.note(commit, world.store));
+    const UpdateConfig = { Parallelism: 1, Order: 'start-first' };
+    world.create('web', 40, { UpdateConfig });
+    const look = () => {
+      for (let looks = 0; ; looks++) {
+        const due = agenda.take(world.now);
+        if (due === undefined) return looks;
+        const plan = reconcile(world.store, world.now, world.random, due === 'all' ? undefined : due);
+        agenda.keep(due, plan);
+        for (const transaction of plan.transactions) world.apply(transaction);
+      }
+    };
+    const startAll = () => {
+      for (const task of world.tasks()) if (task.Status?.State === 'assigned') world.report(task, 'running');
+    };
+    look();
+    startAll();
+    look();
+    world.setNodeState('node4', 'down');
+    assert.ok(look() > 0);
+    startAll();
+    assert.equal(look(), 0, 'nothing follows from it that they run');
+    world.setNode('node3', { Availability: 'drain' });
+    look();
+    startAll();
+    assert.ok(look() > 0, 'those on the drained node waited for them');
+    world.setImage('web', 'web:2');
+    look();
+    startAll();
+    assert.ok(look() > 0, 'the update goes on');
+  });
+
   it('leaves out no service that a look at all of them would find something to do for', () => {
     fc.assert(
       fc.property(fc.array(act, { minLength: 5, maxLength: 60 }), (acts) => {
