@@ -51,11 +51,8 @@ export function routeTo(service: Service, id: string, port: PortConfig, tasks: I
   const labels = service.Spec?.Labels ?? {};
   const endpoints: RouteEndpoint[] = [];
   for (const task of tasks) {
-    const address = addressOf(task, protocol, port.TargetPort);
-    if (address !== undefined) {
-      const { Host, Port, Inside } = address;
-      endpoints.push({ TaskID: task.ID, NodeID: task.NodeID, Host, Port, Inside });
-    }
+    const endpoint = endpointOf(task, protocol, port.TargetPort);
+    if (endpoint !== undefined) endpoints.push(endpoint);
   }
   return {
     ID: id,
@@ -69,6 +66,14 @@ export function routeTo(service: Service, id: string, port: PortConfig, tasks: I
     Sticky: isSticky(labels),
     Opaque: isOpaque(labels),
   };
+}
+
+/** Where the task serves a port; undefined when it does not. */
+export function endpointOf(task: Task, protocol: string, targetPort: number): RouteEndpoint | undefined {
+  const address = addressOf(task, protocol, targetPort);
+  if (address === undefined) return undefined;
+  const { Host, Port, Inside } = address;
+  return { TaskID: task.ID, NodeID: task.NodeID, Host, Port, Inside };
 }
 
 /** The order of ids everywhere in routes: by code unit, the same on every machine. */

@@ -1,12 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { PortConfig, Route, Service, Task } from '../model/types.js';
+import type { PortConfig, Route, RouteChange, Service, Task } from '../model/types.js';
 import type { Commit, View } from '../store/view.js';
-import { compare, ingressPorts, isServing, routeTo } from './endpoints.js';
+import { compare, endpointOf, ingressPorts, isServing, routeTo } from './endpoints.js';
 
-/** What a commit did to the routes. */
+/** What has become of the routes since they were last asked for. */
 export interface RouteChanges {
-  /** New or changed, whole, in order of id. */
+  /** New, or changed in more than their endpoints: whole, in order of id. */
   changed: Route[];
+  /** Of routes that are as they were but for some endpoints, these, in order of id. */
+  moved: RouteChange[];
   /** Ids of routes that are no more, in order. */
   removed: string[];
 }
@@ -18,9 +20,8 @@ interface Entry {
 }
 
 /**
- * `routesOf`, kept up to date commit by commit. A commit costs in proportion to what it changes and to the routes that differ after it;
- * one that touches no route (status reports, most of all) costs a look at each of its changes.
- * Routes handed out are never changed afterwards.
+ * `routesOf`, kept up to date commit by commit. What is taken costs in proportion to what has changed, however many endpoints a route has; a
+ * commit that touches no route (status reports, most of all) costs a look at each of its changes.
  */
 export class RouteTable {
   private readonly services = new Map<string, Entry>();
@@ -28,38 +29,67 @@ export class RouteTable {
   private readonly serving = new Map<string, Map<string, Task>>();
   /** Ids of the services that claim a route; more than one only while a plan lags. */
   private readonly claims = new Map<string, Set<string>>();
-  private readonly current = new Map<string, Route>();
+  /** Every route as it was last taken, but for its endpoints. */
+  private readonly heads = new Map<string, Route>();
+  /** Since changes were last taken: routes that may be others now, and by service the tasks that came, changed or went. */
+  private readonly touched = new Set<string>();
+  private readonly touchedTasks = new Map<string, Set<string>>();
+  /** Whether somebody was told the routes since changes were last taken, and so may know what came and went meanwhile. */
+  private isShown = false;
 
-  /** Starts as of `view`; the first commit to apply is the one after `view.index`. */
+  /** Starts as of `view`; the first commit to learn of is the one after `view.index`. */
   constructor(view: View) {
-    const touched = new Set<string>();
-    for (const task of view.list('Task')) this.taskChanged(undefined, task, touched);
-    for (const service of view.list('Service')) this.serviceChanged(service.ID, service, touched);
-    this.rebuild(touched);
+    for (const task of view.list('Task')) this.taskChanged(undefined, task);
+    for (const service of view.list('Service')) this.serviceChanged(service.ID, service);
+    this.take();
   }
 
-  /** All routes, in order of id. */
+  /** All routes as they are now, in order of id: for whoever will be told what is taken from now on. */
   routes(): Route[] {
-    return [...this.current.values()].sort((a, b) => compare(a.ID, b.ID));
+    this.isShown = true;
+    return [...this.claims.keys()].sort(compare).flatMap((id) => this.routeOf(id, true) ?? []);
   }
 
   get size(): number {
-    return this.current.size;
+    return this.claims.size;
   }
 
-  apply(commit: Commit): RouteChanges {
-    const touched = new Set<string>();
-    for (const change of commit.changes) {
-      if (change.kind === 'Task') {
-        this.taskChanged(change.before as Task | undefined, change.after as Task | undefined, touched);
-      } else if (change.kind === 'Service') {
-        this.serviceChanged(change.id, change.after as Service | undefined, touched);
+  /** Takes in a commit; every one exactly once and in order. */
+  learn(commit: Commit): void {
+    for (const { kind, id, before, after } of commit.changes) {
+      if (kind === 'Task') this.taskChanged(before as Task | undefined, after as Task | undefined);
+      else if (kind === 'Service') this.serviceChanged(id, after as Service | undefined);
+    }
+  }
+
+  /** What has changed since this was last asked, or since the start. */
+  take(): RouteChanges {
+    const changes: RouteChanges = { changed: [], moved: [], removed: [] };
+    const whole = new Set<string>();
+    for (const id of [...this.touched].sort(compare)) {
+      const head = this.routeOf(id, false);
+      if (head === undefined) {
+        if (this.heads.delete(id) || this.isShown) changes.removed.push(id);
+      } else if (this.isShown || !isDeepStrictEqual(head, this.heads.get(id))) {
+        this.heads.set(id, head);
+        whole.add(id);
+        changes.changed.push(this.routeOf(id, true)!);
       }
     }
-    return this.rebuild(touched);
+    for (const [serviceID, taskIDs] of this.touchedTasks) {
+      for (const id of this.services.get(serviceID)?.ports.keys() ?? []) {
+        const head = this.heads.get(id);
+        if (head?.ServiceID === serviceID && !whole.has(id)) changes.moved.push(this.changeOf(head, taskIDs));
+      }
+    }
+    changes.moved.sort((a, b) => compare(a.ID, b.ID));
+    this.touched.clear();
+    this.touchedTasks.clear();
+    this.isShown = false;
+    return changes;
   }
 
-  private taskChanged(before: Task | undefined, after: Task | undefined, touched: Set<string>): void {
+  private taskChanged(before: Task | undefined, after: Task | undefined): void {
     const served = isServing(before);
     const serves = isServing(after);
     if (!served && !serves) return;
@@ -67,7 +97,7 @@ export class RouteTable {
       const tasks = this.serving.get(before.ServiceID);
       tasks?.delete(before.ID);
       if (tasks?.size === 0) this.serving.delete(before.ServiceID);
-      this.touch(before.ServiceID, touched);
+      this.touchTask(before);
     }
     if (!serves) return;
     let tasks = this.serving.get(after.ServiceID);
@@ -78,12 +108,18 @@ export class RouteTable {
     const known = tasks.get(after.ID);
     tasks.set(after.ID, after);
     const same = known?.NodeID === after.NodeID && isDeepStrictEqual(known.Status?.Addresses, after.Status.Addresses);
-    if (!same) this.touch(after.ServiceID, touched);
+    if (!same) this.touchTask(after);
   }
 
-  private serviceChanged(id: string, after: Service | undefined, touched: Set<string>): void {
-    this.touch(id, touched);
+  private touchTask({ ServiceID, ID }: Task): void {
+    const tasks = this.touchedTasks.get(ServiceID);
+    if (tasks === undefined) this.touchedTasks.set(ServiceID, new Set([ID]));
+    else tasks.add(ID);
+  }
+
+  private serviceChanged(id: string, after: Service | undefined): void {
     for (const route of this.services.get(id)?.ports.keys() ?? []) {
+      this.touched.add(route);
       const claims = this.claims.get(route);
       claims?.delete(id);
       if (claims?.size === 0) this.claims.delete(route);
@@ -94,37 +130,31 @@ export class RouteTable {
     if (ports.size === 0) return;
     this.services.set(id, { service: after, ports });
     for (const route of ports.keys()) {
+      this.touched.add(route);
       const claims = this.claims.get(route);
       if (claims === undefined) this.claims.set(route, new Set([id]));
       else claims.add(id);
     }
-    this.touch(id, touched);
   }
 
-  private touch(serviceID: string, touched: Set<string>): void {
-    for (const route of this.services.get(serviceID)?.ports.keys() ?? []) touched.add(route);
+  /** Undefined when nobody claims it; without its endpoints unless it shall be `whole`. */
+  private routeOf(id: string, whole: boolean): Route | undefined {
+    const owner = [...(this.claims.get(id) ?? [])].sort(compare)[0];
+    const entry = owner === undefined ? undefined : this.services.get(owner);
+    if (owner === undefined || entry === undefined) return undefined;
+    const tasks = whole ? [...(this.serving.get(owner)?.values() ?? [])] : [];
+    tasks.sort((a, b) => compare(a.ID, b.ID));
+    return routeTo(entry.service, id, entry.ports.get(id)!, tasks);
   }
 
-  private rebuild(touched: Set<string>): RouteChanges {
-    const changes: RouteChanges = { changed: [], removed: [] };
-    const tasksInOrder = new Map<string, Task[]>();
-    for (const id of [...touched].sort(compare)) {
-      const owner = [...(this.claims.get(id) ?? [])].sort(compare)[0];
-      const entry = owner === undefined ? undefined : this.services.get(owner);
-      if (owner === undefined || entry === undefined) {
-        if (this.current.delete(id)) changes.removed.push(id);
-        continue;
-      }
-      let tasks = tasksInOrder.get(owner);
-      if (tasks === undefined) {
-        tasks = [...(this.serving.get(owner)?.values() ?? [])].sort((a, b) => compare(a.ID, b.ID));
-        tasksInOrder.set(owner, tasks);
-      }
-      const route = routeTo(entry.service, id, entry.ports.get(id)!, tasks);
-      if (isDeepStrictEqual(route, this.current.get(id))) continue;
-      this.current.set(id, route);
-      changes.changed.push(route);
+  private changeOf({ ID, ServiceID, Protocol, TargetPort }: Route, taskIDs: ReadonlySet<string>): RouteChange {
+    const change: RouteChange = { ID, Endpoints: [], RemovedTaskIDs: [] };
+    for (const taskID of [...taskIDs].sort(compare)) {
+      const task = this.serving.get(ServiceID)?.get(taskID);
+      const endpoint = task && endpointOf(task, Protocol, TargetPort);
+      if (endpoint === undefined) change.RemovedTaskIDs.push(taskID);
+      else change.Endpoints.push(endpoint);
     }
-    return changes;
+    return change;
   }
 }

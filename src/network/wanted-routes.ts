@@ -1,4 +1,5 @@
-import type { Network, NetworkPeer, NetworkService, Route, Routes } from '../model/types.js';
+import type { Network, NetworkPeer, NetworkService, Route, RouteChange, Routes } from '../model/types.js';
+import { compare } from './endpoints.js';
 import type { NetworkItems } from './network-table.js';
 
 /** What a session's messages amount to: everything that the managers have said and not taken back, by kind and id. */
@@ -15,10 +16,22 @@ export class WantedRoutes {
 
   take(message: Routes): void {
     put(this.routes, message.Full, message.Routes, message.RemovedRouteIDs);
+    for (const change of message.RouteChanges) {
+      const route = this.routes.get(change.ID);
+      if (route !== undefined) this.routes.set(change.ID, changed(route, change));
+    }
     put(this.peers, message.Full, message.Peers, message.RemovedPeerIDs);
     put(this.networks, message.Full, message.Networks, message.RemovedNetworkIDs);
     put(this.services, message.Full, message.NetworkServices, message.RemovedNetworkServiceIDs);
   }
+}
+
+/** The route with what has changed of its endpoints, in order of task id. */
+function changed(route: Route, { Endpoints, RemovedTaskIDs }: RouteChange): Route {
+  const gone = new Set(RemovedTaskIDs);
+  for (const { TaskID } of Endpoints) gone.add(TaskID);
+  const kept = route.Endpoints.filter(({ TaskID }) => !gone.has(TaskID));
+  return { ...route, Endpoints: [...kept, ...Endpoints].sort((a, b) => compare(a.TaskID, b.TaskID)) };
 }
 
 function put<T extends { ID: string }>(

@@ -13,6 +13,7 @@ import type {
   Routes,
   ToNode,
 } from '../../src/model/types.js';
+import { WantedRoutes } from '../../src/network/wanted-routes.js';
 import { NodeSession, type SessionState } from '../../src/worker/session/session.js';
 import { ManualClock } from './manual-clock.js';
 import { until } from './net.js';
@@ -176,13 +177,11 @@ export class TestNode {
 
   /** The routes that the node has, as `<route id>: <task ids>`. */
   get routed(): string[] {
-    const routes = new Map<string, string>();
-    for (const { Full, Routes: changed, RemovedRouteIDs } of this.routes) {
-      if (Full) routes.clear();
-      for (const route of changed) routes.set(route.ID, route.Endpoints.map((one) => one.TaskID).join(' '));
-      for (const id of RemovedRouteIDs) routes.delete(id);
-    }
-    return [...routes].map(([id, tasks]) => `${id}: ${tasks}`);
+    const wanted = new WantedRoutes();
+    for (const message of this.routes) wanted.take(message);
+    return [...wanted.routes.values()].map(
+      ({ ID, Endpoints }) => `${ID}: ${Endpoints.map((one) => one.TaskID).join(' ')}`,
+    );
   }
 
   acknowledge(busy: readonly string[] = []): void {

@@ -8,7 +8,6 @@ export class RouteNews {
   private readonly routes: RouteTable;
   private readonly networks: NetworkTable;
   private readonly changed = {
-    routes: new News(),
     peers: new News(),
     networks: new News(),
     services: new News(),
@@ -41,9 +40,7 @@ export class RouteNews {
 
   /** Takes in a commit; every one exactly once and in order. */
   learn(commit: Commit): void {
-    const { changed, removed } = this.routes.apply(commit);
-    for (const route of changed) this.changed.routes.set(route.ID, route);
-    for (const id of removed) this.changed.routes.set(id, undefined);
+    this.routes.learn(commit);
     const { peers, networks, services } = this.networks.apply(commit);
     const isFirst = this.isPeerNeeded && !this.told;
     this.told = this.isPeerNeeded;
@@ -56,12 +53,18 @@ export class RouteNews {
 
   /** Takes out what has changed since it was last asked; undefined: nothing. */
   take(): RoutesInit | undefined {
-    const { routes, peers, networks, services } = this.changed;
-    if ([routes, peers, networks, services].every((news) => news.size === 0)) return undefined;
-    const [r, p, n, s] = [routes.take(), peers.take(), networks.take(), services.take()];
+    const { changed, moved, removed } = this.routes.take();
+    const { peers, networks, services } = this.changed;
+    if (
+      [changed, moved, removed].every(({ length }) => length === 0) &&
+      peers.size + networks.size + services.size === 0
+    )
+      return undefined;
+    const [p, n, s] = [peers.take(), networks.take(), services.take()];
     return {
-      Routes: r.changed,
-      RemovedRouteIDs: r.removed,
+      Routes: changed,
+      RouteChanges: moved,
+      RemovedRouteIDs: removed,
       Peers: p.changed,
       RemovedPeerIDs: p.removed,
       Networks: n.changed,

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { complete } from '../../../src/model/codec.js';
-import type { Route, Service, Task } from '../../../src/model/types.js';
+import type { Service, Task } from '../../../src/model/types.js';
 import { routesOf } from '../../../src/network/endpoints.js';
 import { RouteTable } from '../../../src/network/route-table.js';
+import { WantedRoutes } from '../../../src/network/wanted-routes.js';
 import type { Change, Commit, Kind, Tables, View } from '../../../src/store/view.js';
 
 /** As much of a store as routes read. */
@@ -125,12 +126,13 @@ describe('routes', () => {
     const objects = new Objects();
     const table = new RouteTable(objects);
     const owner = () => table.routes().map((route) => route.ServiceID);
-    table.apply(objects.commit([put(service('s2', ingress(8080)), 'Service')]));
-    table.apply(objects.commit([put(service('s1', ingress(8080)), 'Service')]));
+    table.learn(objects.commit([put(service('s2', ingress(8080)), 'Service')]));
+    table.learn(objects.commit([put(service('s1', ingress(8080)), 'Service')]));
     assert.deepEqual(owner(), ['s1']);
-    const changes = table.apply(objects.commit([{ kind: 'Service', id: 's1' }]));
+    table.take();
+    table.learn(objects.commit([{ kind: 'Service', id: 's1' }]));
     assert.deepEqual(owner(), ['s2']);
-    assert.deepEqual(changes.removed, []);
+    assert.deepEqual(table.take().removed, []);
   });
 
   it('do not change by reports that leave the endpoints as they are', () => {
@@ -139,8 +141,23 @@ describe('routes', () => {
     objects.commit([put(service('s1', ingress(8080)), 'Service'), put(first, 'Task')]);
     const table = new RouteTable(objects);
     const again = task('t1', { Status: { ...first.Status, Message: 'still here' } });
-    const changes = table.apply(objects.commit([{ kind: 'Task', id: 't1', before: first, after: again }]));
-    assert.deepEqual(changes, { changed: [], removed: [] });
+    table.learn(objects.commit([{ kind: 'Task', id: 't1', before: first, after: again }]));
+    table.learn(objects.commit([put({ ...service('s1', ingress(8080)), UpdatedAt: 'later' }, 'Service')]));
+    assert.deepEqual(table.take(), { changed: [], moved: [], removed: [] });
+  });
+
+  it('change by as much as there is to tell, however many endpoints they have', () => {
+    const objects = new Objects();
+    const many = Array.from({ length: 2000 }, (_, at) => put(task(`t${at}`), 'Task'));
+    objects.commit([put(service('s1', ingress(8080)), 'Service'), ...many]);
+    const table = new RouteTable(objects);
+    table.learn(objects.commit([put(task('new'), 'Task'), { kind: 'Task', id: 't7', before: task('t7') }]));
+    const { changed, moved, removed } = table.take();
+    assert.deepEqual([changed, removed], [[], []]);
+    assert.deepEqual(
+      moved.map(({ ID, Endpoints, RemovedTaskIDs }) => [ID, Endpoints.map(({ TaskID }) => TaskID), RemovedTaskIDs]),
+      [['tcp/8080', ['new'], ['t7']]],
+    );
   });
 
   it('kept up to date by commits are the routes of the whole state, and the changes lead from one to the other', () => {
@@ -178,32 +195,36 @@ describe('routes', () => {
       id('s', 3).map((gone) => ({ kind: 'Service' as const, id: gone, after: undefined })),
       id('t', 6).map((gone) => ({ kind: 'Task' as const, id: gone, after: undefined })),
     );
-    const commits = fc.array(
-      fc.uniqueArray(fc.oneof({ arbitrary: anyService, weight: 2 }, { arbitrary: anyTask, weight: 5 }, removal), {
-        maxLength: 5,
-        selector: (change) => change.id,
-      }),
-      { maxLength: 20 },
-    );
+    const anyChange = fc.oneof({ arbitrary: anyService, weight: 2 }, { arbitrary: anyTask, weight: 5 }, removal);
+    const anyCommit = fc.uniqueArray(anyChange, { maxLength: 5, selector: (change) => change.id });
+    const flags = { isTold: fc.boolean(), somebodyComes: fc.boolean() };
+    const commits = fc.array(fc.record({ step: anyCommit, ...flags }), { maxLength: 20 });
     fc.assert(
       fc.property(commits, (steps) => {
         const objects = new Objects();
         const table = new RouteTable(objects);
-        const followed = new Map<string, Route>();
-        for (const step of steps) {
+        const followed = new WantedRoutes();
+        let late: WantedRoutes | undefined;
+        for (const { step, isTold, somebodyComes } of steps) {
           const changes = step.map(
             ({ kind, id, after }): Change => ({ kind, id, before: objects.get(kind, id), after }),
           );
-          const { changed, removed } = table.apply(objects.commit(changes));
-          for (const gone of removed) assert.ok(followed.delete(gone), `${gone} was removed but not there`);
-          for (const route of changed) followed.set(route.ID, route);
+          table.learn(objects.commit(changes));
           const whole = routesOf(objects);
-          assert.deepEqual(table.routes(), whole);
-          assert.deepEqual(
-            [...followed.values()].sort((a, b) => (a.ID < b.ID ? -1 : 1)),
-            whole,
-          );
           assert.deepEqual(new RouteTable(objects).routes(), whole);
+          if (somebodyComes && late === undefined) {
+            late = new WantedRoutes(); // is told all before the others are told what is new, and then what they are
+            late.take(complete('Routes', { Full: true, Routes: table.routes() }));
+            assert.deepEqual([...late.routes.values()], whole);
+          }
+          if (!isTold) continue;
+          const { changed, moved, removed } = table.take();
+          for (const one of late === undefined ? [followed] : [followed, late]) {
+            one.take(complete('Routes', { Routes: changed, RouteChanges: moved, RemovedRouteIDs: removed }));
+            const routes = [...one.routes.values()].sort((a, b) => (a.ID < b.ID ? -1 : 1));
+            assert.deepEqual(routes, whole);
+          }
+          late = undefined;
         }
       }),
     );
