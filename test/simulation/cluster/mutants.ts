@@ -128,4 +128,16 @@ export const servicesMutants: readonly Mutant[] = [
     find: 'if (occupied.has(number))',
     replace: 'if (false)',
   },
+  {
+    name: 'successors that nobody sees run',
+    file: 'manager/agenda.js',
+    find: "return paced && is === 'running'",
+    replace: "return false && is === 'running'",
+  },
+  {
+    name: 'endpoints that nodes are not told have gone',
+    file: 'network/wanted-routes.js',
+    find: 'const gone = new Set(RemovedTaskIDs);',
+    replace: 'const gone = new Set();',
+  },
 ];

@@ -142,7 +142,7 @@ export const raftMutants: readonly Mutant[] = [
   {
     name: 'segments that go before the snapshot has them',
     file: 'log/storage.js',
-    find: 'await this.wal.compact(compactTo);',
+    find: 'await this.wal.compact(Math.min(compactTo, oldest));',
     replace: 'await this.wal.compact(compactTo + 1000);',
   },
   {
