@@ -32,6 +32,18 @@ export function containerLabels(task: Task): Record<string, string> {
  * field added to the model later does not change the hash of what runs.
  */
 export function specHash(spec: TaskSpec | null): string {
+  if (spec === null) return hashOf(null);
+  let hash = hashes.get(spec);
+  if (hash === undefined) {
+    hash = hashOf(spec);
+    hashes.set(spec, hash);
+  }
+  return hash;
+}
+
+const hashes = new WeakMap<TaskSpec, string>(); // nobody writes to a spec, and a task asks several times for its hash
+
+function hashOf(spec: TaskSpec | null): string {
   const shaping = {
     ContainerSpec: spec?.ContainerSpec,
     Resources: spec?.Resources,
