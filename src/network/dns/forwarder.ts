@@ -13,7 +13,7 @@ const avoided_ms = 10_000;
 const known_ms = 1_000;
 /** Questions that may be on their way at once: a container that asks for much must not cost the agent its descriptors, nor others theirs. */
 const open_max = 512;
-const openOfOne_max = 64;
+const openOfOne_max = 128;
 /** RFC 1035, 4.1.1: what another server may know better. */
 const unhelpful: ReadonlySet<number> = new Set([2, 4, 5]);
 
