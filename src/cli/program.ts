@@ -1,8 +1,9 @@
 import { CommanderError } from 'commander';
+import { tlsFlags } from './base/client-tls.js';
 import { commandOf, DockerCommand, LazyCommand } from './base/command.js';
 import { type Context, defaultHost } from './base/context.js';
 import { CliError } from './base/errors.js';
-import { list, onOff } from './base/flag.js';
+import { list, onOff, Values } from './base/flag.js';
 import { shoalVersion } from './base/version.js';
 import { config, type Entry, lab, network, node, raft, secret, service, stack, swarm } from './commands.js';
 
@@ -12,15 +13,16 @@ const hostFlag = list('host', 'Daemon socket to connect to', (host) => host, {
 });
 const versionFlag = onOff('version', 'Print version information and quit', { short: 'v' });
 
-/**
- * The tree of commands. `contextFor` gives the world of a command, with the daemon at the host of `-H` (undefined: not given).
- */
-export function programOf(contextFor: (host: string | undefined) => Context): DockerCommand {
+/** Gives the world of a command, with the daemon at the host of `-H` (undefined: not given), reached as the other global flags say. */
+type ContextFor = (host: string | undefined, globals: Values) => Context;
+
+/** The tree of commands. */
+export function programOf(contextFor: ContextFor): DockerCommand {
   const root = new DockerCommand('shoal');
-  const { out, err } = contextFor(undefined);
+  const { out, err } = contextFor(undefined, root.values);
   root.description('One cluster of many machines that run Docker Engine').exitOverride().allowExcessArguments();
   root.configureOutput({ writeOut: (text) => out.write(text), writeErr: (text) => err.write(text) });
-  const context = () => contextFor(chosenHost(root));
+  const context = () => contextFor(chosenHost(root), root.values);
   const lazy = (entry: Entry) => new LazyCommand(entry, async () => commandOf(entry, await entry.load(), context));
   const group = (name: string, summary: string, entries: readonly Entry[]) => {
     const command = new DockerCommand(name);
@@ -34,7 +36,7 @@ export function programOf(contextFor: (host: string | undefined) => Context): Do
   const own = (command: DockerCommand) => Object.assign(command, { isOwn: true });
 
   root.operandsUsage = '[OPTIONS] COMMAND';
-  root.flags.push(hostFlag, versionFlag);
+  root.flags.push(hostFlag, ...tlsFlags, versionFlag);
   root.optionsFirst = true;
   root.addCommand(group('config', 'Manage Swarm configs', config));
   root.addCommand(
@@ -68,7 +70,7 @@ export function programOf(contextFor: (host: string | undefined) => Context): Do
     }),
   );
   root.action(() => {
-    if (root.values.get(versionFlag)) contextFor(undefined).out.write(`Shoal version ${shoalVersion()}\n`);
+    if (root.values.get(versionFlag)) out.write(`Shoal version ${shoalVersion()}\n`);
     else root.help();
   });
   return root;
@@ -81,13 +83,13 @@ function chosenHost(root: DockerCommand): string | undefined {
 }
 
 /** Runs one command line (without the program's name) and gives its exit code. What goes wrong is told on standard error. */
-export async function run(args: readonly string[], contextFor: (host: string | undefined) => Context): Promise<number> {
+export async function run(args: readonly string[], contextFor: ContextFor): Promise<number> {
   let context: Context | undefined;
-  const remembered = (host: string | undefined) => {
-    context = contextFor(host);
+  const remembered: ContextFor = (host, globals) => {
+    context = contextFor(host, globals);
     return context;
   };
-  const fallback = contextFor(undefined);
+  const fallback = contextFor(undefined, new Values());
   try {
     const program = programOf(remembered);
     await program.parseAsync([...args], { from: 'user' });

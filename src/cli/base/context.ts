@@ -3,7 +3,8 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../model/clock.js';
 import { type Client, createClient } from './client.js';
-import { tlsFromEnvironment } from './client-tls.js';
+import { clientTLS } from './client-tls.js';
+import { Values } from './flag.js';
 
 export interface Output extends Writable {
   isTTY?: boolean;
@@ -31,8 +32,8 @@ export interface Context {
 /** The address of the daemon when the command line names none. */
 export const defaultHost = 'unix:///var/run/shoal.sock';
 
-/** The real world, with the daemon at `host` (undefined: the environment's, or the default). */
-export function systemContext(host: string | undefined): Context {
+/** The real world, with the daemon at `host` (undefined: the environment's, or the default), reached as the flags before the command say. */
+export function systemContext(host: string | undefined, globals: Values = new Values()): Context {
   const address = host ?? (process.env.SHOAL_HOST || process.env.DOCKER_HOST || defaultHost);
   let client: Client | undefined;
   return {
@@ -42,7 +43,7 @@ export function systemContext(host: string | undefined): Context {
     env: process.env,
     clock: systemClock,
     get client() {
-      client ??= createClient(address, tlsFromEnvironment(process.env));
+      client ??= createClient(address, clientTLS(process.env, globals));
       return client;
     },
     readFile: (path) => readFile(path),

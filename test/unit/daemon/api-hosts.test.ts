@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import winston from 'winston';
 import { createApiServer } from '../../../src/api/server.js';
 import { createClient } from '../../../src/cli/base/client.js';
-import { tlsFromEnvironment } from '../../../src/cli/base/client-tls.js';
+import { clientTLS, tlsFlags } from '../../../src/cli/base/client-tls.js';
+import { Values } from '../../../src/cli/base/flag.js';
+import { parseArguments } from '../../../src/cli/base/grammar.js';
 import { type ApiOptions, apiAddresses } from '../../../src/daemon/api-hosts.js';
 import { historyAt } from '../../../src/daemon/event-history.js';
 import { defaultDaemonOptions } from '../../../src/daemon/options.js';
@@ -177,12 +179,30 @@ describe('the places where the API is served', function () {
     const own = await materialFor(authority, nodeID(1), 'worker');
     const files = { 'ca.pem': authority.certificatePEM, 'cert.pem': own.certificatePEM, 'key.pem': own.keyPEM };
     const env = { DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: folder };
-    assert.throws(() => tlsFromEnvironment(env), /DOCKER_TLS_VERIFY: .*ca\.pem/);
+    assert.throws(
+      () => clientTLS(env, new Values()),
+      /^CliError: --tlscacert: open .*ca\.pem: no such file or directory/,
+    );
     for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
-    assert.equal(tlsFromEnvironment({}), undefined);
-    const client = createClient(`tcp://127.0.0.1:${port}`, tlsFromEnvironment(env));
-    assert.equal((await client.get<{ Spec: { Name: string } }>('/swarm')).Spec.Name, 'default');
-    client.close();
+    assert.equal(clientTLS({}, new Values()), undefined);
+    const name = async (line: string, variables: Record<string, string>) => {
+      const { values } = parseArguments(line.split(' ').filter(Boolean), tlsFlags, true);
+      const client = createClient(`tcp://127.0.0.1:${port}`, clientTLS(variables, values));
+      return client.get<{ Spec: { Name: string } }>('/swarm').finally(() => client.close());
+    };
+    const at = (file: string) => join(folder, file);
+    const shown = `--tlscert ${at('cert.pem')} --tlskey ${at('key.pem')}`;
+    for (const [line, variables] of [
+      ['', env],
+      [`--tlsverify --tlscacert ${at('ca.pem')} ${shown}`, {}],
+      [`--tls ${shown}`, {}],
+      ['--tls', { DOCKER_CERT_PATH: folder }],
+    ] as const) {
+      assert.equal((await name(line, variables)).Spec.Name, 'default', line);
+    }
+    await assert.rejects(name(`--tlsverify --tlscacert ${at('cert.pem')} ${shown}`, {})); // not the CA of who answers
+    await assert.rejects(name('--tls', { DOCKER_CERT_PATH: at('nothing') })); // shows no certificate
+    await assert.rejects(name('--tlsverify=false', env));
     const plain = createClient(`tcp://127.0.0.1:${port}`);
     await assert.rejects(plain.get('/swarm'));
     plain.close();
