@@ -50,6 +50,7 @@ async function putOnNetworks(request: Fields, containers: NodeContainers): Promi
     const endpoint = fieldsOf(endpoints[name]);
     addresses.push(wishIn(endpoint, network));
     delete endpoints[name];
+    delete endpoint.NetworkID; // the cluster's, which the engine knows nothing of
     endpoints[bridge.name] = endpoint;
   }
   const chosen = addresses.filter((address) => address !== '');

@@ -21,11 +21,15 @@ export interface AttachingOptions {
 const answer_ms_max = 15_000;
 // What a node says is kept: more than any honest node needs, and no more than the state can bear.
 const attachmentsOfNode_max = 1_024;
+/** Each is an entry of Raft's log. */
+const askedByNode_max = 32;
 const name_max = 255;
 const list_max = 64;
 
 /** Answers nodes whose users start containers on networks of the cluster: writes the task that holds the address, and waits for that. */
 export class Attaching {
+  private readonly askedBy = new Map<string, number>();
+
   constructor(private readonly options: AttachingOptions) {}
 
   /**
@@ -33,6 +37,21 @@ export class Attaching {
    * for a network that is not attachable, `failed-precondition` when there is no address for it, in Docker's words.
    */
   async attach(nodeID: string, said: AttachNetworkRequest): Promise<AttachNetworkResponse> {
+    const asked = this.askedBy.get(nodeID) ?? 0;
+    if (asked >= askedByNode_max) {
+      throw new ShoalError('overloaded', `node ${nodeID} asks for ${asked} attachments at once already`);
+    }
+    this.askedBy.set(nodeID, asked + 1);
+    try {
+      return { Task: await this.taskFor(nodeID, said) };
+    } finally {
+      const left = (this.askedBy.get(nodeID) ?? 1) - 1;
+      if (left > 0) this.askedBy.set(nodeID, left);
+      else this.askedBy.delete(nodeID);
+    }
+  }
+
+  private async taskFor(nodeID: string, said: AttachNetworkRequest): Promise<Task> {
     const { store, checkServing } = this.options;
     checkServing();
     const request = checked(said);
@@ -50,7 +69,7 @@ export class Attaching {
       throw new ShoalError('overloaded', `node ${nodeID} has ${attached.length} attachments to networks already`);
     }
     const id = same?.ID ?? (await this.create(nodeID, request));
-    return { Task: await this.addressed(id) };
+    return this.addressed(id);
   }
 
   private async create(nodeID: string, request: AttachNetworkRequest): Promise<string> {

@@ -49,7 +49,9 @@ describe('containers of a node’s own and networks of the cluster, at the API',
       Image: 'web',
       Labels: { a: 'b' },
       HostConfig: { NetworkMode: 'blue', Dns: ['192.0.2.1'], Memory: 7 },
-      NetworkingConfig: { EndpointsConfig: { blue: { Aliases: ['x'], IPAMConfig: { IPv4Address: '10.0.0.9' } } } },
+      NetworkingConfig: {
+        EndpointsConfig: { blue: { NetworkID: 'blue-id', Aliases: ['x'], IPAMConfig: { IPv4Address: '10.0.0.9' } } },
+      },
     };
     const { status } = await api.call('POST', '/v1.41/containers/create?name=c', body, json);
     assert.equal(status, 200);
