@@ -85,9 +85,10 @@ export async function ask(line: EngineLine, question: EngineRequest): Promise<ht
 export async function getJSON(
   from: EngineLine,
   path: string,
+  time_ms = answerTime_ms,
 ): Promise<{ response: http.IncomingMessage; body: unknown }> {
   const call = new AbortController();
-  const timer = setTimeout(() => call.abort(unreachable(new Error('it does not answer'))), answerTime_ms);
+  const timer = setTimeout(() => call.abort(unreachable(new Error('it does not answer'))), time_ms);
   try {
     const response = await ask(from, { method: 'GET', path, signal: call.signal });
     const chunks: Buffer[] = [];

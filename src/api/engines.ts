@@ -27,8 +27,10 @@ const execsMax = 10_000;
 const asksMax = 32;
 /** How long the others have to answer then. */
 const others_ms = 1_000;
-/** As many characters of a container's id as `docker ps` shows; fewer could be meant for one of this node's. */
-const idLength = 12;
+/** And this node's own engine, when another node is said to have a container: one that hangs shall not keep the others from being asked. */
+const own_ms = 1_000;
+/** A container's id, or its beginning: as many characters as `docker ps` shows; fewer could be meant for one of this node's. */
+const shortID = /^[0-9a-f]{12,64}$/;
 
 /** The container of a task, by the engine's id; undefined while there is none. */
 function containerOf(task: Task): string | undefined {
@@ -96,7 +98,10 @@ export class Engines {
     const [kind, reference = ''] = decodeSegments(exchange.path);
     if (kind === 'exec') return this.ofExec(reference);
     const node = kind === 'containers' ? this.nodeOfContainer(reference) : '';
-    return node === '' ? this.own : this.at(node);
+    if (node === '') return this.own;
+    // An id is the other node's word; what our own engine has is not its, be it a task's or not.
+    const isOurs = shortID.test(reference) && (await this.knows(this.own, `/containers/${reference}/json`, own_ms));
+    return isOurs ? this.own : this.at(node);
   }
 
   /**
@@ -109,7 +114,7 @@ export class Engines {
     const others = new Set(this.nodeOfTask.values());
     others.delete(this.backend.local().nodeID);
     if (others.size === 0 || !/^[0-9a-f]{64}$/.test(id)) return this.own;
-    if (await this.knows(this.own, id)) return this.own;
+    if (await this.knows(this.own, `/exec/${id}/json`)) return this.own;
     const [claimant, second] = await this.claimantsOf(id, others);
     if (claimant === undefined || second !== undefined) return this.own;
     this.rememberExec(id, claimant);
@@ -128,7 +133,7 @@ export class Engines {
       };
       const asked = [...nodes].map(async (nodeID) => {
         const engine = this.at(nodeID);
-        if (!(await turns.run(() => this.knows(engine, id)))) return;
+        if (!(await turns.run(() => this.knows(engine, `/exec/${id}/json`)))) return;
         claimants.push(engine);
         patience ??= setTimeout(over, others_ms);
       });
@@ -136,10 +141,10 @@ export class Engines {
     });
   }
 
-  /** Whether the engine says that the exec is its. */
-  private async knows(engine: Engine, exec: string): Promise<boolean> {
+  /** Whether the engine says that what is at the path is its. */
+  private async knows(engine: Engine, path: string, time_ms?: number): Promise<boolean> {
     try {
-      return (await getJSON(engine.connect, `/exec/${exec}/json`)).response.statusCode === 200;
+      return (await getJSON(engine.connect, path, time_ms)).response.statusCode === 200;
     } catch {
       return false;
     }
@@ -177,7 +182,7 @@ export class Engines {
   }
 
   private taskByID(reference: string): string | undefined {
-    if (reference.length < idLength || !/^[0-9a-f]+$/.test(reference)) return undefined;
+    if (!shortID.test(reference)) return undefined;
     const tasks = new Set(this.tasksOfContainer.get(reference));
     if (tasks.size === 0) {
       for (const [container, claims] of this.tasksOfContainer) {

@@ -200,6 +200,11 @@ describe('what is not the cluster’s', () => {
     beforeEach(async () => {
       api.backend.found().addNode({ ID: 'node2' }, 'node2');
       there = await api.addEngine('node2');
+      engine.handle = (request, response) => {
+        const isHere = !/^\/(v1.\d+\/)?containers\/(c0ffee|deadbeef)/.test(request.url ?? '');
+        response.writeHead(isHere ? 200 : 404, { 'Content-Type': 'application/json' });
+        response.end('{"from":"engine"}\n');
+      };
       there.handle = (request, response) => {
         const isExec = request.url?.endsWith('/exec');
         response.writeHead(isExec ? 201 : 200, { 'Content-Type': 'application/json' });
@@ -260,6 +265,9 @@ describe('what is not the cluster’s', () => {
       claim('claim2', container);
       assert.equal(await from(`/containers/${container}/json`), 'engine');
       assert.equal(await from(`/containers/web.1.${taskID}/json`), 'node2', 'a name is the cluster’s to give');
+      const own = 'a11'.padEnd(64, '7'); // a container of this machine that is no task's
+      claim('claim3', own);
+      for (const id of [own, own.slice(0, 12)]) assert.equal(await from(`/containers/${id}/json`), 'engine');
       engine.handle = (_request, response) => {
         response.writeHead(404, { 'Content-Type': 'application/json' });
         response.end('{"from":"engine"}\n');
