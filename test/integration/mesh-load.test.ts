@@ -12,6 +12,10 @@ const answer = (_, response) => setTimeout(() => response.end('answer'), 5);
 setTimeout(() => createServer({ keepAliveTimeout: 60000 }, answer).listen(80), 300);
 process.on('SIGTERM', () => process.exit());`;
 
+/** Of this host: it has processes of its own. */
+const interruptWrk =
+  'cd /proc; for p in [0-9]*; do if [ "$(cat $p/comm 2>/dev/null)" = wrk ]; then kill -INT $p; fi; done';
+
 describe('the kernel under the steady load of wrk', function () {
   this.timeout(120_000);
   const lab = labForTests(3, { daemonFlags: ['--data-plane', 'kernel'] });
@@ -61,7 +65,7 @@ describe('the kernel under the steady load of wrk', function () {
       await change();
       await new Promise((resolve) => setTimeout(resolve, 500));
     } finally {
-      await host(0).exec(['pkill', '-INT', '-x', 'wrk']);
+      await host(0).exec(['sh', '-c', interruptWrk]);
       outputs = await Promise.all([
         ...outside.map((one) => one.stop('SIGINT')),
         ...within.map(async (one) => (await one).stdout),
