@@ -108,8 +108,11 @@ export class ObjectTables implements View {
     const before = this.objects.Task.get(kept.ID);
     if (before?.Labels === kept.Labels) this.sharing.status(kept);
     else this.sharing.whole(kept);
-    if (before !== undefined && before.ServiceID !== kept.ServiceID) this.leaveService(before);
-    if (before !== undefined && before.NodeID !== kept.NodeID) leave(this.byNode, before.NodeID, before.ID);
+    if (before !== undefined) {
+      // What changed last comes last of its service and node, which is the order that the simulations have tried plans in.
+      leave(this.byService, before.ServiceID, before.ID);
+      leave(this.byNode, before.NodeID, before.ID);
+    }
     this.objects.Task.set(kept.ID, kept);
     member(this.byService, kept.ServiceID).set(kept.ID, kept);
     if (kept.NodeID !== '') member(this.byNode, kept.NodeID).set(kept.ID, kept);
