@@ -161,13 +161,19 @@ export class RaftStorage {
    * `compactTo` or after the oldest snapshot that is kept: a member could start from that too, if those after it were taken away.
    */
   async compact(snapshot: SnapshotMeta, compactTo: number, keepOld = 0): Promise<void> {
-    await this.dropReceived(snapshot.index);
-    const older = (await this.disk.list())
+    const names = await this.disk.list();
+    const older = names
       .map(parseSnapshotName)
       .filter((parsed) => parsed !== undefined && parsed.index < snapshot.index)
       .map((parsed) => parsed!)
       .sort((left, right) => right.index - left.index || right.term - left.term);
-    for (const { index, term } of older.slice(keepOld)) await this.disk.remove(snapshotName(index, term));
+    const kept = new Set(older.slice(0, keepOld).map(({ index, term }) => snapshotName(index, term)));
+    for (const name of names) {
+      const index = parseSnapshotName(name)?.index ?? receivingIndex(name);
+      if (index === undefined || kept.has(name)) continue;
+      if (parseSnapshotName(name) === undefined ? index <= snapshot.index : index < snapshot.index)
+        await this.disk.remove(name);
+    }
     const oldest = older.slice(0, keepOld).at(-1)?.index ?? compactTo;
     await this.wal.compact(Math.min(compactTo, oldest));
   }
