@@ -62,6 +62,37 @@ describe('networks of a cluster on three real engines', function () {
     assert.equal(heard.replace(/^\[::ffff:(.*)\]$/, '$1'), addressOf(caller)); // the server listens on IPv6 for both
   });
 
+  it('carry packets of full size in one piece, to the same node and to others, and say of larger ones that they are', async () => {
+    const [servers, [caller]] = [await runningOf(host(0), 'web'), await runningOf(host(0), 'caller')];
+    const python = async (task: ListedTask, script: string, rest = '') => {
+      const pid = await must(
+        await hostOf(task),
+        'inspect',
+        '-f',
+        '{{.State.Pid}}',
+        task.Status.ContainerStatus!.ContainerID,
+      );
+      return onHost(await hostOf(task), `nsenter -t ${pid} -n timeout 60 python3 -c '${script}' ${rest}`);
+    };
+    for (const server of servers) {
+      const echo =
+        'import socket\ns = socket.socket(2, 2)\ns.bind(("", 7777))\nwhile 1:\n b, a = s.recvfrom(65535)\n s.sendto(b, a)';
+      await python(server, echo, '> /dev/null 2>&1 &');
+      // IP_MTU_DISCOVER, IP_PMTUDISC_DO: never in pieces.
+      const probe = (bytes: number) =>
+        python(
+          caller!,
+          `import socket\ns = socket.socket(2, 2)\ns.setsockopt(0, 10, 2)\ns.settimeout(1)\ntry:\n s.sendto(b"x" * ${bytes}, ("${addressOf(server)}", 7777))\n print(len(s.recv(65535)))\nexcept OSError as e: print(type(e).__name__, e.errno)`,
+        );
+      const full = 1500 - 50 - 28; // the lab's own MTU, less VXLAN, less the headers of IP and UDP
+      await eventually(async () => {
+        const heard = (await probe(full)).trim();
+        return heard === String(full) ? undefined : heard;
+      }, 10_000);
+      assert.match(await probe(full + 1), /OSError 90/); // EMSGSIZE
+    }
+  });
+
   it('know services by name and alias, which lead to all of their tasks in turn, their own included', async () => {
     const [caller] = await runningOf(host(0), 'caller');
     for (const name of ['web', 'www', 'web.blue']) {
