@@ -201,6 +201,7 @@ export class Dispatcher {
     session.send({ NodeRole: { Role: store.get('Node', nodeID)?.Spec?.Role ?? 'worker' } });
     session.send({ Routes: { Full: true, Revision: store.index, ...this.routes.all() } });
     session.routesSent(store.index);
+    this.draining.look(this.sessions(), store.index); // until the node has these routes, it may send traffic to its tasks that shall end
     session.send({ Assignments: ledger.full(store) }); // it may name networks of which the routes tell
     this.flushLater();
   }

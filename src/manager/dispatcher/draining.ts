@@ -41,15 +41,21 @@ export class Draining {
    * else only often enough that silence means something: most entries end no task, and each word costs every manager.
    */
   progressed(sessions: Iterable<Session>, index: number, awaited: boolean): void {
-    const { self, clock, lost_ms, onProgress } = this.options;
-    const progress = progressOf(sessions, index);
-    this.gate.setProgress(self, progress);
+    const { clock, lost_ms, onProgress } = this.options;
+    const progress = this.look(sessions, index);
     const now_ms = clock.monotonic();
     if (awaited || now_ms - this.told_ms >= lost_ms() / wordsBeforeLost) {
       this.told_ms = now_ms;
       this.peers.tell(progress);
     }
     onProgress();
+  }
+
+  /** Has the gate know how far our own sessions are, one that was opened this moment among them. Nobody is told. */
+  look(sessions: Iterable<Session>, index: number): Progress {
+    const progress = progressOf(sessions, index);
+    this.gate.setProgress(this.options.self, progress);
+    return progress;
   }
 }
 

@@ -43,6 +43,24 @@ describe('a task that serves a port and shall end', () => {
     await cluster.until(() => owner.desired.a === 'shutdown');
   });
 
+  it('is not told to stop by a session that its node has just opened, before the routes of that are in force', async () => {
+    two.member.hold(); // its nodes lag, so the task waits
+    await cluster.shutDown('a');
+    await cluster.until(() => owner.routed[0] === 'tcp/8080: b');
+    owner.acknowledge();
+    two.member.release();
+    owner.session.stop();
+    await cluster.until(() => other.routed[0] === 'tcp/8080: b');
+    other.acknowledge();
+    await cluster.pass(1_000);
+    const again = cluster.addTwin(owner, one);
+    again.acknowledges = false;
+    await cluster.until(() => again.assignments.length > 0);
+    assert.equal(again.desired.a, 'running');
+    again.acknowledge();
+    await cluster.until(() => again.desired.a === 'shutdown');
+  });
+
   it('waits for connections that are open on any node', async () => {
     await cluster.shutDown('a');
     await routedAway();
