@@ -87,8 +87,9 @@ function move(pass: ServicePass, slot: Slot, task: Task): void {
   const { nodes } = pass.pass;
   const lost = !nodes.reachable(task.NodeID);
   const replaceable = pass.restart.condition !== 'none' && !pass.global;
-  if (!lost && replaceable && pass.update.startFirst && isRunning(task)) {
-    // What runs on a node to be emptied keeps running until its successor does, or a better one is in the slot.
+  if (!lost && replaceable && pass.update.startFirst && isRunning(task) && pass.freshness.mayStay(task)) {
+    // What runs on a node to be emptied keeps running until its successor does, or a better one is in the slot. Where constraints
+    // forbid it, it stops at once, as with Docker.
     if (!hasSuccessor(pass, slot, task)) pass.bear(slot, { replaces: task, startFirst: true });
     return;
   }

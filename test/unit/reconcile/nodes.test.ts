@@ -116,6 +116,16 @@ describe('tasks and the nodes they are on', () => {
     assert.equal(world.spread(world.running('web')).get('node2'), undefined);
   });
 
+  it('stop at once where their constraints forbid them, though nobody can follow and the service starts first', () => {
+    for (const id of ['node1', 'node2', 'node3']) world.setNode(id, { Labels: { zone: 'a' } });
+    const Placement = { Constraints: ['node.labels.zone==a'], MaxReplicas: 1 };
+    world.create('web', 3, { TaskTemplate: { Placement }, UpdateConfig: { Parallelism: 1, Order: 'start-first' } });
+    world.settle();
+    world.setNode('node2', { Labels: { zone: 'b' } });
+    world.settle();
+    assert.deepEqual([...world.spread(world.running('web')).keys()].sort(), ['node1', 'node3']);
+  });
+
   it('are not moved by a restart policy that forbids restarts', () => {
     world.create('web', 3, { TaskTemplate: { RestartPolicy: { Condition: 'none' } } });
     world.settle();
