@@ -126,7 +126,7 @@ function progress(pass: ServicePass, policy: UpdatePolicy): { underWay: number; 
   for (const slot of pass.slots.values()) {
     const attempt = slot.live.find((task) => isAttempt(pass, task));
     if (attempt === undefined) {
-      if (slot.live.some((task) => isOnItsWay(pass, task))) underWay++;
+      if (slot.live.some((task) => isOnItsWay(pass, slot, task))) underWay++;
       continue;
     }
     if (!isRunning(attempt)) {
@@ -145,9 +145,12 @@ function progress(pass: ServicePass, policy: UpdatePolicy): { underWay: number; 
   return { underWay, observedUntil };
 }
 
-/** Of an update before, whose spec is the present one again: its slot serves nobody until it runs. */
-function isOnItsWay(pass: ServicePass, task: Task): boolean {
-  return task.ReplacesTaskID !== '' && task.StartAfter === '' && !isRunning(task) && pass.freshness.isFresh(task);
+/**
+ * Of an update before, and not to be replaced by this one, as its spec is the present one again or its node takes no new task: its slot serves
+ * nobody until it runs.
+ */
+function isOnItsWay(pass: ServicePass, slot: Slot, task: Task): boolean {
+  return task.ReplacesTaskID !== '' && task.StartAfter === '' && !isRunning(task) && !isDirty(pass, slot);
 }
 
 function replace(pass: ServicePass, slot: Slot, policy: UpdatePolicy): void {

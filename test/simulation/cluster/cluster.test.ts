@@ -6,7 +6,7 @@ import { simulate } from './scenario.js';
 const seeds = Number(process.env.CLUSTER_SEEDS ?? 50);
 const perTest = 50;
 /** Each has found a bug once. */
-const notable = [13, 151, 170, 188];
+const notable = [13, 21, 151, 170, 188];
 
 describe('a cluster under crashes, cuts, and engines that fail', function () {
   this.timeout(600_000);

@@ -46,7 +46,7 @@ export class Rollouts {
       if (task !== undefined && shallRun(task) && !(was !== undefined && shallRun(was))) {
         this.checkTurn(view, index, task, Date.parse(time));
       }
-      if (task !== undefined && was === undefined) this.noteStep(view, task, before);
+      if (task !== undefined && was === undefined) this.noteStep(view, index, task, before);
     }
     for (const id of services) {
       const service = view.get('Service', id);
@@ -71,10 +71,7 @@ export class Rollouts {
     const others = [...view.tasksOfService(task.ServiceID)].filter(
       (other) => other.ID !== task.ID && slotOf(other) === slotOf(task) && other.DesiredState !== 'remove',
     );
-    const live = others.filter(
-      (other) =>
-        mayRun(view, other) && index - (this.downAt.get(other.NodeID) ?? Number.NEGATIVE_INFINITY) > plansUnderWay_max,
-    );
+    const live = others.filter((other) => mayRun(view, other) && !this.wasJustDown(index, other.NodeID));
     const wanted = live.filter(shallRun);
     const told_ms = (other: Task) => now_ms - Date.parse(other.UpdatedAt);
     const leaving = live.filter((other) => !shallRun(other) && told_ms(other) < graceOf(other) + patience_ms);
@@ -86,18 +83,23 @@ export class Rollouts {
     );
   }
 
+  /** Whether a plan that is carried out now may have taken the node for lost. */
+  private wasJustDown(index: number, nodeID: string): boolean {
+    return index - (this.downAt.get(nodeID) ?? Number.NEGATIVE_INFINITY) <= plansUnderWay_max;
+  }
+
   /** Whether the task may start before another of its slot has stopped: updates were so ordered since it was made. */
   mayOverlap(task: Task): boolean {
     return (this.startFirstAt.get(task.ServiceID) ?? -1) >= task.BornIndex;
   }
 
   /** Notes a task that the update put in the place of one that served, and could have gone on where it was. */
-  private noteStep(view: View, task: Task, before: ReadonlyMap<string, Task | undefined>): void {
+  private noteStep(view: View, index: number, task: Task, before: ReadonlyMap<string, Task | undefined>): void {
     const replaced = before.get(task.ReplacesTaskID) ?? view.get('Task', task.ReplacesTaskID);
     if (replaced === undefined || replaced.SpecVersion === task.SpecVersion || task.JobIteration !== null) return;
     const node = view.get('Node', replaced.NodeID);
     const served = replaced.Status?.State === 'running' && shallRun(replaced) && keeps(node, replaced, task);
-    if (!served) return;
+    if (!served || this.wasJustDown(index, replaced.NodeID)) return;
     this.underWay.set(task.ID, task.ServiceID);
     this.counts.steps++;
   }
