@@ -20,6 +20,8 @@ export class Rollouts {
   private seen = 0;
   /** Entry in which a node last was down: a plan may have been made just before it came back. */
   private readonly downAt = new Map<string, number>();
+  /** By task: the entry that told that it runs. */
+  private readonly runsSince = new Map<string, number>();
   /** Entry in which a service's order last allowed a successor to start first. */
   private readonly startFirstAt = new Map<string, number>();
   /** Successors that the update gave to slots that served, until they run: by task, their service. */
@@ -33,24 +35,28 @@ export class Rollouts {
     this.seen = index;
     if (origin === 'snapshot') return; // what happened in between is not seen
     const before = new Map<string, Task | undefined>();
-    const services = new Set<string>();
+    const services = new Map<string, boolean>(); // whether the update took a step in this entry
     for (const change of changes) {
       if (change.kind === 'Node' && isDown(change.before as Node | undefined)) this.downAt.set(change.id, index);
       if (change.kind === 'Service') this.noteOrder(change.after as Service | undefined, index);
       if (change.kind !== 'Task') continue;
       before.set(change.id, change.before as Task | undefined);
-      services.add(((change.after ?? change.before) as Task).ServiceID);
+      const [was, is] = [change.before as Task | undefined, change.after as Task | undefined];
+      if (is?.Status?.State === 'running' && was?.Status?.State !== 'running') this.runsSince.set(change.id, index);
+      services.set(((change.after ?? change.before) as Task).ServiceID, false);
     }
     for (const [id, was] of before) {
       const task = view.get('Task', id);
       if (task !== undefined && shallRun(task) && !(was !== undefined && shallRun(was))) {
         this.checkTurn(view, index, task, Date.parse(time));
       }
-      if (task !== undefined && was === undefined) this.noteStep(view, index, task, before);
+      if (task !== undefined && was === undefined && this.noteStep(view, index, task, before)) {
+        services.set(task.ServiceID, true);
+      }
     }
-    for (const id of services) {
+    for (const [id, hasStepped] of services) {
       const service = view.get('Service', id);
-      if (service !== undefined) this.checkParallelism(view, index, service);
+      if (service !== undefined) this.checkParallelism(view, index, service, hasStepped);
     }
   }
 
@@ -88,23 +94,30 @@ export class Rollouts {
     return index - (this.downAt.get(nodeID) ?? Number.NEGATIVE_INFINITY) <= plansUnderWay_max;
   }
 
+  /** Whether a plan that is carried out now may have found the task not running yet. */
+  private runsOnlyJust(index: number, task: Task): boolean {
+    return index - (this.runsSince.get(task.ID) ?? Number.NEGATIVE_INFINITY) <= plansUnderWay_max;
+  }
+
   /** Whether the task may start before another of its slot has stopped: updates were so ordered since it was made. */
   mayOverlap(task: Task): boolean {
     return (this.startFirstAt.get(task.ServiceID) ?? -1) >= task.BornIndex;
   }
 
-  /** Notes a task that the update put in the place of one that served, and could have gone on where it was. */
-  private noteStep(view: View, index: number, task: Task, before: ReadonlyMap<string, Task | undefined>): void {
+  /** Whether the update put the task in the place of one that served, and could have gone on where it was; notes it if so. */
+  private noteStep(view: View, index: number, task: Task, before: ReadonlyMap<string, Task | undefined>): boolean {
     const replaced = before.get(task.ReplacesTaskID) ?? view.get('Task', task.ReplacesTaskID);
-    if (replaced === undefined || replaced.SpecVersion === task.SpecVersion || task.JobIteration !== null) return;
+    if (replaced === undefined || replaced.SpecVersion === task.SpecVersion || task.JobIteration !== null) return false;
     const node = view.get('Node', replaced.NodeID);
     const served = replaced.Status?.State === 'running' && shallRun(replaced) && keeps(node, replaced, task);
-    if (!served || this.wasJustDown(index, replaced.NodeID)) return;
+    if (!served || this.wasJustDown(index, replaced.NodeID) || this.runsOnlyJust(index, replaced)) return false;
     this.underWay.set(task.ID, task.ServiceID);
     this.counts.steps++;
+    return true;
   }
 
-  private checkParallelism(view: View, index: number, service: Service): void {
+  /** What fails by itself, or is lost, is not the update's doing: it only must not go on to the next slot meanwhile. */
+  private checkParallelism(view: View, index: number, service: Service, hasStepped: boolean): void {
     let slots = 0;
     for (const [id, serviceID] of this.underWay) {
       if (serviceID !== service.ID) continue;
@@ -121,7 +134,7 @@ export class Rollouts {
     const before = this.mostAllowed.get(service.ID) ?? 0;
     this.mostAllowed.set(service.ID, slots > most ? Math.max(before, most) : most);
     assert.ok(
-      slots <= Math.max(most, before),
+      !hasStepped || slots <= Math.max(most, before),
       `entry ${index}: ${slots} slots of ${service.Spec?.Name} are under way at once of ${most}`,
     );
   }
