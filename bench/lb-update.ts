@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createLogger, transports } from 'winston';
@@ -12,6 +11,8 @@ import { median, printTable } from './figures.js';
 import { requestsPerSecond } from './lb-parts.js';
 
 const [asked, served] = ['10.77.0.1', '10.77.0.2'];
+const serve =
+  "require('node:http').createServer((_, answer) => answer.end('small')).listen(80, process.argv[1], () => console.log('up'))";
 const world = `ip link set lo up; ip addr add ${asked}/32 dev lo; ip addr add ${served}/32 dev lo; exec "$@"`;
 
 /**
@@ -46,8 +47,9 @@ async function measure(services: number, rounds: number): Promise<void> {
   });
   const self = { ID: 'n1', Number: 1, Address: asked, DataPathPort: 4789 };
   await kernel.apply({ peers: new Map([[self.ID, self]]), networks: new Map(), services: new Map() });
-  const server = createServer((_, response) => response.end('small'));
-  await new Promise<void>((resolve) => server.listen(80, served, resolve));
+  // A process of its own: this one is busy with the changes.
+  const server = spawn(process.execPath, ['-e', serve, served], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(server.stdout!, 'data');
   const busy = route(8000, [served]);
   const others = (turn: number, changed: number) =>
     Array.from({ length: services }, (_, at) => {
@@ -92,8 +94,7 @@ async function measure(services: number, rounds: number): Promise<void> {
     ]);
   }
   printTable(['', ''], rows);
-  server.close();
-  server.closeAllConnections();
+  server.kill();
   await kernel.close();
 }
 
