@@ -1,4 +1,4 @@
-import type { NodeStatus } from '../../model/types.js';
+import type { NodeDescription, NodeStatus } from '../../model/types.js';
 import { silentMessage } from './node-liveness.js';
 import { bounded } from './said.js';
 
@@ -6,6 +6,13 @@ import { bounded } from './said.js';
 export function nodeState(engineError: string): Pick<NodeStatus, 'State' | 'Message'> {
   if (engineError === '') return { State: 'ready', Message: '' };
   return { State: 'down', Message: `engine: ${bounded(engineError)}` };
+}
+
+/** What a node says of itself; of an engine that it has not reached since it started, what it said before (`known`). */
+export function described(said: NodeDescription, known: NodeDescription | null | undefined): NodeDescription {
+  if (said.Engine?.EngineVersion || !known?.Engine?.EngineVersion) return said;
+  const { Platform, Resources, Engine } = known;
+  return { ...said, Platform, Resources, Engine };
 }
 
 /** What a node is that nobody hears of. */

@@ -3,7 +3,7 @@ import type { Clock } from '../../model/clock.js';
 import { messageOf } from '../../model/errors.js';
 import type { Node, NodeDescription, NodeReport, TaskReport } from '../../model/types.js';
 import type { Proposer, View } from '../../store/view.js';
-import { nodeState, silentNode } from './node-state.js';
+import { described, nodeState, silentNode } from './node-state.js';
 import { Reports } from './reports.js';
 import { descriptionFrom, statusFrom } from './said.js';
 import type { Session } from './session.js';
@@ -36,11 +36,12 @@ export class Observations {
   }
 
   node({ nodeID, epoch }: Session, { Description: said, EngineError }: NodeReport): void {
-    const known = this.options.store.get('Node', nodeID)?.Status ?? null;
+    const node = this.options.store.get('Node', nodeID);
+    const known = node?.Status ?? null;
     if (known === null) return;
     let Description: NodeDescription | null;
     try {
-      Description = said && descriptionFrom(said, 'NodeReport.Description');
+      Description = said && described(descriptionFrom(said, 'NodeReport.Description'), node?.Description);
     } catch (error) {
       this.options.log.warn('a report that cannot be used', { node: nodeID, reason: messageOf(error) });
       return;

@@ -8,7 +8,7 @@ import type { IdentityOf } from '../../security/identity.js';
 import { statusOf } from '../../security/rpc.js';
 import type { Proposer, View } from '../../store/view.js';
 import { removalOf } from '../membership/removal.js';
-import { nodeState } from './node-state.js';
+import { described, nodeState } from './node-state.js';
 import { helloFrom } from './said.js';
 import { Session, type SessionCall } from './session.js';
 
@@ -98,9 +98,10 @@ export class Reception {
       SessionManager: self,
       SessionEpoch: 0, // the store gives it its own
     };
+    const Description = hello.Description && described(hello.Description, store.get('Node', nodeID)?.Description);
     const { index } = await proposer
       .propose({
-        Operations: [{ Action: 'observe', Node: { ID: nodeID, Description: hello.Description, Status } }],
+        Operations: [{ Action: 'observe', Node: { ID: nodeID, Description, Status } }],
         Origin: 'dispatcher',
         Time: timestamp(clock),
       })

@@ -90,13 +90,11 @@ function checkPlaced(view: View, index: number, task: Task): void {
   assert.ok(qualifies(node, task.Spec), `entry ${index}: ${task.Name} is placed against its constraints on ${node.ID}`);
 }
 
-/** What runs on a node never takes more than there is. One whose engine is away, as it starts, does not know what that is. */
+/** What runs on a node never takes more than there is. */
 function checkRoom(view: View, index: number, nodeID: string): void {
   const running = [...view.tasksOfNode(nodeID)].filter(({ Status }) => Status?.State === 'running');
   const taken = running.reduce((sum, task) => sum + reserved(task), 0);
-  const node = view.get('Node', nodeID);
-  if (node?.Status?.State !== 'ready') return;
-  const there = node.Description?.Resources?.NanoCPUs ?? 0;
+  const there = view.get('Node', nodeID)?.Description?.Resources?.NanoCPUs ?? 0;
   assert.ok(taken <= there, `entry ${index}: tasks on ${nodeID} take ${taken} of ${there}`);
 }
 

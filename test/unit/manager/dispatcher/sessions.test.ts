@@ -318,6 +318,23 @@ describe('sessions of nodes with managers', () => {
     await cluster.until(() => nodeStatus(node)?.State === 'ready');
   });
 
+  it('keeps what is known of an engine that the node has not reached since it started', async () => {
+    const node = await cluster.connected(one);
+    const Resources = { NanoCPUs: 2e9, MemoryBytes: 4e9, GenericResources: [] };
+    const Engine = { EngineVersion: '28.2.2', Labels: {}, Plugins: [] };
+    const seen = () => one.store.get('Node', node.id)?.Description;
+    node.session.describe({ Hostname: node.id, Resources, Engine }, '');
+    await cluster.until(() => seen()?.Resources?.NanoCPUs === 2e9);
+    const none = { EngineVersion: '', Labels: {}, Plugins: [] };
+    node.session.describe({ Hostname: 'renamed', Resources: { NanoCPUs: 0 }, Engine: none }, 'no engine');
+    await cluster.until(() => seen()?.Hostname === 'renamed');
+    assert.deepEqual([seen()?.Resources, seen()?.Engine], [Resources, Engine]);
+    const again = cluster.addTwin(node, two);
+    again.engineError = 'no engine';
+    await cluster.until(() => again.routes.length > 0);
+    assert.deepEqual([seen()?.Hostname, seen()?.Resources, seen()?.Engine], [node.id, Resources, Engine]);
+  });
+
   it('refuses a node that was removed, and tells it', async () => {
     const node = await cluster.connected(one);
     await cluster.commit([{ Action: 'remove', Kind: 'Node', ID: node.id }]);
