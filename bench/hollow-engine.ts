@@ -1,16 +1,6 @@
 import type { Container, ContainerConfig, ContainerEvent, ContainerSummary } from '../src/worker/container.js';
 import type { Engine, EngineInfo, EventStream } from '../src/worker/engine.js';
-
-const info: EngineInfo = {
-  version: '99.0.0',
-  os: 'linux',
-  architecture: 'x86_64',
-  cpus: 2,
-  memory_bytes: 4 * 2 ** 30,
-  labels: ['disk=ssd'],
-  genericResources: [],
-  plugins: { Volume: ['local'], Network: ['bridge', 'host'], Log: ['json-file'] },
-};
+import { simulatedInfo } from '../test/helpers/simulated-engine.js';
 
 /**
  * An engine that costs next to nothing: a thousand of them share a machine with the managers that are measured. Each call has its effect, and is
@@ -33,7 +23,7 @@ export class HollowEngine implements Engine {
   async ping(): Promise<void> {}
 
   async info(): Promise<EngineInfo> {
-    return info;
+    return simulatedInfo;
   }
 
   async pull(): Promise<void> {}

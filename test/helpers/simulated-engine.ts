@@ -31,6 +31,18 @@ interface Listener {
 /** As the real engine's part: nothing waits for ever. */
 const limit_ms = (call: EngineCall) => (call === 'ping' ? 5_000 : call === 'stop' ? 900_000 : 120_000);
 
+/** What simulated engines say they are. */
+export const simulatedInfo: EngineInfo = {
+  version: '99.0.0',
+  os: 'linux',
+  architecture: 'x86_64',
+  cpus: 2,
+  memory_bytes: 4 * 2 ** 30,
+  labels: ['disk=ssd'],
+  genericResources: [],
+  plugins: { Volume: ['local'], Network: ['bridge', 'host'], Log: ['json-file'] },
+};
+
 const firstEphemeralPort = 32768;
 
 /**
@@ -138,16 +150,7 @@ export class SimulatedEngine implements Engine {
   }
 
   info(): Promise<EngineInfo> {
-    return this.answer('info', () => ({
-      version: '99.0.0',
-      os: 'linux',
-      architecture: 'x86_64',
-      cpus: 2,
-      memory_bytes: 4 * 2 ** 30,
-      labels: ['disk=ssd'],
-      genericResources: [],
-      plugins: { Volume: ['local'], Network: ['bridge', 'host'], Log: ['json-file'] },
-    }));
+    return this.answer('info', () => ({ ...simulatedInfo }));
   }
 
   pull(image: string, options: { auth?: string; signal: AbortSignal }): Promise<void> {

@@ -58,12 +58,8 @@ export class RaftStorage {
     const { sealer } = options;
     const names = await disk.list();
     for (const name of names) if (name.endsWith('.tmp') && receivingIndex(name) === undefined) await disk.remove(name);
-    const snapshots = names
-      .map(parseSnapshotName)
-      .filter((parsed) => parsed !== undefined)
-      .sort((left, right) => right.index - left.index || right.term - left.term);
     let snapshot: SnapshotMeta | undefined;
-    const newest = snapshots[0];
+    const newest = snapshotsAmong(names)[0];
     if (newest !== undefined) {
       const name = snapshotName(newest.index, newest.term);
       const file = asSnapshot(await disk.open(name), sealer);
@@ -162,19 +158,17 @@ export class RaftStorage {
    */
   async compact(snapshot: SnapshotMeta, compactTo: number, keepOld = 0): Promise<void> {
     const names = await this.disk.list();
-    const older = names
-      .map(parseSnapshotName)
-      .filter((parsed) => parsed !== undefined && parsed.index < snapshot.index)
-      .map((parsed) => parsed!)
-      .sort((left, right) => right.index - left.index || right.term - left.term);
-    const kept = new Set(older.slice(0, keepOld).map(({ index, term }) => snapshotName(index, term)));
+    const kept = snapshotsAmong(names)
+      .filter(({ index }) => index < snapshot.index)
+      .slice(0, keepOld);
+    const keptNames = new Set(kept.map(({ index, term }) => snapshotName(index, term)));
     for (const name of names) {
       const index = parseSnapshotName(name)?.index ?? receivingIndex(name);
-      if (index === undefined || kept.has(name)) continue;
+      if (index === undefined || keptNames.has(name)) continue;
       if (parseSnapshotName(name) === undefined ? index <= snapshot.index : index < snapshot.index)
         await this.disk.remove(name);
     }
-    const oldest = older.slice(0, keepOld).at(-1)?.index ?? compactTo;
+    const oldest = kept.at(-1)?.index ?? compactTo;
     await this.wal.compact(Math.min(compactTo, oldest));
   }
 
@@ -188,4 +182,12 @@ export class RaftStorage {
   close(): Promise<void> {
     return this.wal.close();
   }
+}
+
+/** The snapshots among the files of a directory, newest first. */
+function snapshotsAmong(names: readonly string[]) {
+  return names
+    .map(parseSnapshotName)
+    .filter((parsed) => parsed !== undefined)
+    .sort((left, right) => right.index - left.index || right.term - left.term);
 }

@@ -12,6 +12,17 @@ import { logLines } from '../../helpers/log-lines.js';
 import { ManualClock, settled } from '../../helpers/manual-clock.js';
 import { Orchestra } from '../../helpers/orchestra.js';
 
+/** Plans and applies what is due until nothing is any more; says how often it looked. */
+function looksUntilNothingIsDue(agenda: Agenda, world: Orchestra): number {
+  for (let looks = 0; ; looks++) {
+    const due = agenda.take(world.now);
+    if (due === undefined) return looks;
+    const plan = reconcile(world.store, world.now, world.random, due === 'all' ? undefined : due);
+    agenda.keep(due, plan);
+    for (const transaction of plan.transactions) world.apply(transaction);
+  }
+}
+
 /** A manager whose Raft is a switch: it leads or it does not. */
 class FakeManager implements Proposer {
   readonly clock = new ManualClock();
@@ -294,15 +305,7 @@ describe('the agenda', () => {
     const agenda = new Agenda();
     world.store.watch((commit) => agenda.note(commit, world.store));
     world.create('web', 500);
-    const look = () => {
-      for (let looks = 0; ; looks++) {
-        const due = agenda.take(world.now);
-        if (due === undefined) return looks;
-        const plan = reconcile(world.store, world.now, world.random, due === 'all' ? undefined : due);
-        agenda.keep(due, plan);
-        for (const transaction of plan.transactions) world.apply(transaction);
-      }
-    };
+    const look = () => looksUntilNothingIsDue(agenda, world);
     assert.equal(look(), 2, 'one that plans, and one that finds nothing more to do');
     for (const state of ['accepted', 'preparing', 'ready', 'starting', 'running']) {
       for (const task of world.tasks()) world.report(task, state);
@@ -320,15 +323,7 @@ describe('the agenda', () => {
     world.store.watch((commit) => agenda.note(commit, world.store));
     const UpdateConfig = { Parallelism: 1, Order: 'start-first' };
     world.create('web', 40, { UpdateConfig });
-    const look = () => {
-      for (let looks = 0; ; looks++) {
-        const due = agenda.take(world.now);
-        if (due === undefined) return looks;
-        const plan = reconcile(world.store, world.now, world.random, due === 'all' ? undefined : due);
-        agenda.keep(due, plan);
-        for (const transaction of plan.transactions) world.apply(transaction);
-      }
-    };
+    const look = () => looksUntilNothingIsDue(agenda, world);
     const startAll = () => {
       for (const task of world.tasks()) if (task.Status?.State === 'assigned') world.report(task, 'running');
     };
