@@ -83,18 +83,26 @@ export function failure(asked: Reading): Buffer {
  */
 function reply(
   { bytes, query }: Omit<Reading, 'answer'>,
-  { code = 0, records, count = 0, more = 0 }: { code?: number; records?: Buffer; count?: number; more?: number },
+  {
+    code = 0,
+    records = [],
+    count = 0,
+    more = 0,
+  }: { code?: number; records?: readonly Buffer[]; count?: number; more?: number },
 ): Buffer {
   const questionEnd = header_bytes + encodedLength(bytes) + 4;
-  const header = Buffer.alloc(header_bytes);
+  const answer = Buffer.allocUnsafe(questionEnd + records.reduce((sum, { length }) => sum + length, 0));
   const wantsRecursion = (query.flags ?? 0) & packet.RECURSION_DESIRED;
   const flags = packet.AUTHORITATIVE_ANSWER | packet.RECURSION_AVAILABLE | wantsRecursion | more | code;
-  header.writeUInt16BE(query.id ?? 0, 0);
-  header.writeUInt16BE(isResponse | flags, 2);
-  header.writeUInt16BE(1, 4);
-  header.writeUInt16BE(count, 6);
-  const question = bytes.subarray(header_bytes, questionEnd);
-  return Buffer.concat(records === undefined ? [header, question] : [header, question, records]);
+  answer.writeUInt16BE(query.id ?? 0, 0);
+  answer.writeUInt16BE(isResponse | flags, 2);
+  answer.writeUInt16BE(1, 4);
+  answer.writeUInt16BE(count, 6);
+  answer.writeUInt32BE(0, 8);
+  bytes.copy(answer, header_bytes, header_bytes, questionEnd);
+  let at = questionEnd;
+  for (const part of records) at += part.copy(answer, at);
+  return answer;
 }
 
 /** Of the question's name, which ends with an empty label; it was read before, so it does end. */
@@ -105,9 +113,8 @@ function encodedLength(bytes: Buffer): number {
 }
 
 /** A record of the name that was asked for. */
-function record(type: number, data: Buffer): Buffer {
-  const head = recordHead(type, data.length);
-  return Buffer.concat([head, data]);
+function record(type: number, data: Buffer): Buffer[] {
+  return [recordHead(type, data.length), data];
 }
 
 function recordHead(type: number, length: number): Buffer {
@@ -122,13 +129,26 @@ function recordHead(type: number, length: number): Buffer {
 
 const addressHead = recordHead(recordType.A, 4);
 
-/** All in one: a service may have many tasks. */
-function addressRecords(addresses: readonly string[], shift: number): Buffer {
-  const size = recordHead_bytes + 4;
-  const bytes = Buffer.allocUnsafe(addresses.length * size);
-  for (let at = 0; at < addresses.length; at++) {
-    addressHead.copy(bytes, at * size);
-    bytes.writeUInt32BE(parseAddress(addresses[(at + shift) % addresses.length]!) ?? 0, at * size + recordHead_bytes);
+const addressRecord_bytes = recordHead_bytes + 4;
+/** As long as a name leads to the same addresses it has the same list of them, and that the same records. */
+const encoded = new WeakMap<readonly string[], Buffer>();
+
+/** A service may have many tasks: their records are made once, and told beginning at another one each time. */
+function addressRecords(addresses: readonly string[], shift: number): Buffer[] {
+  let records = encoded.get(addresses);
+  if (records === undefined) {
+    records = encodedAddresses(addresses);
+    encoded.set(addresses, records);
+  }
+  const first = (shift % Math.max(1, addresses.length)) * addressRecord_bytes;
+  return first === 0 ? [records] : [records.subarray(first), records.subarray(0, first)];
+}
+
+function encodedAddresses(addresses: readonly string[]): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(addresses.length * addressRecord_bytes);
+  for (const [at, address] of addresses.entries()) {
+    addressHead.copy(bytes, at * addressRecord_bytes);
+    bytes.writeUInt32BE(parseAddress(address) ?? 0, at * addressRecord_bytes + recordHead_bytes);
   }
   return bytes;
 }

@@ -1,8 +1,8 @@
-import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import type { Clock } from '../../model/clock.js';
 import type { Random } from '../../model/random.js';
 import { Frames, frame } from './frames.js';
+import { isAnswerTo, Upstream } from './upstream.js';
 
 /** Three servers together are heard within the 4 s that the engine's resolver waits for us. */
 const server_ms_max = 1_200;
@@ -40,6 +40,7 @@ export interface Outside {
 export class Forwarder {
   private open = 0;
   private readonly openOf = new Map<string, number>();
+  private readonly upstreams = new Map<string, Upstream>();
   private readonly avoidedUntil = new Map<string, number>();
   private known: Promise<readonly string[]> | undefined;
   private knownUntil_ms = 0;
@@ -98,24 +99,15 @@ export class Forwarder {
     this.avoidedUntil.set(server, now_ms + avoided_ms);
   }
 
-  /** From a port of its own and under an id of its own, so that nobody on the way can answer in the server's place. */
   private overUDP(query: Buffer, server: string): Promise<Buffer | undefined> {
-    const sent = Buffer.from(query);
-    sent.writeUInt16BE(this.options.random.below(0x10000), 0);
-    const socket = createSocket(server.includes(':') ? 'udp6' : 'udp4');
-    return new Promise((resolve) => {
-      const end = (answer?: Buffer) => {
-        cancel();
-        socket.close();
-        resolve(answer);
-      };
-      const cancel = this.options.clock.after(server_ms_max, () => end());
-      socket.on('error', () => end());
-      socket.on('message', (answer) => {
-        if (isAnswerTo(sent, answer)) end(withID(answer, query));
-      });
-      socket.connect(this.port, server, () => socket.send(sent));
-    });
+    let upstream = this.upstreams.get(server);
+    if (upstream === undefined) {
+      for (const [known, { isIdle }] of this.upstreams) if (isIdle) this.upstreams.delete(known);
+      const { clock, random } = this.options;
+      upstream = new Upstream(server, { clock, random, port: this.port });
+      this.upstreams.set(server, upstream);
+    }
+    return upstream.ask(query, server_ms_max);
   }
 
   private overTCP(query: Buffer, server: string): Promise<Buffer | undefined> {
@@ -131,7 +123,11 @@ export class Forwarder {
       socket.on('error', () => end());
       socket.on('close', () => end());
       socket.on('data', (bytes) => {
-        for (const answer of frames.add(bytes)) return end(isAnswerTo(query, answer) ? answer : undefined);
+        for (const answer of frames.add(bytes)) {
+          const isIts =
+            answer.length > 2 && answer.readUInt16BE(0) === query.readUInt16BE(0) && isAnswerTo(query, answer);
+          return end(isIts ? answer : undefined);
+        }
       });
       socket.write(frame(query));
     });
@@ -140,14 +136,4 @@ export class Forwarder {
   private get port(): number {
     return this.options.port ?? 53;
   }
-}
-
-/** Whether it is a response under the query's id. */
-function isAnswerTo(query: Buffer, answer: Buffer): boolean {
-  return answer.length >= 12 && answer.readUInt16BE(0) === query.readUInt16BE(0) && (answer.readUInt8(2) & 0x80) !== 0;
-}
-
-function withID(answer: Buffer, query: Buffer): Buffer {
-  query.copy(answer, 0, 0, 2);
-  return answer;
 }

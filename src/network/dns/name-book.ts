@@ -38,16 +38,20 @@ export class NameBook {
 
   /** What the name is on the networks that the asker is on; `name.network` is looked for on that one alone. */
   find(asker: Asker, name: string): Found | undefined {
-    const wanted = name.toLowerCase().replace(/\.$/, '');
+    const lower = name.toLowerCase();
+    const wanted = lower.endsWith('.') ? lower.slice(0, -1) : lower;
     for (const networkID of this.networksOf(asker)) {
       const names = this.named.get(networkID);
       if (names === undefined) continue;
-      const suffix = `.${this.items.networks.get(networkID)?.Spec?.Name.toLowerCase()}`;
-      const addresses =
-        names.find(wanted) ?? (wanted.endsWith(suffix) ? names.find(wanted.slice(0, -suffix.length)) : undefined);
+      const addresses = names.find(wanted) ?? this.findBefore(networkID, names, wanted);
       if (addresses !== undefined) return { addresses };
     }
     return undefined;
+  }
+
+  private findBefore(networkID: string, names: NetworkNames, wanted: string): readonly string[] | undefined {
+    const suffix = `.${this.items.networks.get(networkID)?.Spec?.Name.toLowerCase()}`;
+    return wanted.endsWith(suffix) ? names.find(wanted.slice(0, -suffix.length)) : undefined;
   }
 
   /** The name of an address; '' of one of our networks that has none, undefined of any other. */

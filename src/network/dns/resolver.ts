@@ -7,10 +7,11 @@ import { contains, formatAddress, parseAddress } from '../../model/ipv4.js';
 import { type NetworkBlock, networkBlock } from '../../model/network-block.js';
 import type { Network } from '../../model/types.js';
 import type { NetworkItems } from '../network-table.js';
-import { asDatagram, failure, readQuery } from './answer.js';
+import { asDatagram, failure, type Reading, readQuery } from './answer.js';
 import type { Forwarder } from './forwarder.js';
 import { Frames, frame } from './frames.js';
 import { type Asker, NameBook } from './name-book.js';
+import { asItIs } from './upstream.js';
 
 export interface ResolverOptions {
   forwarder: Forwarder;
@@ -24,6 +25,9 @@ export interface ResolverOptions {
 const tcpConnections_max = 256;
 const tcpConnectionsOfOne_max = 16;
 const idle_ms = 10_000;
+
+/** Of one answer that could not be sent. */
+const ignored = () => {};
 
 /** Ends it. */
 type Listening = () => Promise<void>;
@@ -95,16 +99,17 @@ export class Resolver {
   }
 
   private listenUDP(host: string, askerAt: (address: string) => Asker | undefined): Promise<UdpSocket> {
-    const socket = createSocket('udp4');
+    const socket = createSocket({ type: 'udp4', lookup: asItIs });
     socket.on('message', (bytes, from) => {
       const asker = askerAt(from.address);
       if (asker === undefined) return;
-      this.answer(bytes, asker, 'udp').then(
-        (answer) => {
-          if (answer !== undefined) socket.send(answer, from.port, from.address, () => {});
-        },
-        (error) => this.failed(asker, error),
-      );
+      const send = (answer: Buffer | undefined) => {
+        if (answer !== undefined) socket.send(answer, from.port, from.address, ignored);
+      };
+      // At once, where nobody else has to be asked: a promise an answer would be a good part of what it costs.
+      const answer = this.answer(bytes, asker, 'udp');
+      if (answer instanceof Promise) answer.then(send, (error) => this.failed(asker, error));
+      else send(answer);
     });
     return new Promise((resolve, reject) => {
       socket.once('error', reject);
@@ -168,13 +173,17 @@ export class Resolver {
     return this.options.port ?? 53;
   }
 
-  private async answer(bytes: Buffer, asker: Asker, over: 'udp' | 'tcp'): Promise<Buffer | undefined> {
-    const { book } = this;
-    const reading = readQuery(bytes, asker, book, this.turn++);
+  /** A promise only of what is asked outside. */
+  private answer(bytes: Buffer, asker: Asker, over: 'udp' | 'tcp'): Promise<Buffer> | Buffer | undefined {
+    const reading = readQuery(bytes, asker, this.book, this.turn++);
     if (reading === undefined) return undefined;
     if (reading.answer !== undefined) return over === 'udp' ? asDatagram(reading.answer, reading) : reading.answer;
-    const outside = { from: asker.address, own: book.nameserversOf(asker), except: this.gateways, over };
-    return (await this.options.forwarder.ask(bytes, outside)) ?? failure(reading);
+    return this.askOutside(reading, asker, over);
+  }
+
+  private async askOutside(reading: Reading, asker: Asker, over: 'udp' | 'tcp'): Promise<Buffer> {
+    const outside = { from: asker.address, own: this.book.nameserversOf(asker), except: this.gateways, over };
+    return (await this.options.forwarder.ask(reading.bytes, outside)) ?? failure(reading);
   }
 
   private failed({ networkID, address }: Asker, error: unknown): void {
