@@ -4,7 +4,7 @@ import { formatAddress, parseAddress, parseCIDR } from '../model/ipv4.js';
 import { isFinal } from '../model/states.js';
 import type { Network, NetworkEndpoint, NetworkPeer, NetworkService, Node, Service, Task } from '../model/types.js';
 import type { Commit, View } from '../store/view.js';
-import { compare } from './endpoints.js';
+import { type ServiceChanges, ServiceItems } from './service-items.js';
 
 /** What the data path of every node must know of the cluster's networks, by kind and id. */
 export interface NetworkItems {
@@ -13,11 +13,10 @@ export interface NetworkItems {
   services: ReadonlyMap<string, NetworkService>;
 }
 
-/** What a commit did to it: of a kind, what is new or changed, and ids of what is no more. */
+/** What a commit did to nodes and networks: of a kind, what is new or changed, and ids of what is no more. */
 export interface NetworkChanges {
   peers: Map<string, NetworkPeer | undefined>;
   networks: Map<string, Network | undefined>;
-  services: Map<string, NetworkService | undefined>;
 }
 
 /** Docker's (IANA's, RFC 7348). */
@@ -25,40 +24,52 @@ const dataPathPort_default = 4789;
 /** The protocol of a TaskAddress that is an address on a network of the cluster. */
 export const wholeAddress = 'ip';
 
+/** What tasks on networks are there for: a service, or a container of a node's own. */
+interface Owner {
+  /** Undefined of one that was removed, as long as its tasks have not ended, and of a container. */
+  service: Service | undefined;
+  /** Also of a service that was removed. */
+  name: string;
+  networkIDs: Set<string>;
+}
+
 /** `NetworkItems` of the state, kept up to date commit by commit, at a cost in proportion to what a commit touches. */
 export class NetworkTable implements NetworkItems {
   readonly peers = new Map<string, NetworkPeer>();
   readonly networks = new Map<string, Network>();
-  readonly services = new Map<string, NetworkService>();
-  /** Ids of a service's items: one for each network it is on. */
-  private readonly ofService = new Map<string, Set<string>>();
+  private readonly items = new ServiceItems();
+  private readonly owners = new Map<string, Owner>();
 
-  /** Starts as of `view`; the first commit to apply is the one after `view.index`. The view is asked again with every commit. */
+  /** Starts as of `view`; the first commit to apply is the one after `view.index`. The view is asked again for what holds for the cluster. */
   constructor(private readonly view: View) {
-    const all = new Set<string>();
-    for (const task of view.list('Task')) all.add(ownerOf(task));
-    for (const { ID } of view.list('Service')) all.add(ID);
-    const changes = noChanges();
+    const changes: NetworkChanges = { peers: new Map(), networks: new Map() };
     for (const node of view.list('Node')) this.setPeer(node.ID, node, changes);
     for (const network of view.list('Network')) this.setNetwork(network.ID, network, changes);
-    for (const id of all) this.rebuild(id, changes);
+    for (const service of view.list('Service')) this.serviceChanged(service.ID, service);
+    for (const task of view.list('Task')) this.taskChanged(undefined, task);
+    this.items.take();
   }
 
+  /** By id, `<network>/<service>`, of a container of a node's own `<network>/<task>`: for whoever will be told what is taken from now on. */
+  get services(): ReadonlyMap<string, NetworkService> {
+    return this.items.all();
+  }
+
+  /** Takes in a commit; every one exactly once and in order. What it did to services is there to be taken. */
   apply(commit: Commit): NetworkChanges {
-    const changes = noChanges();
-    const touched = new Set<string>();
+    const changes: NetworkChanges = { peers: new Map(), networks: new Map() };
     for (const { kind, id, before, after } of commit.changes) {
       if (kind === 'Node') this.setPeer(id, after as Node | undefined, changes);
       else if (kind === 'Network') this.setNetwork(id, after as Network | undefined, changes);
-      else if (kind === 'Service') touched.add(id);
-      else if (kind === 'Task') {
-        for (const task of [before, after] as (Task | undefined)[]) {
-          if (task !== undefined && task.NetworksAttachments.length > 0) touched.add(ownerOf(task));
-        }
-      }
+      else if (kind === 'Service') this.serviceChanged(id, after as Service | undefined);
+      else if (kind === 'Task') this.taskChanged(before as Task | undefined, after as Task | undefined);
     }
-    for (const id of touched) this.rebuild(id, changes);
     return changes;
+  }
+
+  /** What has become of services since this was last asked, or since the start. */
+  takeServices(): ServiceChanges {
+    return this.items.take();
   }
 
   private setPeer(id: string, node: Node | undefined, changes: NetworkChanges): void {
@@ -71,21 +82,59 @@ export class NetworkTable implements NetworkItems {
     put(this.networks, id, network && { ...network, Released: [], Version: null, UpdatedAt: '' }, changes.networks);
   }
 
-  private rebuild(serviceID: string, changes: NetworkChanges): void {
-    const known = this.ofService.get(serviceID) ?? new Set();
-    const now = new Set<string>();
-    for (const item of networkServices(this.view, serviceID)) {
-      now.add(item.ID);
-      put(this.services, item.ID, item, changes.services);
-    }
-    for (const id of known) if (!now.has(id)) put(this.services, id, undefined, changes.services);
-    if (now.size > 0) this.ofService.set(serviceID, now);
-    else this.ofService.delete(serviceID);
+  private serviceChanged(id: string, service: Service | undefined): void {
+    const owner = this.ownerOf(id, service?.Spec?.Name ?? '');
+    owner.service = service;
+    for (const { NetworkID } of service?.Endpoint?.VirtualIPs ?? []) owner.networkIDs.add(NetworkID);
+    for (const networkID of owner.networkIDs) this.look(id, owner, networkID);
+    this.forget(id, owner);
   }
-}
 
-function noChanges(): NetworkChanges {
-  return { peers: new Map(), networks: new Map(), services: new Map() };
+  private taskChanged(before: Task | undefined, after: Task | undefined): void {
+    const task = after ?? before;
+    if (task === undefined) return;
+    const networkIDs = new Set<string>();
+    for (const one of [before, after]) {
+      for (const { Network: network } of one?.NetworksAttachments ?? []) if (network) networkIDs.add(network.ID);
+    }
+    if (networkIDs.size === 0) return;
+    const id = ownerIDOf(task);
+    const owner = this.ownerOf(id, task.ServiceName);
+    for (const networkID of networkIDs) {
+      const endpoint = after && endpointOn(after, networkID);
+      if (endpoint !== undefined && !owner.networkIDs.has(networkID)) {
+        owner.networkIDs.add(networkID);
+        this.items.setHead(headOf(networkID, id, owner));
+      }
+      this.items.setTask(`${networkID}/${id}`, task.ID, endpoint);
+      if (endpoint === undefined) this.look(id, owner, networkID);
+    }
+  }
+
+  private ownerOf(id: string, name: string): Owner {
+    let owner = this.owners.get(id);
+    if (owner === undefined) {
+      owner = { service: undefined, name, networkIDs: new Set() };
+      this.owners.set(id, owner);
+    } else if (name !== '') owner.name = name;
+    return owner;
+  }
+
+  /** A service is on a network while it has a virtual IP or a task there. */
+  private look(id: string, owner: Owner, networkID: string): void {
+    const head = headOf(networkID, id, owner);
+    if (head.VirtualIP !== '' || this.items.hasTasks(head.ID)) {
+      this.items.setHead(head);
+      return;
+    }
+    this.items.remove(head.ID);
+    owner.networkIDs.delete(networkID);
+    this.forget(id, owner);
+  }
+
+  private forget(id: string, { service, networkIDs }: Owner): void {
+    if (service === undefined && networkIDs.size === 0) this.owners.delete(id);
+  }
 }
 
 function put<T>(items: Map<string, T>, id: string, item: T | undefined, changed: Map<string, T | undefined>): void {
@@ -103,53 +152,30 @@ function peerOf({ ID, Number: number, Status }: Node, port: number): NetworkPeer
 }
 
 /** What the task is there for: its service, or itself when it keeps an address for a container of its node's own. */
-function ownerOf(task: Task): string {
+function ownerIDOf(task: Task): string {
   return task.ServiceID || task.ID;
 }
 
-/**
- * The service on each of its networks: of one that was removed, as long as its tasks have not ended. A task without a service is like one
- * without a name.
- */
-export function networkServices(view: View, serviceID: string): NetworkService[] {
-  const service = view.get('Service', serviceID);
-  const items = new Map<string, NetworkService>();
-  const itemOn = (NetworkID: string): NetworkService => {
-    let item = items.get(NetworkID);
-    if (item === undefined) {
-      item = emptyOn(NetworkID, serviceID, service);
-      items.set(NetworkID, item);
-    }
-    return item;
-  };
-  for (const { NetworkID, Addr } of service?.Endpoint?.VirtualIPs ?? []) itemOn(NetworkID).VirtualIP = bare(Addr);
-  const alone = view.get('Task', serviceID);
-  const tasks = alone === undefined ? [...view.tasksOfService(serviceID)] : [alone];
-  tasks.sort((a, b) => compare(a.ID, b.ID));
-  for (const task of tasks) {
-    if (task.NodeID === '' || isFinal(task.Status?.State ?? '')) continue;
-    for (const { Network: network, Addresses } of task.NetworksAttachments) {
-      const endpoint = network && endpointOf(task, network.ID, bare(Addresses[0] ?? ''));
-      if (!endpoint) continue;
-      const item = itemOn(network.ID);
-      item.ServiceName ||= task.ServiceName;
-      item.Endpoints.push(endpoint);
-    }
-  }
-  return [...items.values()];
-}
-
-function emptyOn(NetworkID: string, ServiceID: string, service: Service | undefined): NetworkService {
+/** The service on a network without its tasks. A task without a service is like one without a name. */
+function headOf(NetworkID: string, ServiceID: string, { service, name }: Owner): NetworkService {
+  const virtual = service?.Endpoint?.VirtualIPs.findLast((one) => one.NetworkID === NetworkID);
   return {
     ID: `${NetworkID}/${ServiceID}`,
     NetworkID,
     ServiceID,
-    ServiceName: service?.Spec?.Name ?? '',
-    VirtualIP: '',
+    ServiceName: name,
+    VirtualIP: virtual === undefined ? '' : bare(virtual.Addr),
     Endpoints: [],
     Sticky: isSticky(service?.Spec?.Labels ?? {}),
     Opaque: isOpaque(service?.Spec?.Labels ?? {}),
   };
+}
+
+/** Undefined of a task that has no address there, or has ended. */
+function endpointOn(task: Task, networkID: string): NetworkEndpoint | undefined {
+  if (task.NodeID === '' || isFinal(task.Status?.State ?? '')) return undefined;
+  const attachment = task.NetworksAttachments.find(({ Network: network }) => network?.ID === networkID);
+  return attachment && endpointOf(task, networkID, bare(attachment.Addresses[0] ?? ''));
 }
 
 function endpointOf(task: Task, networkID: string, Address: string): NetworkEndpoint | undefined {
@@ -178,7 +204,7 @@ function bare(cidr: string): string {
 /** Whether the managers have said nothing new: an item is never changed, but replaced. */
 export function isSameItems(before: NetworkItems, after: NetworkItems): boolean {
   const same = <T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>) =>
-    a.size === b.size && [...b].every(([id, item]) => a.get(id) === item);
+    a === b || (a.size === b.size && [...b].every(([id, item]) => a.get(id) === item));
   return (
     same(before.peers, after.peers) && same(before.networks, after.networks) && same(before.services, after.services)
   );

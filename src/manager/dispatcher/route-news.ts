@@ -10,7 +10,6 @@ export class RouteNews {
   private readonly changed = {
     peers: new News(),
     networks: new News(),
-    services: new News(),
   } as const;
   /** Whether the nodes know of each other. */
   private told: boolean;
@@ -41,26 +40,23 @@ export class RouteNews {
   /** Takes in a commit; every one exactly once and in order. */
   learn(commit: Commit): void {
     this.routes.learn(commit);
-    const { peers, networks, services } = this.networks.apply(commit);
+    const { peers, networks } = this.networks.apply(commit);
     const isFirst = this.isPeerNeeded && !this.told;
     this.told = this.isPeerNeeded;
     if (isFirst) for (const [id, peer] of this.networks.peers) this.changed.peers.set(id, peer);
     // One that is gone is told of in any case: nodes may know it from before.
     for (const [id, peer] of peers) if (this.told || peer === undefined) this.changed.peers.set(id, peer);
     for (const [id, network] of networks) this.changed.networks.set(id, network);
-    for (const [id, service] of services) this.changed.services.set(id, service);
   }
 
   /** Takes out what has changed since it was last asked; undefined: nothing. */
   take(): RoutesInit | undefined {
     const { changed, moved, removed } = this.routes.take();
-    const { peers, networks, services } = this.changed;
-    if (
-      [changed, moved, removed].every(({ length }) => length === 0) &&
-      peers.size + networks.size + services.size === 0
-    )
-      return undefined;
-    const [p, n, s] = [peers.take(), networks.take(), services.take()];
+    const services = this.networks.takeServices();
+    const { peers, networks } = this.changed;
+    const lists = [changed, moved, removed, services.changed, services.moved, services.removed];
+    if (lists.every(({ length }) => length === 0) && peers.size + networks.size === 0) return undefined;
+    const [p, n] = [peers.take(), networks.take()];
     return {
       Routes: changed,
       RouteChanges: moved,
@@ -69,8 +65,9 @@ export class RouteNews {
       RemovedPeerIDs: p.removed,
       Networks: n.changed,
       RemovedNetworkIDs: n.removed,
-      NetworkServices: s.changed,
-      RemovedNetworkServiceIDs: s.removed,
+      NetworkServices: services.changed,
+      NetworkServiceChanges: services.moved,
+      RemovedNetworkServiceIDs: services.removed,
     } as RoutesInit;
   }
 }

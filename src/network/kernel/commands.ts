@@ -61,6 +61,21 @@ export function commandsFor(desired: DesiredKernel, actual: ActualKernel): Comma
   return { ip, bridge: [...forwardingCommands(desired, now), ...hairpins(now)] };
 }
 
+/** What is there once `commandsFor` of the same was carried out; with a tunnel. */
+export function carriedOut(desired: DesiredKernel, actual: ActualKernel): ActualKernel {
+  const { tunnel, peers, returns } = desired;
+  return {
+    ...actual,
+    tunnel: tunnel && { ...tunnel, isUp: true, addresses: [`${tunnel.address}/32`] },
+    neighbours: new Map(peers.map(({ address, mac }) => [address, mac])),
+    forwarding: new Map(peers.map(({ mac, underlay }) => [mac, underlay])),
+    routes: routesOf(desired),
+    returns,
+    returnRules: new Set(returns.keys()),
+    oneWayPorts: [],
+  };
+}
+
 const nothing: ActualKernel = {
   tunnel: undefined,
   neighbours: new Map(),
@@ -93,10 +108,16 @@ function forwardingCommands({ peers }: DesiredKernel, { forwarding }: ActualKern
   ];
 }
 
-function routeCommands({ peers, remote, virtual }: DesiredKernel, { routes }: ActualKernel): string[] {
-  const wanted = new Map<string, string>(peers.map(({ address }) => [address, '']));
-  for (const address of virtual) wanted.set(address, '');
-  for (const [address, gateway] of remote) wanted.set(address, gateway);
+/** Gateway by destination, '' of a route without. */
+function routesOf({ peers, remote, virtual }: DesiredKernel): Map<string, string> {
+  const routes = new Map<string, string>(peers.map(({ address }) => [address, '']));
+  for (const address of virtual) routes.set(address, '');
+  for (const [address, gateway] of remote) routes.set(address, gateway);
+  return routes;
+}
+
+function routeCommands(desired: DesiredKernel, { routes }: ActualKernel): string[] {
+  const wanted = routesOf(desired);
   return [
     ...[...routes.keys()]
       .filter((address) => !wanted.has(address))

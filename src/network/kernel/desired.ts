@@ -11,6 +11,13 @@ export function tunnelMTU(underlayMTU = underlayMTU_default): number {
   return underlayMTU - vxlan_bytes;
 }
 
+/** Networks of which this node has the bridge, in order of their number. */
+export function carriedNetworks({ networks }: NetworkItems, bridges: readonly string[]): Network[] {
+  return [...networks.values()]
+    .filter((network) => bridges.includes(bridgeOf(network.Number)))
+    .sort((a, b) => a.Number - b.Number);
+}
+
 /** What the node's kernel shall have of the cluster's networks, besides the rules. All lists are in a fixed order. */
 export interface DesiredKernel {
   tunnel: { address: string; mac: string; local: string; port: number; mtu: number } | undefined;

@@ -4,19 +4,19 @@ import { messageOf } from '../../model/errors.js';
 import type { Network, Route } from '../../model/types.js';
 import { isSameItems, type NetworkItems } from '../network-table.js';
 import { commandsFor } from './commands.js';
-import { type DesiredKernel, desiredKernel, tunnelMTU } from './desired.js';
+import { carriedNetworks, type DesiredKernel, desiredKernel, tunnelMTU } from './desired.js';
 import { destinationsOf } from './destinations.js';
-import { passEngine, unpassEngine } from './engine-chain.js';
+import { unpassEngine } from './engine-chain.js';
 import { InsideDoors } from './inside-doors.js';
 import { bridgesOf, type Mesh } from './mesh.js';
-import { bridgeOf, tunnelDevice } from './names.js';
+import { tunnelDevice } from './names.js';
 import { type Observed, observe } from './observed.js';
 import { rulesFor } from './rules.js';
-import { sysctlsFor } from './sysctls.js';
 import { RuleTable } from './table.js';
 import { type KernelTools, unlessMissing } from './tools.js';
 import { Turnover } from './turnover.js';
 import { differencesFrom } from './verify.js';
+import { makeSettings, makeWays } from './ways.js';
 
 export interface KernelNetworksOptions {
   nodeID: string;
@@ -38,8 +38,8 @@ export interface PlaneSettings {
 const look_ms = 3_000;
 const failures_max = 3;
 
-/** What a pass has to do: change the rules, or compare everything with what is there. */
-type Work = 'none' | 'rules' | 'all';
+/** What a pass has to do: carry out what differs from what was made last, or compare everything with what is there. */
+type Work = 'none' | 'changes' | 'all';
 
 /**
  * The cluster's networks and published ports in this node's kernel: the tunnel to the other nodes, routes to addresses there, and the
@@ -54,7 +54,9 @@ export class KernelNetworks {
   private readonly turnover: Turnover;
   /** As the last pass had them open. */
   private inside: ReadonlyMap<string, string> = new Map();
+  /** What is there when nobody else has touched it; undefined when that is not known. */
   private seen: Observed | undefined;
+  private looked_ms = Number.NEGATIVE_INFINITY;
   /** Something may be there that has to be removed. */
   private isMade = false;
   private running: Promise<void> | undefined;
@@ -97,9 +99,12 @@ export class KernelNetworks {
 
   /** Makes the kernel be so. Resolves when it is, or when it could not be made so: then it is tried again, and `error` says why. */
   apply(items: NetworkItems): Promise<void> {
-    if (this.items !== undefined && isSameItems(this.items, items)) return this.running ?? Promise.resolve();
+    const { items: before } = this;
+    if (before !== undefined && isSameItems(before, items)) return this.running ?? Promise.resolve();
     this.items = items;
-    return this.do('all');
+    // Tasks come and go: that is told to the kernel without asking it what all of it looks like.
+    const isOfTasks = before?.peers === items.peers && before.networks === items.networks;
+    return this.do(isOfTasks ? 'changes' : 'all');
   }
 
   /**
@@ -109,7 +114,7 @@ export class KernelNetworks {
   publish(routes: readonly Route[]): Promise<void> {
     const isFirst = this.routes.length === 0;
     this.routes = routes;
-    return this.do(isFirst ? 'all' : 'rules');
+    return this.do(isFirst ? 'all' : 'changes');
   }
 
   /** Of what goes through the tunnel, in bytes: so much a packet between containers may have. */
@@ -138,7 +143,7 @@ export class KernelNetworks {
           this.options.tools,
         );
       }
-      const carried = carriedNetworks(items, seen);
+      const carried = carriedNetworks(items, seen.bridges);
       const { nodeID, tools } = this.options;
       const { hasPlane } = this;
       const rules = rulesFor(items, nodeID, carried, this.mesh(seen));
@@ -222,17 +227,27 @@ export class KernelNetworks {
 
   private async makeSo(work: Work): Promise<void> {
     const { items } = this;
-    const { tools, nodeID } = this.options;
     if (items === undefined) return;
     if (!this.isNeeded) {
       await this.removeAll();
       await this.onCarried([]);
       return;
     }
-    const isLook = work === 'all' || this.seen === undefined;
-    const seen = isLook ? await observe(tools) : this.seen!;
+    const isDue = this.options.clock.monotonic() - this.looked_ms >= look_ms;
+    if (work === 'changes' && this.seen !== undefined && !isDue) {
+      try {
+        await this.make(items, this.seen, false);
+        return;
+      } catch {} // somebody else was there since the last look
+    }
+    this.looked_ms = this.options.clock.monotonic();
+    await this.make(items, await observe(this.options.tools), true);
+  }
+
+  private async make(items: NetworkItems, seen: Observed, isLook: boolean): Promise<void> {
+    const { nodeID, tools, log } = this.options;
     this.seen = seen;
-    const carried = carriedNetworks(items, seen);
+    const carried = carriedNetworks(items, seen.bridges);
     this.inside = this.doors.open(this.routes);
     const destinations = destinationsOf(items, carried, this.routes, nodeID);
     this.turnover.plan(destinations);
@@ -240,7 +255,8 @@ export class KernelNetworks {
     this.isMade = true;
     // Rules first: nothing shall pass for a moment that they would stop.
     await this.table.make(rulesFor(items, nodeID, carried, mesh), isLook);
-    if (isLook) await this.makeWays(items, seen, carried);
+    this.seen = await makeWays(this.desired(items, seen, carried), seen, tools);
+    if (isLook) await makeSettings(carried, this.hasPlane, { tools, log });
     if (mesh !== undefined) await this.turnover.made(destinations);
     if (isLook) await this.onCarried(carried);
   }
@@ -255,17 +271,6 @@ export class KernelNetworks {
 
   private desired(items: NetworkItems, seen: Observed, carried: readonly Network[]): DesiredKernel {
     return desiredKernel(items, this.options.nodeID, carried, this.mtuFrom(items, seen), this.hasMesh);
-  }
-
-  private async makeWays(items: NetworkItems, seen: Observed, carried: readonly Network[]): Promise<void> {
-    const { tools } = this.options;
-    const { ip, bridge } = commandsFor(this.desired(items, seen, carried), seen);
-    for (const name of seen.bypassing) ip.push(`link set ${name} type bridge nf_call_iptables 1`);
-    if (ip.length > 0) await tools.run('ip', ['-force', '-batch', '-'], `${ip.join('\n')}\n`);
-    if (bridge.length > 0) await tools.run('bridge', ['-force', '-batch', '-'], `${bridge.join('\n')}\n`);
-    const bridges = carried.map((network) => bridgeOf(network.Number));
-    for (const [path, value] of sysctlsFor(bridges, this.hasPlane)) await tools.setSysctl(path, value);
-    await passEngine(tools, this.options.log);
   }
 
   /** Whatever is there of ours: also what an agent before this one left. */
@@ -288,10 +293,3 @@ export class KernelNetworks {
 }
 
 const nothing = desiredKernel({ peers: new Map(), networks: new Map(), services: new Map() }, '', [], 0, false);
-
-/** Networks of which this node has the bridge, in order of their number. */
-function carriedNetworks(items: NetworkItems, { bridges }: Observed): Network[] {
-  return [...items.networks.values()]
-    .filter((network) => bridges.includes(bridgeOf(network.Number)))
-    .sort((a, b) => a.Number - b.Number);
-}

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { complete } from '../../../src/model/codec.js';
+import { RouteNews } from '../../../src/manager/dispatcher/route-news.js';
+import { complete, encode } from '../../../src/model/codec.js';
+import type { NetworkService, Task } from '../../../src/model/types.js';
 import { NameBook } from '../../../src/network/dns/name-book.js';
 import { NetworkTable } from '../../../src/network/network-table.js';
+import { WantedRoutes } from '../../../src/network/wanted-routes.js';
 import type { View } from '../../../src/store/view.js';
 import { Orchestra } from '../../helpers/orchestra.js';
 
@@ -28,30 +31,92 @@ describe('the nodes as the data paths of the others reach them', () => {
   });
 });
 
+const network = {
+  ID: 'net',
+  Spec: { Name: 'net' },
+  IPAMOptions: { Configs: [{ Subnet: '10.0.0.0/16', Gateway: '10.0.0.1' }] },
+};
+const onNetwork = { TaskTemplate: { Networks: [{ Target: 'net' }] } };
+/** As a node says that a task runs. */
+const run = (world: Orchestra, task: Task) => {
+  const Host = task.NetworksAttachments[0]!.Addresses[0]!.split('/')[0]!;
+  world.report(task, 'running', { Addresses: [{ Protocol: 'ip', Host }] });
+};
+
+describe('services on networks, as nodes are told of them', () => {
+  it('cost in proportion to what changes of them, however many tasks they have', () => {
+    const sizes = [10, 1000].map((replicas) => {
+      const world = new Orchestra();
+      world.addNodes(3);
+      for (const at of [1, 2, 3]) world.asleep.add(`node${at}`);
+      world.commit([{ Action: 'create', Network: network }]);
+      const news = new RouteNews(world.store);
+      world.store.watch((commit) => news.learn(commit));
+      world.create('web', replicas, onNetwork);
+      world.planAll();
+      for (const task of world.tasks()) run(world, task);
+      news.take();
+      const node = new WantedRoutes();
+      node.take(complete('Routes', { Full: true, ...news.all() }));
+      const [first, second] = world.tasks();
+      assert.equal(news.take(), undefined, 'nothing has changed since');
+
+      world.report(first!, 'failed');
+      const failed = complete('Routes', news.take()!);
+      node.take(failed);
+      const [gone] = failed.NetworkServiceChanges;
+      assert.deepEqual([failed.NetworkServices, gone?.Endpoints, gone?.RemovedTaskIDs], [[], [], [first!.ID]]);
+      world.report(second!, 'running', { Message: 'still here' });
+      assert.deepEqual(
+        news.take()?.NetworkServiceChanges?.[0]?.Endpoints?.[0]?.Serving,
+        false,
+        'its address is not there',
+      );
+      run(world, second!);
+      const ran = complete('Routes', news.take()!);
+      node.take(ran);
+      assert.deepEqual([ran.NetworkServices, ran.NetworkServiceChanges[0]?.Endpoints.length], [[], 1]);
+      const has = [...node.networkItems().services.values()];
+      assert.deepEqual(has, [...new NetworkTable(world.store).services.values()]);
+      assert.equal(has[0]?.Endpoints.length, replicas - 1);
+      return [encode('Routes', failed).length, encode('Routes', ran).length];
+    });
+    assert.deepEqual(sizes[0], sizes[1], 'bytes');
+    assert.ok(sizes[0]!.every((bytes) => bytes < 400));
+  });
+});
+
 describe('what names mean', () => {
   it('is, after every entry of the log, the tasks that run and shall run, and no other for a moment longer', () => {
     const kind = fc.constantFrom('scale', 'image', 'fail', 'run', 'drain', 'plan', 'remove');
+    const told = fc.array(fc.boolean(), { minLength: 1 });
+    const byID = (a: NetworkService, b: NetworkService) => (a.ID < b.ID ? -1 : 1);
     fc.assert(
-      fc.property(fc.array(fc.record({ kind, size: fc.nat(5) }), { maxLength: 40 }), (steps) => {
+      fc.property(fc.array(fc.record({ kind, size: fc.nat(5) }), { maxLength: 40 }), told, (steps, isTold) => {
         const world = new Orchestra();
         world.addNodes(3);
         for (const at of [1, 2, 3]) world.asleep.add(`node${at}`); // what tasks report is said below
-        world.commit([
-          {
-            Action: 'create',
-            Network: {
-              ID: 'net',
-              Spec: { Name: 'net' },
-              IPAMOptions: { Configs: [{ Subnet: '10.0.1.0/24', Gateway: '10.0.1.1' }] },
-            },
-          },
-        ]);
+        world.commit([{ Action: 'create', Network: network }]);
         const table = new NetworkTable(world.store);
+        const news = new RouteNews(world.store);
+        const node = new WantedRoutes();
+        let at = 0;
         const book = new NameBook(table);
-        const asker = { networkID: 'net', address: '10.0.1.99' };
+        const asker = { networkID: 'net', address: '10.0.255.99' };
         world.store.watch((commit) => {
           table.apply(commit);
+          news.learn(commit);
           book.update({ peers: new Map(), networks: table.networks, services: new Map(table.services) });
+          assert.deepEqual(table.services, new NetworkTable(world.store).services);
+          if (isTold[at++ % isTold.length]) {
+            node.take(complete('Routes', news.take() ?? {}));
+            assert.deepEqual(
+              [...node.networkItems().services.values()].sort(byID),
+              [...table.services.values()].sort(byID),
+            );
+          } else if (isTold[at % isTold.length]) {
+            node.take(complete('Routes', { Full: true, ...news.all() })); // a new session
+          }
           const serving = [...world.store.list('Task')].filter(
             ({ DesiredState, Status }) => DesiredState === 'running' && Status?.State === 'running',
           );
@@ -62,7 +127,7 @@ describe('what names mean', () => {
             assert.equal(found, serving.includes(task) ? 1 : 0, task.Name);
           }
         });
-        world.create('web', 3, { TaskTemplate: { Networks: [{ Target: 'net' }] } });
+        world.create('web', 3, onNetwork);
         for (const { kind: what, size } of steps) {
           const tasks = world.tasks();
           const one = tasks[size % Math.max(1, tasks.length)];
@@ -74,8 +139,7 @@ describe('what names mean', () => {
             world.setNode(`node${(size % 3) + 1}`, { Availability: size > 2 ? 'drain' : 'active' });
           else if (what === 'fail' && one?.NodeID) world.report(one, 'failed');
           else if (what === 'run' && one !== undefined && one.NodeID !== '') {
-            const Host = one.NetworksAttachments[0]!.Addresses[0]!.split('/')[0]!;
-            world.report(one, 'running', { Addresses: [{ Protocol: 'ip', Host }] });
+            run(world, one);
           }
           world.plan();
         }

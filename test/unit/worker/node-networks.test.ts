@@ -185,6 +185,63 @@ describe('the networks of the cluster on a node', () => {
     assert.match(machine.table, /^table ip shoal\ndelete table ip shoal\ntable ip shoal \{/);
   });
 
+  it('cost the kernel in proportion to what changes of them: it is told, and not asked how all of it is', async () => {
+    const all = items(service('me', ...Array.from({ length: 200 }, () => 'other')));
+    await networks.apply(all);
+    await networks.attach(task);
+    await networks.started();
+    const web = all.services.get('blue-id/web')!;
+    const told = async (Endpoints: NetworkService['Endpoints']) => {
+      const before = machine.asked.length;
+      await networks.apply({ ...all, services: new Map(all.services).set(web.ID, { ...web, Endpoints }) });
+      return machine.asked.slice(before).map((line) => line.trim().split('\n'));
+    };
+    const moved = { ...web.Endpoints[7]!, NodeID: 'me' };
+    assert.deepEqual(await told(web.Endpoints.with(7, moved)), [
+      ['nft -f - add element ip shoal itself { 127.9.0.9 . 127.9.0.9 }'],
+      ['ip -force -batch - route del 127.9.0.9/32 dev shv0'],
+    ]);
+    const [rules, ...rest] = await told(web.Endpoints.slice(0, -1));
+    assert.equal(rules!.length, 3, 'one chain, and the element of before');
+    assert.deepEqual(rest, [
+      [
+        'ip -force -batch - route del 127.9.0.202/32 dev shv0',
+        'route replace 127.9.0.9/32 via 100.96.0.2 dev shv0 onlink',
+      ],
+    ]);
+  });
+
+  it('are looked at all the same while they change all the time', async () => {
+    const all = items(service('me'));
+    await networks.apply(all);
+    await networks.attach(task);
+    const web = all.services.get('blue-id/web')!;
+    machine.table = 'something else';
+    for (let count = 0; count < 20; count++) {
+      await clock.advance(500);
+      const Endpoints = [{ ...web.Endpoints[0]!, Hostname: `${count}` }];
+      await networks.apply({ ...all, services: new Map([[web.ID, { ...web, Endpoints }]]) });
+    }
+    assert.match(machine.table, /^table ip shoal\ndelete table ip shoal\ntable ip shoal \{/);
+  });
+
+  it('are told again, after a look, when what was there before has gone', async () => {
+    const all = items(service('me'));
+    await networks.apply(all);
+    await networks.attach(task);
+    machine.hasTunnel = false;
+    const run = machine.run.bind(machine);
+    machine.run = async (command, args, input = '') => {
+      if (command === 'ip' && input.includes('route') && !machine.hasTunnel && !input.includes('link add'))
+        throw new ShoalError('unavailable', 'Cannot find device "shv0"');
+      return run(command, args, input);
+    };
+    await networks.apply({ ...all, services: new Map([['blue-id/web', service('me', 'other')]]) });
+    assert.ok(machine.hasTunnel);
+    assert.ok(machine.asked.some((line) => line.includes('127.9.0.3/32')));
+    await networks.attach(task); // nothing is the matter
+  });
+
   it('leave nothing in the kernel when the agent stops, and no bridge when the node leaves', async () => {
     await networks.apply(items(service('me')));
     await networks.attach(task);
