@@ -28,6 +28,9 @@ const paths = [...inner, ...outer] as const;
 type Path = (typeof paths)[number];
 const basis = (path: Path): Path => (inner.some((one) => one === path) ? 'direct' : 'published by Docker');
 
+/** Whoever ends a connection first does not remember its ports for a minute. */
+const noTimeWait = 'echo 0 >/proc/sys/net/ipv4/tcp_max_tw_buckets';
+
 /** Where a path is asked for: its own address, and a port for what is asked. */
 type Ways = Record<Path, Record<Hop, Record<Kind, string>>>;
 
@@ -49,13 +52,14 @@ export async function run(args: string[]): Promise<void> {
     await mkdir(join(folder, 'files'));
     await writeFile(join(folder, 'files', 'large'), randomBytes(large.bytes));
     await writeFile(join(folder, 'server.cfg'), serverConfig(folder, { small: `:${target.small}` }));
-    const { ways, ask, fetch } = await build(lab, folder);
+    const { ways, ask, fetch, forget } = await build(lab, folder);
     const figures = new Map<string, number[]>();
     const add = (key: string, value: number) => figures.set(key, [...(figures.get(key) ?? []), value]);
     for (let round = 0; round < Number(values.rounds); round++) {
       for (const path of paths) {
         for (const hop of hops) {
           const { small, large } = ways[path][hop];
+          await forget();
           add(`${path} ${hop} rate`, await ask(path, small, values.seconds));
           add(`${path} ${hop} load`, await fetch(path, large));
         }
@@ -176,6 +180,19 @@ async function build(lab: Lab, folder: string) {
     if (code !== 0) throw new Error(`${path}, ${where}: ${stderr}`);
     return (large.bytes * large.clients * large.times * 8) / ((performance.now() - began) * 1e6);
   };
+  /**
+   * Nothing of the connections of the way before is left: they lead to the same server from the same ports, and new ones would be given other ports one
+   * by one, or be taken for old ones by a server that remembers them; whoever comes first would be the fastest.
+   */
+  const forget = async () => {
+    for (const host of lab.hosts) await shell(host, 'conntrack -F 2>/dev/null');
+  };
+  for (const host of lab.hosts) await shell(host, noTimeWait);
+  for (const hop of hops) {
+    const { ContainerID } = (await task(hop)).Status.ContainerStatus!;
+    const pid = await must(placed[hop], 'engine', 'inspect', '-f', '{{.State.Pid}}', ContainerID);
+    await shell(placed[hop], `nsenter -t ${pid} -n sh -c '${noTimeWait}'`);
+  }
   for (const path of paths) {
     for (const hop of hops) {
       const where = ways[path][hop].small;
@@ -185,5 +202,5 @@ async function build(lab: Lab, folder: string) {
       });
     }
   }
-  return { ways, ask, fetch };
+  return { ways, ask, fetch, forget };
 }

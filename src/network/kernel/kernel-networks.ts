@@ -6,7 +6,7 @@ import { isSameItems, type NetworkItems } from '../network-table.js';
 import { commandsFor } from './commands.js';
 import { carriedNetworks, type DesiredKernel, desiredKernel, tunnelMTU } from './desired.js';
 import { destinationsOf } from './destinations.js';
-import { unpassEngine } from './engine-chain.js';
+import { EngineChain } from './engine-chain.js';
 import { InsideDoors } from './inside-doors.js';
 import { bridgesOf, type Mesh } from './mesh.js';
 import { tunnelDevice } from './names.js';
@@ -50,6 +50,7 @@ export class KernelNetworks {
   private items: NetworkItems | undefined;
   private routes: readonly Route[] = [];
   private readonly table: RuleTable;
+  private readonly engine: EngineChain;
   private readonly doors: InsideDoors;
   private readonly turnover: Turnover;
   /** As the last pass had them open. */
@@ -73,6 +74,7 @@ export class KernelNetworks {
 
   constructor(private readonly options: KernelNetworksOptions) {
     this.table = new RuleTable(options.tools, options.log);
+    this.engine = new EngineChain(options.tools, options.log);
     this.doors = new InsideDoors(options.nodeID, options.clock);
     this.turnover = new Turnover({ ...options, endsConnections: options.plane?.endsConnections ?? false });
   }
@@ -245,7 +247,7 @@ export class KernelNetworks {
   }
 
   private async make(items: NetworkItems, seen: Observed, isLook: boolean): Promise<void> {
-    const { nodeID, tools, log } = this.options;
+    const { nodeID, tools } = this.options;
     this.seen = seen;
     const carried = carriedNetworks(items, seen.bridges);
     this.inside = this.doors.open(this.routes);
@@ -256,7 +258,10 @@ export class KernelNetworks {
     // Rules first: nothing shall pass for a moment that they would stop.
     await this.table.make(rulesFor(items, nodeID, carried, mesh), isLook);
     this.seen = await makeWays(this.desired(items, seen, carried), seen, tools);
-    if (isLook) await makeSettings(carried, this.hasPlane, { tools, log });
+    if (isLook) {
+      await makeSettings(carried, this.hasPlane, tools);
+      await this.engine.pass();
+    }
     if (mesh !== undefined) await this.turnover.made(destinations);
     if (isLook) await this.onCarried(carried);
   }
@@ -285,7 +290,7 @@ export class KernelNetworks {
     const { ip } = seen === undefined ? { ip: [] } : commandsFor(nothing, { ...seen, oneWayPorts: [] });
     await this.table.remove();
     if (ip.length > 0) await tools.run('ip', ['-force', '-batch', '-'], `${ip.join('\n')}\n`);
-    await unpassEngine(tools);
+    await this.engine.unpass();
     this.isMade = false;
     this.seen = undefined;
     this.turnover.forget();

@@ -1,8 +1,6 @@
-import type { Logger } from 'winston';
 import type { Network } from '../../model/types.js';
 import { carriedOut, commandsFor } from './commands.js';
 import type { DesiredKernel } from './desired.js';
-import { passEngine } from './engine-chain.js';
 import { bridgeOf } from './names.js';
 import type { Observed } from './observed.js';
 import { sysctlsFor } from './sysctls.js';
@@ -17,13 +15,8 @@ export async function makeWays(desired: DesiredKernel, seen: Observed, tools: Ke
   return { ...seen, ...carriedOut(desired, seen), bypassing: [] };
 }
 
-/** What is set on the tunnel and on the bridges of these networks, and that the engine lets through what is ours. Throws what the tools throw. */
-export async function makeSettings(
-  carried: readonly Network[],
-  hasPlane: boolean,
-  { tools, log }: { tools: KernelTools; log: Logger },
-): Promise<void> {
+/** What is set on the tunnel and on the bridges of these networks. Throws what the tools throw. */
+export async function makeSettings(carried: readonly Network[], hasPlane: boolean, tools: KernelTools): Promise<void> {
   const bridges = carried.map((network) => bridgeOf(network.Number));
   for (const [path, value] of sysctlsFor(bridges, hasPlane)) await tools.setSysctl(path, value);
-  await passEngine(tools, log);
 }

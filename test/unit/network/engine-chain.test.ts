@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { createLogger } from 'winston';
+import { createLogger, type Logger } from 'winston';
 import { ShoalError } from '../../../src/model/errors.js';
-import { passEngine, unpassEngine } from '../../../src/network/kernel/engine-chain.js';
+import { EngineChain } from '../../../src/network/kernel/engine-chain.js';
 import type { KernelTools } from '../../../src/network/kernel/tools.js';
 
 const ours = '-m mark --mark 0x53000000/0xff000000 -j ACCEPT';
 const log = createLogger({ silent: true });
+const passEngine = (tools: KernelTools) => new EngineChain(tools, log).pass();
+const unpassEngine = (tools: KernelTools) => new EngineChain(tools, log).unpass();
 
 /** The engine's chain as iptables keeps it; undefined: there is none. */
 class Iptables implements KernelTools {
@@ -32,8 +34,8 @@ class Iptables implements KernelTools {
 describe('our rule in the engine’s chain', () => {
   it('is there once, after what an administrator refuses and before the return at the end', async () => {
     const tools = new Iptables(['-s 192.0.2.0/24 -j DROP', '-j RETURN']);
-    await passEngine(tools, log);
-    await passEngine(tools, log);
+    await passEngine(tools);
+    await passEngine(tools);
     assert.deepEqual(tools.rules, ['-s 192.0.2.0/24 -j DROP', ours, '-j RETURN']);
     await unpassEngine(tools);
     assert.deepEqual(tools.rules, ['-s 192.0.2.0/24 -j DROP', '-j RETURN']);
@@ -42,13 +44,37 @@ describe('our rule in the engine’s chain', () => {
   it('is at the end of one that returns nowhere, and alone in an empty one', async () => {
     for (const before of [['-s 192.0.2.0/24 -j DROP'], []]) {
       const tools = new Iptables([...before]);
-      await passEngine(tools, log);
+      await passEngine(tools);
       assert.deepEqual(tools.rules, [...before, ours]);
     }
   });
 
   it('is no failure where the engine has no such chain', async () => {
-    await passEngine(new Iptables(undefined), log);
+    await passEngine(new Iptables(undefined));
     await unpassEngine(new Iptables(undefined));
+  });
+
+  it('is asked for, once, where the engine filters by nftables and does not know our mark', async () => {
+    // As engine 29 has it: no chain for others, and a filter of its own in which accepting elsewhere does not count.
+    const marked = 'meta mark & 0xff000000 == 0x53000000 counter packets 0 bytes 0 accept comment "ALLOW MARKED"';
+    for (const [rule, isAsked] of [
+      ['oifname vmap @filter-forward-in-jumps', true],
+      ['meta mark 0x00000001 accept', true],
+      [marked, false],
+    ] as const) {
+      const said: string[] = [];
+      const tools = new Iptables(undefined);
+      const run = tools.run.bind(tools);
+      const listing = `table ip docker-bridges {\n\tchain filter-FORWARD {\n\t\t${rule}\n\t}\n}\n`;
+      tools.run = async (command, args) => (command === ('nft' as string) ? listing : run(command, args));
+      const chain = new EngineChain(tools, {
+        warn: (words: string) => said.push(words),
+        debug() {},
+      } as unknown as Logger);
+      await chain.pass();
+      await chain.pass();
+      assert.equal(said.length, isAsked ? 1 : 0, rule);
+      if (isAsked) assert.match(said[0]!, /--bridge-accept-fwmark=0x53000000\/0xff000000/);
+    }
   });
 });

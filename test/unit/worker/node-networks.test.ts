@@ -8,6 +8,7 @@ import { KernelNetworks } from '../../../src/network/kernel/kernel-networks.js';
 import type { KernelTools } from '../../../src/network/kernel/tools.js';
 import type { NetworkItems } from '../../../src/network/network-table.js';
 import { clearEngine } from '../../../src/worker/departure.js';
+import { infoOf } from '../../../src/worker/docker-answers.js';
 import { networkLabel } from '../../../src/worker/networks/labels.js';
 import { NodeNetworks } from '../../../src/worker/networks/node-networks.js';
 import { ManualClock, settled } from '../../helpers/manual-clock.js';
@@ -99,6 +100,31 @@ describe('the networks of the cluster on a node', () => {
     });
     assert.match(machine.table, /"shl7" \. 127\.9\.0\.254 : goto vip_7_web/);
     assert.ok(machine.asked.some((line) => line.includes('route replace 127.9.0.3/32 via 100.96.0.2 dev shv0 onlink')));
+  });
+
+  it('are made so that the engine lets through what comes from other nodes, by what its version is', async () => {
+    // What GET /info says of it. 27 knows other modes only, and would refuse this one; 28 and later drop what is routed to a container without it.
+    const engines = [
+      [{ ServerVersion: '20.10.24+dfsg1', SecurityOptions: ['name=seccomp,profile=default'] }, undefined],
+      [{ ServerVersion: '27.5.1', CDISpecDirs: [] }, undefined],
+      [{ ServerVersion: '28.0.0', FirewallBackend: { Driver: 'iptables' } }, 'nat-unprotected'],
+      [{ ServerVersion: '28.5.2+dfsg', FirewallBackend: { Driver: 'iptables+firewalld' } }, 'nat-unprotected'],
+      [
+        { ServerVersion: '29.0.1', FirewallBackend: { Driver: 'nftables', Info: [['ReloadedAt', '']] } },
+        'nat-unprotected',
+      ],
+    ] as const;
+    for (const [answer, mode] of engines) {
+      engine = new SimulatedEngine(clock);
+      engine.info = async () => infoOf(answer);
+      const others = start(new SilentMachine(engine));
+      await others.apply(items(service('me')));
+      await others.attach(task);
+      const [{ config } = assert.fail()] = [...engine.bridges.values()];
+      assert.equal(config.Options['com.docker.network.bridge.gateway_mode_ipv4'], mode, answer.ServerVersion);
+      assert.ok(!('Internal' in config), 'newer ones give no default gateway then, and no names from outside');
+      await others.close();
+    }
   });
 
   it('take another name at the engine when the node has a network of theirs', async () => {
