@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import protobuf from 'protobufjs';
 import type * as model from './generated/index.js';
 import { packageRoot } from './paths.js';
+import { plainOfBytes } from './plain-reader.js';
+import { bytesOfPlain } from './plain-writer.js';
 
 /** Message types by name, as the generator declares them. `decode('Task', …)` is a `Task`. */
 export interface MessageTypes {
@@ -37,7 +39,7 @@ export interface MessageTypes {
 export type MessageName = keyof MessageTypes;
 
 /** Messages as plain objects with every default filled in; absent sub-messages are null, 64-bit integers numbers. */
-export const toPlain: protobuf.IConversionOptions = {
+const toPlain: protobuf.IConversionOptions = {
   longs: Number,
   enums: String,
   defaults: true,
@@ -79,13 +81,12 @@ export function messageType(name: string): protobuf.Type {
  * checked where it came in.
  */
 export function encode<N extends MessageName>(name: N, value: object): Uint8Array {
-  return messageType(name).encode(value).finish();
+  return bytesOfPlain(messageType(name), value);
 }
 
 /** A message from its wire bytes, with every default filled in (absent sub-messages are null). Throws on broken bytes. */
 export function decode<N extends MessageName>(name: N, bytes: Uint8Array): MessageTypes[N] {
-  const type = messageType(name);
-  return type.toObject(type.decode(bytes), toPlain) as MessageTypes[N];
+  return plainOfBytes(messageType(name), bytes) as MessageTypes[N];
 }
 
 /** A partial value made whole: every default filled in. Unknown fields are dropped. The result shares nothing with `value`. */

@@ -1,7 +1,9 @@
 import * as grpc from '@grpc/grpc-js';
 import type protobuf from 'protobufjs';
-import { modelRoot, toPlain } from './codec.js';
+import { modelRoot } from './codec.js';
 import type * as model from './generated/index.js';
+import { plainOfBytes } from './plain-reader.js';
+import { bytesOfPlain } from './plain-writer.js';
 
 /** The RPC services of proto/*.proto: client, handlers and methods by the service's name. */
 export interface Services {
@@ -41,8 +43,8 @@ export type ServiceName = keyof Services;
 function methodDefinition(service: protobuf.Service, method: protobuf.Method): grpc.MethodDefinition<object, object> {
   method.resolve();
   const coder = (type: protobuf.Type | null) => ({
-    serialize: (value: object) => bytesOf(value, () => asBuffer(type!.encode(value).finish())),
-    deserialize: (bytes: Buffer) => type!.toObject(type!.decode(bytes), toPlain),
+    serialize: (value: object) => bytesOf(value, () => bytesOfPlain(type!, value)),
+    deserialize: (bytes: Buffer) => plainOfBytes(type!, bytes),
   });
   const request = coder(method.resolvedRequestType);
   const response = coder(method.resolvedResponseType);
@@ -71,10 +73,6 @@ function bytesOf(message: object, encode: () => Buffer): Buffer {
   const bytes = sharedBytes.get(message) ?? encode();
   sharedBytes.set(message, bytes);
   return bytes;
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 const definitions = new Map<ServiceName, grpc.ServiceDefinition>();
