@@ -33,9 +33,14 @@ const own_ms = 1_000;
 const shortID = /^[0-9a-f]{12,64}$/;
 
 /** The container of a task, by the engine's id; undefined while there is none. */
-function containerOf(task: Task): string | undefined {
-  const id = task.Status?.ContainerStatus?.ContainerID ?? '';
+function containerOf(task: Task | undefined): string | undefined {
+  const id = task?.Status?.ContainerStatus?.ContainerID ?? '';
   return /^[0-9a-f]{64}$/.test(id) ? id : undefined;
+}
+
+/** The tasks that lay claim to a container. */
+function claimants(claims: string | ReadonlySet<string> = new Set()): Iterable<string> {
+  return typeof claims === 'string' ? [claims] : claims;
 }
 
 function engineAt(nodeID: string, connect: Connect, streams: Connect, clock: Clock): Engine {
@@ -54,7 +59,7 @@ export class Engines {
   private readonly others = new Map<string, Engine>();
   private readonly nodeOfExec = new Map<string, string>();
   /** By what nodes say: of a container that two tasks lay claim to, one of them is a lie, and nobody is led there by its id. */
-  private readonly tasksOfContainer = new Map<string, Set<string>>();
+  private readonly tasksOfContainer = new Map<string, string | Set<string>>(); // a set where there are several
   private readonly nodeOfTask = new Map<string, string>();
   private manager: ManagerBackend | undefined;
   private unwatch: (() => void) | undefined;
@@ -183,10 +188,10 @@ export class Engines {
 
   private taskByID(reference: string): string | undefined {
     if (!shortID.test(reference)) return undefined;
-    const tasks = new Set(this.tasksOfContainer.get(reference));
+    const tasks = new Set(claimants(this.tasksOfContainer.get(reference)));
     if (tasks.size === 0) {
       for (const [container, claims] of this.tasksOfContainer) {
-        if (container.startsWith(reference)) for (const task of claims) tasks.add(task);
+        if (container.startsWith(reference)) for (const task of claimants(claims)) tasks.add(task);
       }
     }
     return tasks.size === 1 ? [...tasks][0] : undefined;
@@ -195,24 +200,27 @@ export class Engines {
   private learn(commit: Commit): void {
     for (const { kind, before, after } of commit.changes) {
       if (kind !== 'Task') continue;
-      if (before !== undefined) this.forget(before as Task);
-      if (after !== undefined) this.note(after as Task);
+      const [was, is] = [before as Task | undefined, after as Task | undefined];
+      if (containerOf(was) === containerOf(is) && was?.NodeID === is?.NodeID) continue;
+      if (was !== undefined) this.forget(was);
+      if (is !== undefined) this.note(is);
     }
   }
 
   private note(task: Task): void {
     const container = containerOf(task);
     if (container === undefined) return;
-    const claims = this.tasksOfContainer.get(container) ?? new Set();
-    this.tasksOfContainer.set(container, claims.add(task.ID));
+    const claims = this.tasksOfContainer.get(container) ?? task.ID;
+    if (claims instanceof Set) claims.add(task.ID);
+    else this.tasksOfContainer.set(container, claims === task.ID ? claims : new Set([claims, task.ID]));
     this.nodeOfTask.set(task.ID, task.NodeID);
   }
 
   private forget(task: Task): void {
     const container = containerOf(task) ?? '';
     const claims = this.tasksOfContainer.get(container);
-    claims?.delete(task.ID);
-    if (claims?.size === 0) this.tasksOfContainer.delete(container);
+    if (claims instanceof Set) claims.delete(task.ID);
+    if (claims === task.ID || (claims instanceof Set && claims.size === 0)) this.tasksOfContainer.delete(container);
     this.nodeOfTask.delete(task.ID);
   }
 }
