@@ -12,12 +12,14 @@ import type { HollowNodes } from './fleet-nodes.js';
 
 const managerCount = 3;
 const callsAtOnce = 16;
+const answer_ms_max = 30_000; // to be asked what it holds: a collection of everything takes a second
 
 /** Three real managers and the processes of hollow nodes that are their cluster. */
 export class FleetCluster {
   readonly managers: DaemonProcess[] = [];
   /** The last of them has the nodes that will fall silent. */
   readonly hollow: ChildProcess[] = [];
+  private readonly said: string[] = [];
   private addresses: string[] = [];
   private token = '';
 
@@ -25,10 +27,13 @@ export class FleetCluster {
     private readonly directory: string,
     /** Where logs and processor profiles go; undefined: nowhere. */
     private readonly profile: string | undefined,
+    private readonly isWeighed: boolean,
   ) {}
 
-  static async start(profile: string | undefined): Promise<FleetCluster> {
-    const cluster = new FleetCluster(await mkdtemp(join(tmpdir(), 'shoal-bench-fleet-')), profile);
+  /** `isWeighed`: its processes can be asked what they hold. */
+  static async start(profile: string | undefined, isWeighed: boolean): Promise<FleetCluster> {
+    const directory = await mkdtemp(join(tmpdir(), 'shoal-bench-fleet-'));
+    const cluster = new FleetCluster(directory, profile, isWeighed);
     process.once('exit', () => {
       for (const { pid } of cluster.managers) if (pid !== undefined) process.kill(pid, 'SIGKILL'); // what was not ended in good order
     });
@@ -37,7 +42,10 @@ export class FleetCluster {
   }
 
   private get flags(): string[] {
-    return this.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${this.profile}`];
+    return [
+      ...(this.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${this.profile}`]),
+      ...(this.isWeighed ? ['--expose-gc', '--import', join(packageRoot(), 'dist', 'bench', 'fleet-memory.js')] : []),
+    ];
   }
 
   private async startManagers(): Promise<void> {
@@ -77,8 +85,14 @@ export class FleetCluster {
 
   private async startHollow(nodes: HollowNodes): Promise<void> {
     const program = join(packageRoot(), 'dist', 'bench', 'fleet-nodes.js');
-    const child = fork(program, [JSON.stringify(nodes)], { execArgv: this.flags });
-    this.hollow.push(child);
+    const child = fork(program, [JSON.stringify(nodes)], {
+      execArgv: this.flags,
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
+    const at = this.hollow.push(child) - 1;
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.said[at] = (this.said[at] ?? '') + text;
+    });
     const [end] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as [unknown];
     if (end !== 'joined') throw new Error(`a process of hollow nodes ended with ${end}`);
   }
@@ -152,6 +166,13 @@ export class FleetCluster {
     return (await Promise.all(counts)).reduce((sum, one) => sum + one, 0);
   }
 
+  /** What managers and processes of nodes hold after a collection, in MB: what JavaScript's heap has, and what is beside it. */
+  async held(): Promise<{ managers: string[]; nodes: string[] }> {
+    const managers = this.managers.map((manager) => holding(manager.pid, () => manager.output));
+    const nodes = this.hollow.map(({ pid }, at) => holding(pid, () => this.said[at] ?? ''));
+    return { managers: await Promise.all(managers), nodes: await Promise.all(nodes) };
+  }
+
   /** The nodes of the last process say nothing more; their connections stay. */
   silence(): void {
     this.hollow.at(-1)?.kill('SIGSTOP');
@@ -167,4 +188,18 @@ export class FleetCluster {
     }
     await rm(this.directory, { recursive: true, force: true });
   }
+}
+
+/** Asks one process; see fleet-memory.ts. */
+async function holding(pid: number | undefined, output: () => string): Promise<string> {
+  const told = () => [...output().matchAll(/held: (\d+) (\d+)/g)];
+  const before = told().length;
+  process.kill(pid as number, 'SIGUSR2');
+  const asked_ms = performance.now();
+  while (told().length === before) {
+    if (performance.now() - asked_ms > answer_ms_max) throw new Error(`process ${pid} does not say what it holds`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const [, heap, beside] = told().at(-1) as RegExpMatchArray;
+  return [heap, beside].map((bytes) => (Number(bytes) / 2 ** 20).toFixed(1)).join(' + ');
 }

@@ -32,7 +32,7 @@ export async function run(args: string[]): Promise<void> {
   const replicas = Math.ceil(Number(values.tasks) / services);
   const tasks = replicas * services;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
-  const cluster = await FleetCluster.start(values.profile);
+  const cluster = await FleetCluster.start(values.profile, Number(values.cycles) > 0);
   const costs: string[][] = [];
   const figures: string[][] = [];
   const note = (what: string, figure: string) => {
@@ -50,6 +50,12 @@ export async function run(args: string[]): Promise<void> {
     return cost;
   };
   const memory = () => cluster.managers.map(({ pid }) => memoryOf(pid as number)).join(', ');
+  const weigh = async (when: string) => {
+    const { managers, nodes } = await cluster.held();
+    note(`memory of each manager, ${when}`, memory());
+    note(`held by each manager (heap + beside, MB), ${when}`, managers.join(', '));
+    note(`held by each process of nodes, ${when}`, nodes.join(', '));
+  };
   const startAll = async () => {
     await cluster.declare(services, replicas);
     await eventually('all tasks run', () => cluster.runningTasks(), tasks);
@@ -78,6 +84,7 @@ export async function run(args: string[]): Promise<void> {
     const share = (one: number) => `${((100 * one) / idle.seconds).toFixed(1)} % of a core`;
     note('idle: all managers, all nodes', `${share(idle.leader + idle.followers)}, ${share(idle.nodes)}`);
 
+    if (Number(values.cycles) > 0) await weigh('everything started once');
     for (let cycle = 1; cycle <= Number(values.cycles); cycle++) {
       await phase(
         `removed, ${cycle}`,
@@ -88,9 +95,10 @@ export async function run(args: string[]): Promise<void> {
         tasks,
       );
       await pause(settle_ms);
-      note(`memory of each manager, everything removed ${cycle} times`, memory());
+      await weigh(`everything removed ${cycle} times`);
       await phase(`started again, ${cycle}`, startAll, tasks);
-      note(`memory of each manager, everything started ${cycle + 1} times`, memory());
+      await pause(settle_ms);
+      await weigh(`everything started ${cycle + 1} times`);
     }
 
     let down = 0;

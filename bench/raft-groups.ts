@@ -27,14 +27,19 @@ async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** Ours. `nodeFlags` go to Node, `--cpu-prof` say. */
-export async function startShoal(directory: string, nodeFlags: readonly string[]): Promise<Group> {
+/** Ours; a snapshot is taken every so many entries. `nodeFlags` go to Node, `--cpu-prof` say. */
+export async function startShoal(
+  directory: string,
+  snapshotEvery: number,
+  nodeFlags: readonly string[],
+): Promise<Group> {
   const ports = await freePorts(6);
   const kvPorts = ports.slice(0, 3);
   const leads = [false, false, false];
   const processes = kvPorts.map((port, place) => {
     const program = fileURLToPath(new URL('raft-node.js', import.meta.url));
-    const args = [String(place + 1), join(directory, `shoal-${place}`), String(port), ports.slice(3).join()];
+    const raftPorts = ports.slice(3).join();
+    const args = [String(place + 1), join(directory, `shoal-${place}`), String(port), raftPorts, String(snapshotEvery)];
     const child = fork(program, args, { execArgv: [...nodeFlags], cwd: directory });
     child.on('message', (told: { leads: boolean }) => {
       leads[place] = told.leads;
@@ -48,8 +53,8 @@ export async function startShoal(directory: string, nodeFlags: readonly string[]
   return { name: 'Shoal', processes, ports: kvPorts, leader };
 }
 
-/** etcd as Debian packages it, with its defaults. */
-export async function startEtcd(directory: string): Promise<Group> {
+/** etcd as Debian packages it, with its defaults but for how often it takes a snapshot, in entries. */
+export async function startEtcd(directory: string, snapshotEvery: number): Promise<Group> {
   const ports = await freePorts(6);
   const clientPorts = ports.slice(0, 3);
   const peers = ports.slice(3).map((port, place) => `n${place}=http://127.0.0.1:${port}`);
@@ -65,6 +70,7 @@ export async function startEtcd(directory: string): Promise<Group> {
       'advertise-client-urls': client,
       'initial-cluster': peers.join(),
       'log-level': 'panic',
+      'snapshot-count': String(snapshotEvery),
     };
     const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
     return spawn('etcd', args, { stdio: 'ignore' });

@@ -1,4 +1,4 @@
-// One of our managers' Raft as a process of its own, measured by raft.ts: `ID DIRECTORY KVPORT RAFTPORT,RAFTPORT,RAFTPORT`.
+// One of our managers' Raft as a process of its own, measured by raft.ts: `ID DIRECTORY KVPORT RAFTPORT,RAFTPORT,RAFTPORT SNAPSHOTEVERY`.
 import { createServer, type ServerHttp2Stream } from 'node:http2';
 import { systemClock } from '../src/model/clock.js';
 import { systemRandom } from '../src/model/random.js';
@@ -6,9 +6,10 @@ import { startRaft } from '../src/raft/driver.js';
 import { nodeDisk } from '../src/raft/log/node-disk.js';
 import type { StateMachine } from '../src/raft/node.js';
 import { listenForRaft, quietLog } from '../test/helpers/raft-cluster.js';
-import { framed, putPath, readRequest } from './raft-client.js';
+import { framed, putPath, putRequest, readRequest } from './raft-client.js';
 
-const [id = '', directory = '', kvPort = '', raftPorts = ''] = process.argv.slice(2);
+const [id = '', directory = '', kvPort = '', raftPorts = '', snapshotEvery = ''] = process.argv.slice(2);
+const chunkBytes = 64 * 1024;
 const members = raftPorts
   .split(',')
   .map((port, place) => ({ id: place + 1, nodeID: `node-${place + 1}`, address: `127.0.0.1:${port}` }));
@@ -20,14 +21,30 @@ const stateMachine: StateMachine = {
     const { key, value } = readRequest(data);
     values.set(key, value);
   },
+  // As the managers' own: of what there is now, in chunks, and others have their turn between two of them.
   async *snapshot() {
-    for (const [key, value] of [...values])
-      yield Buffer.from(JSON.stringify([key, Buffer.from(value).toString('hex')]));
+    const all = [...values];
+    for (let at = 0; at < all.length; ) {
+      const parts: Buffer[] = [];
+      for (let bytes = 0; at < all.length && bytes < chunkBytes; at++) {
+        const [key, value] = all[at] as [string, Uint8Array];
+        const put = framed(putRequest(key, value)); // the frame says how long it is
+        parts.push(put);
+        bytes += put.length;
+      }
+      yield Buffer.concat(parts);
+      await new Promise(setImmediate);
+    }
   },
   async restore(_index, chunks) {
     for await (const chunk of chunks) {
-      const [key, value] = JSON.parse(Buffer.from(chunk).toString()) as [string, string];
-      values.set(key, Buffer.from(value, 'hex'));
+      const bytes = Buffer.from(chunk);
+      for (let at = 0; at < bytes.length; ) {
+        const end = at + 5 + bytes.readUInt32BE(at + 1);
+        const { key, value } = readRequest(bytes.subarray(at + 5, end));
+        values.set(key, value);
+        at = end;
+      }
     }
   },
 };
@@ -42,6 +59,7 @@ const raft = await startRaft({
   random: systemRandom,
   log: quietLog,
   bootstrap: members,
+  snapshotEveryEntries: Number(snapshotEvery),
   defer: setImmediate,
 });
 

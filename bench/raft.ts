@@ -26,7 +26,7 @@ interface Cell {
 
 /**
  * Commits and linearizable reads of three of our managers' Raft beside three nodes of etcd: the same client, machine and disk, in turn
- * in one run. `--profile DIR` leaves a processor profile of each of our nodes there.
+ * in one run. Both take a snapshot after `--snapshots` entries. `--profile DIR` leaves a processor profile of each of our nodes there.
  */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -39,6 +39,7 @@ export async function run(args: string[]): Promise<void> {
       sides: { type: 'string', default: 'etcd,Shoal' },
       kinds: { type: 'string', default: 'write,read' },
       kills: { type: 'string', default: '3' },
+      snapshots: { type: 'string', default: '10000' },
       profile: { type: 'string' },
     },
   });
@@ -46,10 +47,11 @@ export async function run(args: string[]): Promise<void> {
   if (sides.includes('etcd')) console.log(await etcdVersion());
   const directory = await mkdtemp(join(tmpdir(), 'shoal-bench-raft-'));
   const nodeFlags = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`];
+  const snapshotEvery = Number(values.snapshots);
   const groups: Group[] = [];
   try {
-    if (sides.includes('etcd')) groups.push(await startEtcd(directory));
-    if (sides.includes('Shoal')) groups.push(await startShoal(directory, nodeFlags));
+    if (sides.includes('etcd')) groups.push(await startEtcd(directory, snapshotEvery));
+    if (sides.includes('Shoal')) groups.push(await startShoal(directory, snapshotEvery, nodeFlags));
     // A manager runs for weeks: what V8 takes to compile our code in its first seconds is not what a commit costs.
     for (const group of groups) {
       for (const kind of ['write', 'read'] as const) await measure(group, kind, 64, Number(values.warmup) / 2);
@@ -60,7 +62,7 @@ export async function run(args: string[]): Promise<void> {
       seconds: Number(values.seconds),
       rounds: Number(values.rounds),
     });
-    if (Number(values.kills) > 0) await failover(groups, directory, Number(values.kills));
+    if (Number(values.kills) > 0) await failover(groups, directory, snapshotEvery, Number(values.kills));
   } finally {
     for (const group of groups) await stop(group);
     await rm(directory, { recursive: true });
@@ -144,12 +146,13 @@ async function measure(group: Group, kind: Kind, clients: number, seconds: numbe
 }
 
 /** From killing the leader to the next write that is acknowledged through any of the other two, on fresh groups. */
-async function failover(measured: Group[], directory: string, kills: number): Promise<void> {
+async function failover(measured: Group[], directory: string, snapshotEvery: number, kills: number): Promise<void> {
   const times = measured.map((): number[] => []);
   for (let kill = 0; kill < kills; kill++) {
     for (const [place, { name }] of measured.entries()) {
       const folder = await mkdtemp(join(directory, 'kill-'));
-      const group = name === 'etcd' ? await startEtcd(folder) : await startShoal(folder, []);
+      const group =
+        name === 'etcd' ? await startEtcd(folder, snapshotEvery) : await startShoal(folder, snapshotEvery, []);
       try {
         times[place]?.push(await killLeader(group));
       } finally {
