@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { preview } from '../manager/preview/preview.js';
 import type { MessageName, MessageTypes } from '../model/codec.js';
 import { complete } from '../model/codec.js';
+import { ShoalError } from '../model/errors.js';
 import { toJSON } from '../model/json.js';
 import type { OperationInit, PreviewChange } from '../model/types.js';
 import type { ManagerBackend } from './backend.js';
@@ -11,6 +12,18 @@ import { type Api, answerJSON, type Exchange, flag } from './exchange.js';
 export function isDryRun(exchange: Exchange): boolean {
   return flag(exchange, 'dryRun');
 }
+
+/** Whoever asks only what a request would do must not have it done: what cannot be foreseen is refused, the engine's endpoints included. */
+export function refuseUnforeseen(exchange: Exchange, isForeseen: boolean): void {
+  const { method = 'GET' } = exchange.request;
+  if (isForeseen || reading.has(method) || !isDryRun(exchange)) return;
+  throw new ShoalError(
+    'invalid-argument',
+    `dryRun: ${method} ${exchange.path} cannot be asked what it would do; creating, updating and removing a service, and updating a node, can`,
+  );
+}
+
+const reading: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Answers with what would follow from the operations: a `Preview`. Refuses what the real request would be refused for. */
 export async function answerDryRun(

@@ -22,7 +22,7 @@ import { outOfSequence, propose } from './transaction.js';
 export const nodeRoutes: readonly Route[] = [
   { method: 'GET', pattern: '/nodes', handle: list },
   { method: 'GET', pattern: '/nodes/{id}', handle: inspect },
-  { method: 'POST', pattern: '/nodes/{id}/update', handle: update },
+  { method: 'POST', pattern: '/nodes/{id}/update', handle: update, isForeseen: true },
   { method: 'DELETE', pattern: '/nodes/{id}', handle: remove },
 ];
 

@@ -6,10 +6,13 @@ export interface Route {
   method: string;
   pattern: string;
   handle: Handler;
+  /** It can be asked what it would do, and then changes nothing: see dry-run.ts. */
+  isForeseen?: true;
 }
 
 export interface Match {
   handle: Handler;
+  isForeseen: boolean;
   params: Readonly<Record<string, string>>;
 }
 
@@ -18,14 +21,10 @@ const ours: ReadonlySet<string> = new Set(['swarm', 'nodes', 'services', 'tasks'
 
 /** Finds the handler of a path (percent-encoded, without version); undefined is for the engine to answer. */
 export class Router {
-  private readonly routes: readonly { method: string; segments: readonly string[]; handle: Handler }[];
+  private readonly routes: readonly (Route & { segments: readonly string[] })[];
 
   constructor(routes: readonly Route[]) {
-    this.routes = routes.map(({ method, pattern, handle }) => ({
-      method,
-      segments: pattern.slice(1).split('/'),
-      handle,
-    }));
+    this.routes = routes.map((route) => ({ ...route, segments: route.pattern.slice(1).split('/') }));
   }
 
   /** Throws `not-found` for a path of the cluster's that does not exist, `invalid-argument` for one that no path can be. */
@@ -34,7 +33,7 @@ export class Router {
     for (const route of this.routes) {
       if (route.method !== method || route.segments.length !== segments.length) continue;
       const params = bind(route.segments, segments);
-      if (params !== undefined) return { handle: route.handle, params };
+      if (params !== undefined) return { handle: route.handle, isForeseen: route.isForeseen === true, params };
     }
     if (ours.has(segments[0] ?? '')) throw new ShoalError('not-found', 'page not found');
     return undefined;

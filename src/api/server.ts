@@ -9,6 +9,7 @@ import { messageOf, ShoalError } from '../model/errors.js';
 import { type Random, systemRandom } from '../model/random.js';
 import { Admission, Pipelines, SilentConnections } from './admission.js';
 import type { Backend } from './backend.js';
+import { refuseUnforeseen } from './dry-run.js';
 import { Engines } from './engines.js';
 import { EventLog } from './event-log.js';
 import { type Api, answerJSON, type Exchange } from './exchange.js';
@@ -206,6 +207,7 @@ function route(exchange: Exchange, router: Router): Match | undefined {
   exchange.path = path;
   exchange.query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1));
   const match = router.match(exchange.request.method ?? 'GET', path);
+  refuseUnforeseen(exchange, match?.isForeseen === true);
   if (match !== undefined) exchange.params = match.params;
   return match;
 }

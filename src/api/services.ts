@@ -34,10 +34,10 @@ const attemptsMax = 5;
 
 export const serviceRoutes: readonly Route[] = [
   { method: 'GET', pattern: '/services', handle: list },
-  { method: 'POST', pattern: '/services/create', handle: create },
+  { method: 'POST', pattern: '/services/create', handle: create, isForeseen: true },
   { method: 'GET', pattern: '/services/{id}', handle: inspect },
-  { method: 'POST', pattern: '/services/{id}/update', handle: update },
-  { method: 'DELETE', pattern: '/services/{id}', handle: remove },
+  { method: 'POST', pattern: '/services/{id}/update', handle: update, isForeseen: true },
+  { method: 'DELETE', pattern: '/services/{id}', handle: remove, isForeseen: true },
 ];
 
 async function list(api: Api, exchange: Exchange): Promise<void> {

@@ -127,6 +127,22 @@ describe('the services endpoint', () => {
     assert.equal(index(), at);
   });
 
+  it('does nothing that cannot be foreseen when it is asked for a dry run', async () => {
+    const secret = { Name: 'key', Data: 'aGk=' };
+    for (const [method, path, body] of [
+      ['POST', '/secrets/create', secret],
+      ['DELETE', '/nodes/node1', undefined],
+      ['POST', '/swarm/leave', undefined],
+      ['POST', '/containers/create', { Image: 'lab/bb' }],
+    ] as const) {
+      const { status, body: answer } = await api.call(method, `${path}?dryRun=true`, body);
+      assert.equal(status, 400, path);
+      assert.match(answer.message, new RegExp(`^dryRun: ${method} ${path} cannot be asked what it would do`));
+    }
+    assert.equal((await api.call('POST', '/secrets/create?dryRun=false', secret)).status, 201);
+    assert.equal((await api.call('GET', '/nodes?dryRun=true')).status, 200);
+  });
+
   it('lists with filters in both of Docker’s forms', async () => {
     await create(smallSpec('web', { Labels: { tier: 'front' } }));
     await create(smallSpec('web2', { Mode: { Global: {} } }));
