@@ -5,6 +5,9 @@ import type { Change, Commit, View } from '../store/view.js';
 import { earliestOf, type Plan } from './reconcile/plan.js';
 import { allServices } from './reconcile/reconcile.js';
 
+/** Less than this time goes back by itself, as a clock is slewed. */
+const slack_ms = 1_000;
+
 /**
  * Which services the next plan has to look at. Only saves work: what is decided about a service follows from the view alone, and
  * a new leader starts by looking at all of them.
@@ -17,6 +20,8 @@ export class Agenda {
   readonly #waiting = new Set<string>();
   readonly #paced = new Set<string>();
   readonly #wakes = new Map<string, number>();
+  /** When it was last asked what is due. */
+  #asked = Number.NEGATIVE_INFINITY;
 
   /** Everything is to be looked at. */
   addAll(): void {
@@ -35,6 +40,8 @@ export class Agenda {
 
   /** What is due at `now`, taken off the agenda: ids of services, `'all'`, or undefined for nothing. */
   take(now: number): Set<string> | 'all' | undefined {
+    if (now < this.#asked - slack_ms) this.#all = true; // the clock was set: what waits for a time by the former one would wait for long
+    this.#asked = now;
     for (const [id, at] of this.#wakes) {
       if (at > now) continue;
       this.#wakes.delete(id);

@@ -39,9 +39,15 @@ export function promoteSlot(pass: ServicePass, slot: Slot): void {
   }
 }
 
-/** When a task that is leaving was told to: now, if this plan does it, else when what it shall be last changed. */
+/**
+ * When a task that is leaving was told to: now, if this plan does it, else when what it shall be last changed. What a wrong clock wrote of that
+ * is written anew: its time begins now, for this leader and the next.
+ */
 function toldToStop(pass: ServicePass, task: Task): number {
-  if (isWanted(task)) return pass.pass.now;
+  const { now } = pass.pass;
+  if (isWanted(task)) return now;
   const told = timeOf(task.UpdatedAt) ?? 0;
-  return isBeyond(told, pass.pass.now) ? 0 : told; // nothing waits for a time that a wrong clock wrote
+  if (!isBeyond(told, now)) return told;
+  pass.draft.change(task, { DesiredState: task.DesiredState });
+  return now;
 }

@@ -316,6 +316,24 @@ describe('the agenda', () => {
     assert.equal(world.wanted('web').length, 500);
   });
 
+  it('has all looked at once the clock is set back, so that nothing waits for what time it was before', () => {
+    const world = new Orchestra();
+    world.addNodes(1);
+    const agenda = new Agenda();
+    world.store.watch((commit) => agenda.note(commit, world.store));
+    world.create('web', 1);
+    looksUntilNothingIsDue(agenda, world);
+    world.report(world.tasks()[0]!, 'failed');
+    looksUntilNothingIsDue(agenda, world);
+    assert.equal(agenda.nextWake(), world.now + 5000);
+    world.pass(-600_000);
+    looksUntilNothingIsDue(agenda, world);
+    assert.equal(world.wanted('web')[0]?.DesiredState, 'running');
+    assert.equal(agenda.nextWake(), undefined);
+    world.pass(-500);
+    assert.equal(agenda.take(world.now), undefined, 'a clock that is slewed');
+  });
+
   it('has no service looked at while what ran on a lost node starts elsewhere, but in an update and where a successor starts first', () => {
     const world = new Orchestra();
     world.addNodes(4);

@@ -213,4 +213,20 @@ describe('restarts', () => {
     world.plan();
     assert.equal(world.wanted('web')[0]?.DesiredState, 'running');
   });
+
+  it('wait for what stops before them as long as ever when the clock that told it to stop was ahead', () => {
+    running(1);
+    const [stuck] = world.running('web');
+    world.asleep.add(stuck!.NodeID);
+    world.setImage('web', 'web:2');
+    world.settleNow();
+    world.pass(-600_000); // it is set right
+    world.settleNow();
+    assert.equal(world.wanted('web')[0]?.DesiredState, 'ready');
+    assert.equal(world.look().wakeAt, world.now + 70_000);
+    assert.equal(world.plan(), false);
+    world.pass(70_000);
+    world.plan();
+    assert.equal(world.wanted('web')[0]?.DesiredState, 'running');
+  });
 });
