@@ -45,7 +45,7 @@ async function measure(services: number, rounds: number): Promise<void> {
     clock: systemClock,
     log,
   });
-  const self = { ID: 'n1', Number: 1, Address: asked, DataPathPort: 4789 };
+  const self = { ID: 'n1', Number: 1, Address: asked, DataPathPort: 4789, EncryptionEpoch: 0 };
   await kernel.apply({ peers: new Map([[self.ID, self]]), networks: new Map(), services: new Map() });
   // A process of its own: this one is busy with the changes.
   const server = spawn(process.execPath, ['-e', serve, served], { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -1,7 +1,8 @@
 import { configurationFor } from '../manager/subnets.js';
+import { asksForEncryption, encryptionObstacle } from '../model/encrypted-networks.js';
 import { ShoalError } from '../model/errors.js';
 import { newID } from '../model/ids.js';
-import type { Network } from '../model/types.js';
+import type { Network, NetworkSpec } from '../model/types.js';
 import { validateNetworkSpec } from '../model/validate/network.js';
 import type { View } from '../store/view.js';
 import { networkLabel } from '../worker/networks/labels.js';
@@ -51,6 +52,7 @@ async function create(api: Api, exchange: Exchange): Promise<void> {
     if (view.byName('Network', spec.Name) !== undefined) {
       throw new ShoalError('name-conflict', `network with name ${spec.Name} already exists`);
     }
+    checkEncryption(spec, view);
     const IPAMOptions = configurationFor(spec, view);
     if (IPAMOptions === undefined) {
       throw new ShoalError(
@@ -71,6 +73,13 @@ async function create(api: Api, exchange: Exchange): Promise<void> {
     }
   }
   answerJSON(exchange, 201, { Id: ID, Warning: '' });
+}
+
+/** A network that no node could carry would only keep its tasks waiting. */
+function checkEncryption(spec: NetworkSpec, view: View): void {
+  const obstacle = asksForEncryption(spec) ? encryptionObstacle(view.list('Node')) : undefined;
+  if (obstacle === undefined) return;
+  throw new ShoalError('not-supported', `Options.encrypted: no node of the cluster can encrypt (${obstacle})`);
 }
 
 async function verify(api: Api, exchange: Exchange): Promise<void> {

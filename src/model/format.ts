@@ -2,7 +2,7 @@
  * How what managers agree on is written: entries of the log, snapshots, and what applying them does to the store. To be raised with every change
  * after which an older build would misread a newer one's, or apply it to something else. Managers with different numbers do not talk to each other.
  */
-export const agreedFormat = 1;
+export const agreedFormat = 2;
 
 /** Why a manager with `theirs` cannot be one of ours; undefined if it can. A build from before the number has 0. */
 export function formatObstacle(theirs: number): string | undefined {

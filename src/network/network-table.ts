@@ -145,10 +145,11 @@ function put<T>(items: Map<string, T>, id: string, item: T | undefined, changed:
 }
 
 /** Undefined of a node that has not said where it is, or not by an IPv4 address. */
-function peerOf({ ID, Number: number, Status }: Node, port: number): NetworkPeer | undefined {
+function peerOf({ ID, Number: number, Status, Description }: Node, port: number): NetworkPeer | undefined {
   const Address = Status?.DataPathAddr || Status?.Addr || '';
   if (number === 0 || parseAddress(Address) === undefined) return undefined;
-  return { ID, Number: number, Address, DataPathPort: port };
+  const EncryptionEpoch = Description?.Encryption?.Epoch ?? 0;
+  return { ID, Number: number, Address, DataPathPort: port, EncryptionEpoch };
 }
 
 /** What the task is there for: its service, or itself when it keeps an address for a container of its node's own. */

@@ -1,5 +1,5 @@
 import type { TaskSpec } from '../model/types.js';
-import { type Filter, filtersOf, pluginsNeeded } from './filters.js';
+import { type Filter, filtersOf, needsEncryption, pluginsNeeded } from './filters.js';
 import type { Candidate, Fleet } from './fleet.js';
 import { GrowingHeap } from './heap.js';
 import { type Spread, SpreadTree } from './spread.js';
@@ -51,10 +51,10 @@ export class NodeClasses {
   }
 
   of(spec: TaskSpec): NodeClass {
-    const key = steadyDemands(spec);
+    const key = steadyDemands(spec, this.#fleet);
     let found = this.#classes.get(key);
     if (found === undefined) {
-      found = new NodeClass(this.#fleet, filtersOf(spec));
+      found = new NodeClass(this.#fleet, filtersOf(spec, this.#fleet));
       this.#classes.set(key, found);
     }
     return found;
@@ -62,10 +62,13 @@ export class NodeClasses {
 }
 
 /** The part of a spec that steady filters look at, as a key. */
-export function steadyDemands(spec: TaskSpec): string {
+export function steadyDemands(spec: TaskSpec, { encryptedNetworks }: Pick<Fleet, 'encryptedNetworks'>): string {
   const { Constraints: constraints = [], Platforms: platforms = [] } = spec.Placement ?? {};
   const logDriver = spec.LogDriver?.Name ?? '';
   const mounts = spec.ContainerSpec?.Mounts ?? [];
-  if (constraints.length === 0 && platforms.length === 0 && logDriver === '' && mounts.length === 0) return '';
-  return JSON.stringify([constraints, platforms, logDriver, pluginsNeeded(spec)]);
+  const encrypts = needsEncryption(spec, encryptedNetworks);
+  if (!encrypts && constraints.length === 0 && platforms.length === 0 && logDriver === '' && mounts.length === 0) {
+    return '';
+  }
+  return JSON.stringify([constraints, platforms, logDriver, pluginsNeeded(spec), encrypts]);
 }

@@ -1,7 +1,8 @@
 import { parseConstraints, satisfies } from '../model/constraints.js';
+import { canEncrypt } from '../model/encrypted-networks.js';
 import type { Node, Platform, TaskSpec } from '../model/types.js';
 import { demandOf } from './demand.js';
-import type { Candidate } from './fleet.js';
+import type { Candidate, Fleet } from './fleet.js';
 
 /**
  * A reason for which a node may not get a task. `steady` filters answer the same all through a wave of placements; the others
@@ -15,12 +16,13 @@ export interface Filter {
 }
 
 /** What every filter needs to know of a task; made once for all tasks of a spec. `present`: tasks of the service on the node. */
-export function filtersOf(spec: TaskSpec): Filter[] {
+export function filtersOf(spec: TaskSpec, { encryptedNetworks }: Pick<Fleet, 'encryptedNetworks'>): Filter[] {
   // Docker's order: a node counts for the first filter it fails.
   return [
     ready,
     resources(spec),
     plugins(spec),
+    encryption(spec, encryptedNetworks),
     constraints(spec),
     platform(spec),
     hostPorts(spec),
@@ -64,6 +66,20 @@ function plugins(spec: TaskSpec): Filter | undefined {
     },
     reason: (nodes) => `missing plugin on ${nodesOf(nodes)}`,
   };
+}
+
+function encryption(spec: TaskSpec, encryptedNetworks: ReadonlySet<string>): Filter | undefined {
+  if (!needsEncryption(spec, encryptedNetworks)) return undefined;
+  return {
+    steady: true,
+    passes: ({ node }) => canEncrypt(node),
+    reason: (nodes) => `encrypted networks not supported by the kernel on ${nodesOf(nodes)}`,
+  };
+}
+
+/** Whether a task is to be on a network that is encrypted. */
+export function needsEncryption(spec: TaskSpec, encryptedNetworks: ReadonlySet<string>): boolean {
+  return encryptedNetworks.size > 0 && spec.Networks.some(({ Target }) => encryptedNetworks.has(Target));
 }
 
 function constraints(spec: TaskSpec): Filter | undefined {

@@ -89,7 +89,11 @@ export class Fleet {
   readonly candidates: readonly Candidate[];
   readonly #byID = new Map<string, Candidate>();
 
-  constructor(nodes: Iterable<Node>) {
+  /** `encryptedNetworks`: ids of those that only nodes can carry which can encrypt. */
+  constructor(
+    nodes: Iterable<Node>,
+    readonly encryptedNetworks: ReadonlySet<string> = new Set(),
+  ) {
     this.candidates = Array.from(nodes, (node, index) => new Candidate(node, index));
     for (const candidate of this.candidates) this.#byID.set(candidate.node.ID, candidate);
   }

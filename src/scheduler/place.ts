@@ -113,11 +113,11 @@ class GroupPlacement implements GroupState {
 
   /** Says why for what is left, as things are at the end of the wave; tasks that ask the same share one answer. */
   explainRest(placement: Placement, explained: Map<string, string>): void {
-    const filters = filtersOf(this.#group.spec);
+    const filters = filtersOf(this.#group.spec, this.#fleet);
     const present = (candidate: Candidate) => this.#presentOn(candidate);
     const alone = this.#running.size + this.#leaving.size > 0 ? this.#group.serviceID : '';
     const limit = this.#group.spec.Placement?.MaxReplicas ?? 0;
-    const key = JSON.stringify([steadyDemands(this.#group.spec), this.#demand, limit, alone]);
+    const key = JSON.stringify([steadyDemands(this.#group.spec, this.#fleet), this.#demand, limit, alone]);
     let reason = explained.get(key);
     if (reason === undefined) {
       reason = explain(this.#fleet.candidates, filters, present);

@@ -18,6 +18,7 @@ export function nodeDescription(hostname: string, info: EngineInfo | undefined):
       Plugins: plugins.sort((a, b) => compare(a.Type, b.Type) || compare(a.Name, b.Name)),
     },
     TLSInfo: null,
+    Encryption: null,
   };
 }
 

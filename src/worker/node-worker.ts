@@ -212,6 +212,7 @@ export class NodeWorker {
       RemovedSecretIDs: [],
       Configs: [],
       RemovedConfigIDs: [],
+      DataPathKeys: { Keys: [] },
     });
     const nothingNewer = Number.MAX_SAFE_INTEGER;
     this.#routes.receive(complete('Routes', { Full: true, Revision: nothingNewer }));

@@ -20,7 +20,7 @@ describe('the kernel plane', () => {
         clock: systemClock,
         log,
       });
-      const self = { ID: 'node', Number: 1, Address: asked, DataPathPort: 4789 };
+      const self = { ID: 'node', Number: 1, Address: asked, DataPathPort: 4789, EncryptionEpoch: 0 };
       await kernel.apply({ peers: new Map([[self.ID, self]]), networks: new Map(), services: new Map() });
       return new KernelPlane({ base: new UserSpacePlane({ log, clock: systemClock }), kernel });
     },

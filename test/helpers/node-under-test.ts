@@ -133,6 +133,7 @@ export class NodeUnderTest {
       RemovedSecretIDs: [],
       Configs: (init.Configs ?? []).map((config) => complete('Config', config)),
       RemovedConfigIDs: [],
+      DataPathKeys: null,
     });
   }
 }

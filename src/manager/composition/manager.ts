@@ -14,6 +14,7 @@ import { RotationKeeper } from '../ca/rotation-keeper.js';
 import { certificateAuthority } from '../ca/service.js';
 import { type SwarmChange, updateSwarm } from '../ca/update-swarm.js';
 import { ClusterClock } from '../cluster-clock.js';
+import { DataPathKeyKeeper } from '../data-path-keys/keeper.js';
 import { Dispatcher, type ManagerAddress } from '../dispatcher/dispatcher.js';
 import { demoteOthers } from '../membership/demotion.js';
 import { MembershipKeeper } from '../membership/keeper.js';
@@ -161,6 +162,16 @@ export class Manager {
     });
     this.#ends.push(() => rotation.stop());
     this.#ends.push(raft.onStatus(() => rotation.wake()));
+    const keys = new DataPathKeyKeeper({
+      view: () => this.#store,
+      leads: () => raft.status().role === 'leader',
+      proposer: store,
+      clock: clusterClock,
+      random,
+      log: log.child({ part: 'networks' }),
+    });
+    this.#ends.push(() => keys.stop());
+    this.#ends.push(raft.onStatus(() => keys.wake()));
     this.#ends.push(followSettings({ store: this.#store, raft, onUnlockKey: this.#options.onUnlockKey }));
     this.#ends.push(listener.setGuard(guardOf(this.#store, raft)));
     this.#ends.push(() => this.#cancelRecheck());
@@ -170,6 +181,7 @@ export class Manager {
         if (changes.some(isLossOfStanding)) this.#recheckLater();
         if (changes.some(({ kind }) => kind === 'Node')) this.#keeper?.wake();
         if (changes.some(({ kind }) => kind === 'Cluster' || kind === 'Node')) rotation.wake();
+        if (changes.some(({ kind }) => kind === 'Cluster' || kind === 'Network')) keys.wake();
       }),
     );
   }

@@ -1,4 +1,5 @@
-import type { Task } from '../../model/types.js';
+import { isDeepStrictEqual } from 'node:util';
+import type { Cluster, Task } from '../../model/types.js';
 import type { View } from '../../store/view.js';
 import { type AssignmentLedger, concernsNode, isEmpty } from './assignments.js';
 import type { DrainGate } from './drain-gate.js';
@@ -30,6 +31,12 @@ export class AssignmentNews {
       if (tasks === undefined) this.changed.set(task.NodeID, new Set([task.ID]));
       else tasks.add(task.ID);
     }
+  }
+
+  /** With other keys of encrypted networks each node is looked at. */
+  clusterChanged(before: Cluster | undefined, after: Cluster | undefined): void {
+    if (isDeepStrictEqual(before?.DataPathKeys, after?.DataPathKeys)) return;
+    for (const nodeID of this.held.keys()) if (!this.changed.has(nodeID)) this.changed.set(nodeID, new Set());
   }
 
   /** Tells each node what has changed for it, in one message. Returns how many nodes there were to look at. */

@@ -1,3 +1,4 @@
+import { isEncrypted } from '../../model/encrypted-networks.js';
 import { isAfter } from '../../model/states.js';
 import type { AssignmentsInit, Config, Secret, Task } from '../../model/types.js';
 import type { View } from '../../store/view.js';
@@ -21,6 +22,8 @@ export class AssignmentLedger {
   private readonly tasks = new Map<string, Task>();
   private readonly secrets = new Set<string>();
   private readonly configs = new Set<string>();
+  /** Which keys of encrypted networks the node has, by generation and time; undefined: nothing was said. */
+  private keys: string | undefined;
 
   constructor(
     private readonly nodeID: string,
@@ -32,6 +35,7 @@ export class AssignmentLedger {
     this.tasks.clear();
     this.secrets.clear();
     this.configs.clear();
+    this.keys = undefined;
     return {
       ...this.changes(
         view,
@@ -63,7 +67,26 @@ export class AssignmentLedger {
       const { RegistryAuth = '' } = view.get('Service', shown.ServiceID) ?? {};
       Tasks.push(RegistryAuth === '' ? shown : { ...shown, RegistryAuth });
     }
-    return { Full: false, Tasks, RemovedTaskIDs, ...this.dependencies(view) };
+    return { Full: false, Tasks, RemovedTaskIDs, ...this.dependencies(view), ...this.dataPathKeys(view) };
+  }
+
+  /** The keys of encrypted networks, if a task of the node is on one: they are for nobody else. */
+  private dataPathKeys(view: View): Pick<AssignmentsInit, 'DataPathKeys'> {
+    const Keys = this.isOnEncrypted(view) ? (view.cluster()?.DataPathKeys ?? []) : [];
+    const keys = Keys.map(({ Generation, CreatedAt }) => `${Generation} ${CreatedAt}`).join();
+    if (keys === this.keys) return {};
+    this.keys = keys;
+    return { DataPathKeys: { Keys } };
+  }
+
+  private isOnEncrypted(view: View): boolean {
+    for (const { NetworksAttachments } of this.tasks.values()) {
+      for (const { Network } of NetworksAttachments) {
+        const network = view.get('Network', Network?.ID ?? '');
+        if (network !== undefined && isEncrypted(network)) return true;
+      }
+    }
+    return false;
   }
 
   /** Secrets and configs that the node's tasks name, against those it has. */
@@ -89,6 +112,7 @@ export class AssignmentLedger {
 }
 
 export function isEmpty(assignments: AssignmentsInit): boolean {
+  if (assignments.DataPathKeys) return false;
   return [
     assignments.Tasks,
     assignments.RemovedTaskIDs,

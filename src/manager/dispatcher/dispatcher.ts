@@ -5,6 +5,7 @@ import { ShoalError } from '../../model/errors.js';
 import type { Random } from '../../model/random.js';
 import { toMany } from '../../model/services.js';
 import type {
+  Cluster,
   DispatcherHandlers,
   FromNode,
   ManagerPeersClient,
@@ -248,8 +249,10 @@ export class Dispatcher {
       if (kind === 'Task') {
         this.assignments.learn(before as Task | undefined, after as Task | undefined);
         ends ||= isToEnd(before as Task | undefined, after as Task | undefined);
-      } else if (kind === 'Cluster') this.trust.rootsChanged();
-      else if (kind === 'Node') this.nodeChanged(id, before as Node | undefined, after as Node | undefined);
+      } else if (kind === 'Cluster') {
+        this.trust.rootsChanged();
+        this.assignments.clusterChanged(before as Cluster | undefined, after as Cluster | undefined);
+      } else if (kind === 'Node') this.nodeChanged(id, before as Node | undefined, after as Node | undefined);
     }
     this.flushLater(ends);
   }

@@ -1,4 +1,5 @@
 import { isAttachment } from '../../model/attachment.js';
+import { isEncrypted } from '../../model/encrypted-networks.js';
 import { isFinal } from '../../model/states.js';
 import type { NetworkAttachment, Node, Task, TaskSpec, TaskStatus } from '../../model/types.js';
 import { Fleet } from '../../scheduler/fleet.js';
@@ -87,7 +88,8 @@ function occupancyOf(service: ServicePass): Pick<Group, 'running' | 'leaving' | 
 
 /** All nodes and what is on them once the plan is applied. */
 function fleetOf(pass: Pass): Fleet {
-  const fleet = new Fleet(pass.view.list('Node'));
+  const encrypted = [...pass.view.list('Network')].filter(isEncrypted).map(({ ID }) => ID);
+  const fleet = new Fleet(pass.view.list('Node'), new Set(encrypted));
   for (const { node } of fleet.candidates) {
     for (const task of pass.view.tasksOfNode(node.ID)) {
       if (!isAttachment(task)) fleet.book(task, pass.draft.keepsWanted(task));

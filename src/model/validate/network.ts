@@ -1,3 +1,4 @@
+import { encryptedOption, encryptedValues } from '../encrypted-networks.js';
 import { ShoalError } from '../errors.js';
 import { contains, formatBlock, lastOf, parseAddress, parseCIDR } from '../ipv4.js';
 import type { IPAMConfig, NetworkSpec } from '../types.js';
@@ -46,11 +47,8 @@ function checkNetworkName(where: string, name: string): void {
 
 function checkOptions(where: string, options: Readonly<Record<string, string>>): void {
   checkLabels(where, options);
-  if (Object.hasOwn(options, 'encrypted') && options.encrypted !== 'false') {
-    throw new ShoalError(
-      'not-supported',
-      `${where}.encrypted: traffic between nodes is not encrypted by Shoal; run the cluster over an encrypted underlay, such as WireGuard`,
-    );
+  if (Object.hasOwn(options, encryptedOption)) {
+    checkOneOf(`${where}.${encryptedOption}`, options[encryptedOption]!, [...encryptedValues.keys()]);
   }
   const mtu = options['com.docker.network.driver.mtu'];
   if (mtu !== undefined && (!/^\d{1,5}$/.test(mtu) || Number(mtu) < mtu_min || Number(mtu) > mtu_max)) {

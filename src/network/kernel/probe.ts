@@ -7,7 +7,13 @@ import type { KernelTools } from './tools.js';
 /** A device that is there for a moment: none of ours is called so. */
 const probeDevice = 'shvprobe';
 
-const peer = (at: number) => ({ ID: `${at}`, Number: at, Address: `192.0.2.${at}`, DataPathPort: 4789 });
+const peer = (at: number) => ({
+  ID: `${at}`,
+  Number: at,
+  Address: `192.0.2.${at}`,
+  DataPathPort: 4789,
+  EncryptionEpoch: 0,
+});
 const route: Route = {
   ID: 'tcp/80',
   ServiceID: '',

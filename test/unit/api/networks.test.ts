@@ -86,7 +86,7 @@ describe('networks', () => {
     await refused(create(''), 400, /^network name cannot be empty/);
     await refused(create('a b'), 400, /only 64 \[a-zA-Z0-9_.-\] characters/);
     await refused(create('bridge'), 403, /not permitted on predefined bridge network/);
-    await refused(create('x', { Options: { encrypted: '' } }), 501, /^Options.encrypted: .*WireGuard/);
+    await refused(create('x', { Options: { encrypted: 'yes' } }), 400, /^Options.encrypted: "yes" is not known/);
     await refused(create('x', { EnableIPv6: true }), 501, /EnableIPv6/);
     await refused(create('x', { Ingress: true }), 501, /Ingress/);
     await refused(create('x', { IPAM: 7 }), 400, /IPAM/);
@@ -97,6 +97,27 @@ describe('networks', () => {
     await refused(withConfig({ Subnet: '10.8.0.0/24', Gateway: '10.9.0.1' }), 400, /no matching subnet for gateway/);
     await refused(withConfig({ Subnet: '10.8.0.0/24', IPRange: '10.8.0.0/16' }), 400, /must be a CIDR within/);
     await refused(withConfig({ Gateway: '10.8.0.1' }), 400, /IPAM.Config\[0\].Subnet: must be given/);
+  });
+
+  it('that shall be encrypted are refused with what is missing, until a node can', async () => {
+    const node = (ID: string, Encryption: object) => ({
+      Action: 'create',
+      Node: { ID, Spec: {}, Description: { Hostname: `host-${ID}`, Encryption } },
+    });
+    const Obstacle = 'the kernel has no ESP';
+    api.backend.proposer.commit({ Operations: [node('a', { Obstacle }), node('b', { Obstacle })] });
+    for (const encrypted of ['', 'true']) {
+      const answer = create('shut', { Options: { encrypted } });
+      await refused(
+        answer,
+        501,
+        /^Options.encrypted: no node .* can encrypt \(.*host-a, host-b: the kernel has no ESP\)$/,
+      );
+    }
+    assert.equal((await create('open', { Options: { encrypted: 'false' } })).status, 201);
+    api.backend.proposer.commit({ Operations: [node('c', { Epoch: 7 })] });
+    assert.equal((await create('shut', { Options: { encrypted: '' } })).status, 201);
+    assert.deepEqual((await api.call('GET', '/networks/shut')).body.Options, { encrypted: '' });
   });
 
   it('are listed with the engine’s own, without the bridges that stand for them', async () => {

@@ -62,7 +62,7 @@ describe('the kernel plane before its listeners', () => {
       clock,
       log,
     });
-    const self = { ID: 'node', Number: 1, Address: '127.0.0.1', DataPathPort: 4789 };
+    const self = { ID: 'node', Number: 1, Address: '127.0.0.1', DataPathPort: 4789, EncryptionEpoch: 0 };
     await kernel.apply({ peers: new Map([[self.ID, self]]), networks: new Map(), services: new Map() });
     plane = new KernelPlane({ base, kernel });
   });

@@ -23,6 +23,7 @@ const peer = (number: number) => ({
   Number: number,
   Address: `192.168.0.${number}`,
   DataPathPort: 4789,
+  EncryptionEpoch: 0,
 });
 const service = (id: string, on: number, tasks: [node: number, host: number, serving?: boolean][]): NetworkService => ({
   ID: `net${on}/${id}`,

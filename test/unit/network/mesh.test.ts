@@ -10,7 +10,7 @@ import { ManualClock } from '../../helpers/manual-clock.js';
 const peers = new Map<string, NetworkPeer>(
   [1, 2, 3].map((number) => [
     `node${number}`,
-    { ID: `node${number}`, Number: number, Address: `192.168.0.${number}`, DataPathPort: 4789 },
+    { ID: `node${number}`, Number: number, Address: `192.168.0.${number}`, DataPathPort: 4789, EncryptionEpoch: 0 },
   ]),
 );
 const items = { peers, networks: new Map(), services: new Map() };

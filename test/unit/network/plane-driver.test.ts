@@ -170,7 +170,13 @@ describe('the driver of the plane', () => {
     const log = winston.createLogger({ silent: true });
     const other = new PlaneDriver({ plane, networks, clock, log, applied: () => {} });
     const peers = (count: number) =>
-      Array.from({ length: count }, (_, at) => ({ ID: `n${at}`, Number: at + 1, Address: '', DataPathPort: 0 }));
+      Array.from({ length: count }, (_, at) => ({
+        ID: `n${at}`,
+        Number: at + 1,
+        Address: '',
+        DataPathPort: 0,
+        EncryptionEpoch: 0,
+      }));
     other.receive(message(5, { Full: true, Peers: peers(1) }));
     other.receive(message(6, { Peers: peers(2) }));
     assert.deepEqual([plane.underWay, known], [1, [1, 2]]);

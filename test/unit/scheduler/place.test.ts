@@ -41,6 +41,20 @@ const reasons = (placement: ReturnType<typeof place>) => [...new Set(placement.u
 const placement = (init: PlacementInit): TaskSpecInit => ({ Placement: init });
 
 describe('place', () => {
+  it('puts tasks on an encrypted network only where the kernel can encrypt', () => {
+    const can = node('can', { Description: { Encryption: { Epoch: 5 } } });
+    const fleet = () => new Fleet([node('old'), can, node('older')], new Set(['shut']));
+    const on = (Target: string): TaskSpecInit => ({ Networks: [{ Target }] });
+    assert.deepEqual(counts(place(fleet(), [group(3, on('shut'))])), { can: 3 });
+    assert.deepEqual(counts(place(fleet(), [group(3, on('open'))])), { old: 1, can: 1, older: 1 });
+    assert.deepEqual(counts(place(fleet(), [group(2, on('shut')), group(1, on('open'), { serviceID: 'b' })])), {
+      can: 2,
+      old: 1,
+    });
+    const found = place(new Fleet(nodes(2), new Set(['shut'])), [group(1, on('shut'))]);
+    assert.deepEqual(reasons(found), ['no suitable node (encrypted networks not supported by the kernel on 2 nodes)']);
+  });
+
   it('spreads a service evenly over nodes', () => {
     const found = Object.values(counts(place(new Fleet(nodes(3)), [group(7)])));
     assert.deepEqual(found.sort(), [2, 2, 3]);

@@ -43,7 +43,10 @@ const service = (...nodes: string[]): NetworkService => ({
 });
 const items = (...services: NetworkService[]): NetworkItems => ({
   peers: new Map(
-    ['me', 'other'].map((ID, at) => [ID, { ID, Number: at + 1, Address: `192.168.0.${at + 1}`, DataPathPort: 4789 }]),
+    ['me', 'other'].map((ID, at) => [
+      ID,
+      { ID, Number: at + 1, Address: `192.168.0.${at + 1}`, DataPathPort: 4789, EncryptionEpoch: 0 },
+    ]),
   ),
   networks: new Map([[network.ID, network]]),
   services: new Map(services.map((one) => [one.ID, one])),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { AssignmentLedger, isEmpty } from '../../../../src/manager/dispatcher/assignments.js';
 import { rankOf } from '../../../../src/model/states.js';
-import type { Assignments, OperationInit, Task, TaskInit } from '../../../../src/model/types.js';
+import type { Assignments, AssignmentsInit, OperationInit, Task, TaskInit } from '../../../../src/model/types.js';
 import { LocalProposer } from '../../../helpers/local-proposer.js';
 
 describe('what a node is told of its tasks', () => {
@@ -60,6 +60,46 @@ describe('what a node is told of its tasks', () => {
     assert.equal(local.store.get('Task', 'a')?.RegistryAuth, '', 'it is not kept with the task');
   });
 
+  it('has the keys of encrypted networks while a task of it is on one, and each rotation of them', () => {
+    const local = new LocalProposer();
+    const key = (Generation: number) => ({ Generation, Key: Buffer.alloc(32, Generation), CreatedAt: 'then' });
+    const Options = { encrypted: '' };
+    local.commit({
+      Operations: [
+        { Action: 'create', Cluster: { ID: 'c', DataPathKeys: [key(1), key(2)] } },
+        { Action: 'create', Network: { ID: 'open', Spec: { Name: 'open' } } },
+        { Action: 'create', Network: { ID: 'shut', Spec: { Name: 'shut', DriverConfiguration: { Options } } } },
+      ],
+    });
+    const task = (ID: string, NodeID: string, network: string): TaskInit => ({
+      ID,
+      NodeID,
+      NetworksAttachments: [{ Network: { ID: network } }],
+    });
+    const here = new AssignmentLedger('here', () => false);
+    const there = new AssignmentLedger('there', () => false);
+    const generations = ({ DataPathKeys }: AssignmentsInit) => DataPathKeys?.Keys?.map(({ Generation }) => Generation);
+    assert.deepEqual(
+      [here, there].map((ledger) => generations(ledger.full(local.store))),
+      [[], []],
+    );
+    local.commit({
+      Operations: [
+        { Action: 'create', Task: task('a', 'here', 'shut') },
+        { Action: 'create', Task: task('b', 'there', 'open') },
+      ],
+    });
+    assert.deepEqual(generations(here.changes(local.store, ['a'])), [1, 2]);
+    assert.equal(generations(there.changes(local.store, ['b'])), undefined);
+    local.commit({ Operations: [{ Action: 'update', Cluster: { ID: 'c', DataPathKeys: [key(1), key(2), key(3)] } }] });
+    const rotated = here.changes(local.store, []);
+    assert.deepEqual([generations(rotated), isEmpty(rotated)], [[1, 2, 3], false]);
+    assert.ok(isEmpty(here.changes(local.store, [])) && isEmpty(there.changes(local.store, [])));
+    assert.deepEqual(generations(here.full(local.store)), [1, 2, 3], 'a node that comes back is told them anew');
+    local.commit({ Operations: [{ Action: 'remove', Kind: 'Task', ID: 'a' }] });
+    assert.deepEqual(generations(here.changes(local.store, ['a'])), []);
+  });
+
   it('adds up to exactly the tasks of the store and the secrets that they need, whatever happens in whatever order', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
@@ -105,6 +145,7 @@ describe('what a node is told of its tasks', () => {
     RemovedSecretIDs: [],
     Configs: [],
     RemovedConfigIDs: [],
+    DataPathKeys: null,
   };
   const shown = (task: Task, held: readonly string[]) =>
     held.includes(task.ID) && rankOf(task.DesiredState) > rankOf('running') ? 'running' : task.DesiredState;
