@@ -12,24 +12,51 @@ import { runningOf } from '../test/helpers/service.js';
 import { median, printTable } from './figures.js';
 import { balancerHead, requestsPerSecond, serverConfig } from './lb-parts.js';
 
-/** What is fetched at once by so many clients, so often each: enough for seconds, and far more than a connection's beginning costs. */
-const large = { bytes: 64 * 1024 * 1024, clients: 8, times: 3 };
+/** What is fetched, by so many at once: far more than a connection's beginning costs. */
+const large = { bytes: 64 * 1024 * 1024, clients: 8 };
+/** Bytes that came in, and in how many nanoseconds: from when all are under way. */
+const fetching = (where: string, seconds: string) => `
+  for n in $(seq ${large.clients}); do curl -sf -o /dev/null 'http://${where}/large?[1-1000000]' & all="$all $!"; done
+  came() { awk '$1 !~ /^lo:/ && NR > 2 { sum += $2 } END { printf "%.0f", sum }' /proc/net/dev; }
+  sleep 0.3; began=$(date +%s%N); before=$(came)
+  sleep ${seconds}; after=$(came); ended=$(date +%s%N)
+  kill $all || exit 1
+  echo $((after - before)) $((ended - began))`;
 /** Ports of the server: one answers little, the other much. */
 const target = { small: 7801, large: 7802 };
 const kinds = ['small', 'large'] as const;
 const hops = ['near', 'far'] as const;
 type Kind = (typeof kinds)[number];
 type Hop = (typeof hops)[number];
-/** From a container on the first host: what is between is the same, but for what leads there. */
-const inner = ['direct', 'virtual IP', 'mesh, from a container'] as const;
+/** From a container on the first host. */
+const inner = ['direct', 'virtual IP', 'forwarded, from a container', 'mesh, from a container'] as const;
 /** From a machine beside the cluster; docker-proxy and Docker's own rules at the task's host, all else at the first. */
-const outer = ['published by Docker', 'mesh', 'user-space plane', 'HAProxy', 'docker-proxy'] as const;
+const outer = ['published by Docker', 'forwarded', 'mesh', 'user-space plane', 'HAProxy', 'docker-proxy'] as const;
 const paths = [...inner, ...outer] as const;
 type Path = (typeof paths)[number];
-const basis = (path: Path): Path => (inner.some((one) => one === path) ? 'direct' : 'published by Docker');
+/** The way over the same hosts and devices that nobody balances: by rules of iptables for one address each, where it is not the task's own. */
+const basis = (path: Path, hop: Hop): Path => {
+  if (path === 'direct' || path === 'virtual IP') return 'direct';
+  if (inner.some((one) => one === path)) return 'forwarded, from a container';
+  return hop === 'near' || path === 'published by Docker' || path === 'docker-proxy'
+    ? 'published by Docker'
+    : 'forwarded';
+};
+/** From outside what is near is forwarded by Docker. */
+const isThere = (path: Path, hop: Hop) => path !== 'forwarded' || hop === 'far';
 
 /** Whoever ends a connection first does not remember its ports for a minute. */
 const noTimeWait = 'echo 0 >/proc/sys/net/ipv4/tcp_max_tw_buckets';
+
+/** Rules that lead a port to one place, as an administrator would write them; clients of `hidden` are hidden behind the host, else answers would pass it by. */
+const forwarding = (asked: { address: string; port: number }, to: string, hidden: string) => {
+  const [host, port] = to.split(':');
+  return `
+    iptables -w -t nat -A PREROUTING -p tcp -d ${asked.address} --dport ${asked.port} -j DNAT --to-destination ${to}
+    iptables -w -t nat -A POSTROUTING -p tcp -s ${hidden} -d ${host} --dport ${port} -m conntrack --ctstate DNAT -j MASQUERADE
+    iptables -w -I DOCKER-USER -p tcp -d ${host} --dport ${port} -j ACCEPT
+    iptables -w -I DOCKER-USER -p tcp -s ${host} --sport ${port} -j ACCEPT`;
+};
 
 /** Where a path is asked for: its own address, and a port for what is asked. */
 type Ways = Record<Path, Record<Hop, Record<Kind, string>>>;
@@ -56,32 +83,34 @@ export async function run(args: string[]): Promise<void> {
     const figures = new Map<string, number[]>();
     const add = (key: string, value: number) => figures.set(key, [...(figures.get(key) ?? []), value]);
     for (let round = 0; round < Number(values.rounds); round++) {
-      for (const path of paths) {
-        for (const hop of hops) {
+      for (const path of round % 2 === 0 ? paths : paths.toReversed()) {
+        for (const hop of hops.filter((one) => isThere(path, one))) {
           const { small, large } = ways[path][hop];
           await forget();
           add(`${path} ${hop} rate`, await ask(path, small, values.seconds));
-          add(`${path} ${hop} load`, await fetch(path, large));
+          add(`${path} ${hop} load`, await fetch(path, large, values.seconds));
         }
       }
     }
     const figure = (path: Path, hop: Hop, what: 'rate' | 'load') => median(figures.get(`${path} ${hop} ${what}`) ?? []);
     const rows = hops.flatMap((hop) =>
-      paths.map((path) => {
-        const [load, rate] = [figure(path, hop, 'load'), figure(path, hop, 'rate')];
-        const ratio = (value: number, to: Path, what: 'rate' | 'load') => (value / figure(to, hop, what)).toFixed(2);
-        return [
-          `${path}, ${hop}`,
-          `${load.toFixed(1)} Gb/s`,
-          ratio(load, basis(path), 'load'),
-          ratio(load, 'HAProxy', 'load'),
-          `${Math.round(rate)}/s`,
-          ratio(rate, basis(path), 'rate'),
-          ratio(rate, 'HAProxy', 'rate'),
-        ];
-      }),
+      paths
+        .filter((path) => isThere(path, hop))
+        .map((path) => {
+          const [load, rate] = [figure(path, hop, 'load'), figure(path, hop, 'rate')];
+          const ratio = (value: number, to: Path, what: 'rate' | 'load') => (value / figure(to, hop, what)).toFixed(2);
+          return [
+            `${path}, ${hop}`,
+            `${load.toFixed(1)} Gb/s`,
+            ratio(load, basis(path, hop), 'load'),
+            ratio(load, 'HAProxy', 'load'),
+            `${Math.round(rate)}/s`,
+            ratio(rate, basis(path, hop), 'rate'),
+            ratio(rate, 'HAProxy', 'rate'),
+          ];
+        }),
     );
-    printTable(['', 'throughput', '÷ first', '÷ HAProxy', 'connections', '÷ first', '÷ HAProxy'], rows);
+    printTable(['', 'throughput', '÷ same hop', '÷ HAProxy', 'connections', '÷ same hop', '÷ HAProxy'], rows);
   } finally {
     await lab.down();
     await rm(folder, { recursive: true });
@@ -143,6 +172,15 @@ async function build(lab: Lab, folder: string) {
       ways['docker-proxy'][hop][kind] = `${on.address}:${7871 + number}`;
       const bound = await must(on, 'engine', 'port', Status.ContainerStatus!.ContainerID, `${target[kind]}/tcp`);
       ways['published by Docker'][hop][kind] = bound;
+      const forwarded = { address: first.address, port: 7891 + number };
+      ways.forwarded[hop][kind] = `${forwarded.address}:${forwarded.port}`;
+      ways['forwarded, from a container'][hop][kind] = ways.forwarded[hop][kind];
+      const inside = '{{.NetworkSettings.Networks.bridge.IPAddress}}';
+      const place =
+        hop === 'far'
+          ? bound
+          : `${await must(on, 'engine', 'inspect', '-f', inside, Status.ContainerStatus!.ContainerID)}:${target[kind]}`;
+      await shell(first, forwarding(forwarded, place, hop === 'far' ? '0.0.0.0/0' : '10.0.0.0/8'));
       led.push(`${7831 + number}:${bound}`);
       balanced.push(`listen l${number}\n  bind ${first.address}:${7851 + number}\n  server one ${bound}`);
       const from = `-host-ip ${on.address} -host-port ${7871 + number}`;
@@ -171,14 +209,12 @@ async function build(lab: Lab, folder: string) {
     const { stdout, stderr } = await client(path, 'wrk', ...flags, `http://${where}/`);
     return requestsPerSecond(`${stdout}${stderr}`, where);
   };
-  /** Gb/s. */
-  const fetch = async (path: Path, where: string) => {
-    const one = `curl -sf -o /dev/null 'http://${where}/large?[1-${large.times}]' || exit 1`;
-    const all = `for n in $(seq ${large.clients}); do (${one}) & all="$all $!"; done; for n in $all; do wait $n || exit 1; done`;
-    const began = performance.now();
-    const { code, stderr } = await client(path, 'sh', '-c', all);
-    if (code !== 0) throw new Error(`${path}, ${where}: ${stderr}`);
-    return (large.bytes * large.clients * large.times * 8) / ((performance.now() - began) * 1e6);
+  /** Gb/s: what comes in at the client, while it fetches without an end. Throws when a client failed meanwhile. */
+  const fetch = async (path: Path, where: string, seconds: string) => {
+    const { code, stdout, stderr } = await client(path, 'sh', '-c', fetching(where, seconds));
+    if (code !== 0) throw new Error(`${path}, ${where}: ${stdout}${stderr}`);
+    const [bytes = 0, nanoseconds = 1] = stdout.trim().split(' ').map(Number);
+    return (bytes * 8) / nanoseconds;
   };
   /**
    * Nothing of the connections of the way before is left: they lead to the same server from the same ports, and new ones would be given other ports one
@@ -194,7 +230,7 @@ async function build(lab: Lab, folder: string) {
     await shell(placed[hop], `nsenter -t ${pid} -n sh -c '${noTimeWait}'`);
   }
   for (const path of paths) {
-    for (const hop of hops) {
+    for (const hop of hops.filter((one) => isThere(path, one))) {
       const where = ways[path][hop].small;
       await eventually(async () => {
         const { stdout } = await client(path, 'curl', '-s', '--max-time', '2', `http://${where}/`);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Host } from '../../src/lab/host.js';
+import type { NamespaceHost } from '../../src/lab/namespace-host.js';
 import { seededRandom } from '../../src/model/random.js';
 import { docker, eventually, formCluster, get, labForTests, shoal } from '../helpers/lab.js';
 import { converged, nodesReady } from '../helpers/service.js';
@@ -73,6 +74,22 @@ describe('the networking of a cluster in which anything may go wrong', function 
           await on.partition();
           await new Promise((resolve) => setTimeout(resolve, 1_000 + random.below(5_000)));
           await on.heal();
+        },
+      ],
+      [
+        'engine killed',
+        async () => {
+          const on = pick() as NamespaceHost;
+          await on.killEngine();
+          await on.startEngine();
+        },
+      ],
+      [
+        'host without power',
+        async () => {
+          const on = host(1 + random.below(2));
+          await on.crash();
+          await on.start();
         },
       ],
       [
