@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +46,15 @@ const basis = (path: Path, hop: Hop): Path => {
 /** From outside what is near is forwarded by Docker. */
 const isThere = (path: Path, hop: Hop) => path !== 'forwarded' || hop === 'far';
 
+/** Of all processors together, whoever used them: what a connection costs says more than how many there were, where nothing else runs. */
+function busySeconds(): number {
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = /^cpu +(.*)$/m
+    .exec(readFileSync('/proc/stat', 'utf8'))![1]!
+    .split(' ')
+    .map(Number);
+  return (user + nice + system + irq + softirq) / 100; // clock ticks: proc(5)
+}
+
 /** Whoever ends a connection first does not remember its ports for a minute. */
 const noTimeWait = 'echo 0 >/proc/sys/net/ipv4/tcp_max_tw_buckets';
 
@@ -87,12 +97,15 @@ export async function run(args: string[]): Promise<void> {
         for (const hop of hops.filter((one) => isThere(path, one))) {
           const { small, large } = ways[path][hop];
           await forget();
-          add(`${path} ${hop} rate`, await ask(path, small, values.seconds));
+          const before_s = busySeconds();
+          const rate = await ask(path, small, values.seconds);
+          add(`${path} ${hop} rate`, rate);
+          add(`${path} ${hop} cost`, ((busySeconds() - before_s) * 1e6) / (rate * Number(values.seconds)));
           add(`${path} ${hop} load`, await fetch(path, large, values.seconds));
         }
       }
     }
-    const figure = (path: Path, hop: Hop, what: 'rate' | 'load') => median(figures.get(`${path} ${hop} ${what}`) ?? []);
+    const figure = (path: Path, hop: Hop, what: 'rate' | 'load' | 'cost') => median(figures.get(`${path} ${hop} ${what}`) ?? []);
     const rows = hops.flatMap((hop) =>
       paths
         .filter((path) => isThere(path, hop))
@@ -107,10 +120,11 @@ export async function run(args: string[]): Promise<void> {
             `${Math.round(rate)}/s`,
             ratio(rate, basis(path, hop), 'rate'),
             ratio(rate, 'HAProxy', 'rate'),
+          `${Math.round(figure(path, hop, 'cost'))} µs`,
           ];
         }),
     );
-    printTable(['', 'throughput', '÷ same hop', '÷ HAProxy', 'connections', '÷ same hop', '÷ HAProxy'], rows);
+    printTable(['', 'throughput', '÷ same hop', '÷ HAProxy', 'connections', '÷ same hop', '÷ HAProxy', 'processor each'], rows);
   } finally {
     await lab.down();
     await rm(folder, { recursive: true });
