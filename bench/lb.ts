@@ -105,7 +105,8 @@ export async function run(args: string[]): Promise<void> {
         }
       }
     }
-    const figure = (path: Path, hop: Hop, what: 'rate' | 'load' | 'cost') => median(figures.get(`${path} ${hop} ${what}`) ?? []);
+    const figure = (path: Path, hop: Hop, what: 'rate' | 'load' | 'cost') =>
+      median(figures.get(`${path} ${hop} ${what}`) ?? []);
     const rows = hops.flatMap((hop) =>
       paths
         .filter((path) => isThere(path, hop))
@@ -120,11 +121,14 @@ export async function run(args: string[]): Promise<void> {
             `${Math.round(rate)}/s`,
             ratio(rate, basis(path, hop), 'rate'),
             ratio(rate, 'HAProxy', 'rate'),
-          `${Math.round(figure(path, hop, 'cost'))} µs`,
+            `${Math.round(figure(path, hop, 'cost'))} µs`,
           ];
         }),
     );
-    printTable(['', 'throughput', '÷ same hop', '÷ HAProxy', 'connections', '÷ same hop', '÷ HAProxy', 'processor each'], rows);
+    printTable(
+      ['', 'throughput', '÷ same hop', '÷ HAProxy', 'connections', '÷ same hop', '÷ HAProxy', 'processor each'],
+      rows,
+    );
   } finally {
     await lab.down();
     await rm(folder, { recursive: true });
@@ -189,11 +193,7 @@ async function build(lab: Lab, folder: string) {
       const forwarded = { address: first.address, port: 7891 + number };
       ways.forwarded[hop][kind] = `${forwarded.address}:${forwarded.port}`;
       ways['forwarded, from a container'][hop][kind] = ways.forwarded[hop][kind];
-      const inside = '{{.NetworkSettings.Networks.bridge.IPAddress}}';
-      const place =
-        hop === 'far'
-          ? bound
-          : `${await must(on, 'engine', 'inspect', '-f', inside, Status.ContainerStatus!.ContainerID)}:${target[kind]}`;
+      const place = hop === 'far' ? bound : `${own}:${target[kind]}`;
       await shell(first, forwarding(forwarded, place, hop === 'far' ? '0.0.0.0/0' : '10.0.0.0/8'));
       led.push(`${7831 + number}:${bound}`);
       balanced.push(`listen l${number}\n  bind ${first.address}:${7851 + number}\n  server one ${bound}`);
