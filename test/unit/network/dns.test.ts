@@ -308,6 +308,46 @@ describe('the name server of a node', () => {
     assert.deepEqual(heard, ['127.3.0.2', '127.3.0.3']);
   });
 
+  it('takes from outside what repeats its question, of few sockets whose ports and ids change', async () => {
+    const outsidePort = await freePort();
+    const server = createSocket('udp4');
+    const ports = new Map<number, number>();
+    const ids = new Set<number>();
+    server.on('message', (bytes, from) => {
+      ports.set(from.port, (ports.get(from.port) ?? 0) + 1);
+      const { id, questions } = packet.decode(bytes);
+      ids.add(id!);
+      const name = questions![0]!.name;
+      const say = (asked: string, data: string) =>
+        server.send(
+          packet.encode({
+            type: 'response',
+            id,
+            questions: [{ type: 'A', name: asked }],
+            answers: [{ type: 'A', name: asked, data }],
+          }),
+          from.port,
+          from.address,
+        );
+      say(`not.${name}`, '192.0.2.66'); // under the right id
+      say(name.toUpperCase(), '192.0.2.7');
+    });
+    await new Promise<void>((resolve) => server.bind(outsidePort, '127.3.0.1', resolve));
+    cleanUp.push(() => server.close());
+    const { port } = await start('127.0.0.0/8', ['127.3.0.1'], outsidePort);
+    for (let round = 0; round < 10; round++) {
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, (_, at) => overUDP(port, question(`host${at}.example`, at))),
+      );
+      for (const [at, { id, answers: [first] = [] }] of answers.entries()) {
+        assert.deepEqual([id, first?.type === 'A' && first.data], [at, '192.0.2.7']);
+      }
+    }
+    assert.ok(ports.size >= 16 && ports.size < 200, `${ports.size} ports for 1,000 questions`);
+    assert.ok(Math.max(...ports.values()) <= 64);
+    assert.ok(ids.size > 900, `${ids.size} ids`);
+  });
+
   it('has no more questions of one container under way than leave room for others', async () => {
     const outsidePort = await freePort();
     const silent = createSocket('udp4');
