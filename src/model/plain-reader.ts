@@ -30,6 +30,34 @@ const scalars: Readonly<Record<string, (reader: protobuf.Reader) => unknown>> = 
   double: (reader) => reader.double(),
 };
 
+/**
+ * Reads the texts of one field. Messages that come together say mostly the same (a service, a node, a moment, a state): what the last one said
+ * is not made anew.
+ */
+function textReader(): Read {
+  let last = '';
+  return (reader) => {
+    const from = reader.pos;
+    const length = reader.uint32();
+    const { buf, pos, len } = reader;
+    if (length === last.length && pos + length <= len) {
+      let at = 0;
+      while (at < length && buf[pos + at] === last.charCodeAt(at)) at++;
+      if (at === length) {
+        reader.pos = pos + length;
+        return last;
+      }
+    }
+    reader.pos = from;
+    const text = reader.string();
+    // As many letters as bytes: each is the byte it came as, or stands for a broken one, and then is equal to none.
+    if (length <= sameText_max && text.length === length) last = text;
+    return text;
+  };
+}
+
+const sameText_max = 64;
+
 type Read = (reader: protobuf.Reader, depth: number) => unknown;
 /** Reads one occurrence of a field; `wire` is the wire type that came with it. */
 type Take = (message: Plain, reader: protobuf.Reader, wire: number, depth: number) => void;
@@ -126,7 +154,7 @@ function valueReader(field: protobuf.Field): Read {
 
 function takeOf(field: protobuf.Field): Take {
   const { name } = field;
-  const read = valueReader(field);
+  const read = field.type === 'string' && !field.map ? textReader() : valueReader(field);
   if (field.map) return takeEntry(field, read);
   if (!field.repeated) {
     return (message, reader, _wire, depth) => {
