@@ -1,6 +1,6 @@
 import { isEncrypted } from '../../model/encrypted-networks.js';
 import { isAfter } from '../../model/states.js';
-import type { AssignmentsInit, Config, Secret, Task } from '../../model/types.js';
+import type { AssignmentsInit, Config, NetworkAttachment, Secret, Task, TaskSpec } from '../../model/types.js';
 import type { View } from '../../store/view.js';
 
 /** Whether a task's change matters to its node: reports that came from there do not go back. */
@@ -13,13 +13,22 @@ export function isToEnd(before: Task | undefined, after: Task | undefined): bool
   return after !== undefined && isAfter(after.DesiredState, 'running') && concernsNode(before, after);
 }
 
+/** Of a task as a node was told it, what may change, and what it needs besides: the task as it was is not kept for it. */
+interface Told {
+  desiredState: string;
+  index: number;
+  spec: TaskSpec | null;
+  attachments: readonly NetworkAttachment[];
+}
+
+type Dependencies = Pick<AssignmentsInit, 'Secrets' | 'Configs' | 'RemovedSecretIDs' | 'RemovedConfigIDs'>;
+
 /**
  * What a node has been told, and what it must be told next. `hold` says of a task that shall end whether it must be shown as
  * still wanted, because some node may still send it traffic.
  */
 export class AssignmentLedger {
-  /** Each task as the node was told it. */
-  private readonly tasks = new Map<string, Task>();
+  private readonly tasks = new Map<string, Told>();
   private readonly secrets = new Set<string>();
   private readonly configs = new Set<string>();
   /** Which keys of encrypted networks the node has, by generation and time; undefined: nothing was said. */
@@ -49,6 +58,7 @@ export class AssignmentLedger {
   changes(view: View, taskIDs: Iterable<string>): AssignmentsInit {
     const Tasks: Task[] = [];
     const RemovedTaskIDs: string[] = [];
+    let dependsOnFiles = this.secrets.size + this.configs.size > 0;
     for (const id of taskIDs) {
       const task = view.get('Task', id);
       const told = this.tasks.get(id);
@@ -57,17 +67,16 @@ export class AssignmentLedger {
         continue;
       }
       const shown = this.hold(task) ? { ...task, DesiredState: 'running' } : task;
-      if (
-        told !== undefined &&
-        told.DesiredState === shown.DesiredState &&
-        told.Version?.Index === shown.Version?.Index
-      )
-        continue;
-      this.tasks.set(id, shown);
+      const { DesiredState: desiredState, Spec: spec, NetworksAttachments: attachments } = shown;
+      const index = shown.Version?.Index ?? 0;
+      if (told?.desiredState === desiredState && told.index === index) continue;
+      this.tasks.set(id, { desiredState, index, spec, attachments });
+      dependsOnFiles ||= asksForFiles(spec);
       const { RegistryAuth = '' } = view.get('Service', shown.ServiceID) ?? {};
       Tasks.push(RegistryAuth === '' ? shown : { ...shown, RegistryAuth });
     }
-    return { Full: false, Tasks, RemovedTaskIDs, ...this.dependencies(view), ...this.dataPathKeys(view) };
+    const files = dependsOnFiles ? this.dependencies(view) : noFiles();
+    return { Full: false, Tasks, RemovedTaskIDs, ...files, ...this.dataPathKeys(view) };
   }
 
   /** The keys of encrypted networks, if a task of the node is on one: they are for nobody else. */
@@ -80,8 +89,8 @@ export class AssignmentLedger {
   }
 
   private isOnEncrypted(view: View): boolean {
-    for (const { NetworksAttachments } of this.tasks.values()) {
-      for (const { Network } of NetworksAttachments) {
+    for (const { attachments } of this.tasks.values()) {
+      for (const { Network } of attachments) {
         const network = view.get('Network', Network?.ID ?? '');
         if (network !== undefined && isEncrypted(network)) return true;
       }
@@ -90,14 +99,12 @@ export class AssignmentLedger {
   }
 
   /** Secrets and configs that the node's tasks name, against those it has. */
-  private dependencies(
-    view: View,
-  ): Pick<AssignmentsInit, 'Secrets' | 'Configs' | 'RemovedSecretIDs' | 'RemovedConfigIDs'> {
+  private dependencies(view: View): Dependencies {
     const secretIDs = new Set<string>();
     const configIDs = new Set<string>();
-    for (const { Spec } of this.tasks.values()) {
-      for (const { SecretID } of Spec?.ContainerSpec?.Secrets ?? []) secretIDs.add(SecretID);
-      for (const { ConfigID } of Spec?.ContainerSpec?.Configs ?? []) configIDs.add(ConfigID);
+    for (const { spec } of this.tasks.values()) {
+      for (const { SecretID } of spec?.ContainerSpec?.Secrets ?? []) secretIDs.add(SecretID);
+      for (const { ConfigID } of spec?.ContainerSpec?.Configs ?? []) configIDs.add(ConfigID);
     }
     const Secrets = difference(secretIDs, this.secrets).flatMap((id): Secret | never[] => view.get('Secret', id) ?? []);
     const Configs = difference(configIDs, this.configs).flatMap((id): Config | never[] => view.get('Config', id) ?? []);
@@ -109,6 +116,15 @@ export class AssignmentLedger {
     for (const id of RemovedConfigIDs) this.configs.delete(id);
     return { Secrets, Configs, RemovedSecretIDs, RemovedConfigIDs };
   }
+}
+
+function noFiles(): Dependencies {
+  return { Secrets: [], Configs: [], RemovedSecretIDs: [], RemovedConfigIDs: [] };
+}
+
+function asksForFiles(spec: TaskSpec | null): boolean {
+  const { Secrets = [], Configs = [] } = spec?.ContainerSpec ?? {};
+  return Secrets.length + Configs.length > 0;
 }
 
 export function isEmpty(assignments: AssignmentsInit): boolean {

@@ -61,6 +61,17 @@ export function entriesOf(content: Content, now: number): TransactionInit[] {
   return entries.filter(({ Operations }) => Operations.length > 0);
 }
 
+/** What is done in one slot. */
+interface SlotWork {
+  tasks: number;
+  bytes: number;
+  specs: TaskSpec[];
+  /** Its service's own object changes. */
+  isFirst: boolean;
+  /** Where its newest task is. */
+  nodeID: string;
+}
+
 interface Entry {
   removed: Task[];
   changes: TaskChange[];
@@ -68,13 +79,15 @@ interface Entry {
 }
 
 function divide({ services, removed, changes, births, bytesOf }: Content): Entry[] {
-  const slots = new Map<string, { tasks: number; bytes: number; specs: TaskSpec[]; isFirst: boolean }>();
+  const slots = new Map<string, SlotWork>();
   const written = new Set(services.map(({ after }) => after.ID));
   const weigh = (task: Task, spec: TaskSpec | null) => {
     const key = slotKey(task);
-    const slot = slots.get(key) ?? { tasks: 0, bytes: 0, specs: [], isFirst: written.has(task.ServiceID) };
+    const isFirst = written.has(task.ServiceID);
+    const slot = slots.get(key) ?? { tasks: 0, bytes: 0, specs: [], isFirst, nodeID: '' };
     slot.tasks++;
     slot.bytes += taskBytes(task);
+    slot.nodeID = task.NodeID || slot.nodeID;
     if (spec !== null) slot.specs.push(spec);
     slots.set(key, slot);
   };
@@ -86,7 +99,7 @@ function divide({ services, removed, changes, births, bytesOf }: Content): Entry
   const entryOf = new Map<string, Entry>();
   const specs = new Set<TaskSpec>();
   let [tasks, bytes] = [0, 0];
-  const put = (key: string, slot: { tasks: number; bytes: number; specs: TaskSpec[] }) => {
+  const put = (key: string, slot: SlotWork) => {
     entryOf.set(key, entries.at(-1)!);
     tasks += slot.tasks;
     bytes += slot.bytes;
@@ -94,8 +107,7 @@ function divide({ services, removed, changes, births, bytesOf }: Content): Entry
     for (const spec of slot.specs) specs.add(spec);
   };
   for (const [key, slot] of slots) if (slot.isFirst) put(key, slot);
-  for (const [key, slot] of slots) {
-    if (slot.isFirst) continue;
+  for (const [key, slot] of byNode([...slots].filter(([, { isFirst }]) => !isFirst))) {
     if (tasks >= operations_max || bytes >= bytes_max) {
       entries.push({ removed: [], changes: [], births: [] });
       specs.clear();
@@ -107,6 +119,17 @@ function divide({ services, removed, changes, births, bytesOf }: Content): Entry
   for (const change of changes) entryOf.get(slotKey(change.task))!.changes.push(change);
   for (const task of births) entryOf.get(slotKey(task))!.births.push(task);
   return entries;
+}
+
+/**
+ * What is more than one entry is divided by node: a wave goes to all nodes, and so each entry would be a message to every node with a task or
+ * two in it, and another one back, which is most of what a task costs a large cluster. What fits in one entry keeps its order.
+ */
+function byNode(slots: [string, SlotWork][]): [string, SlotWork][] {
+  let tasks = 0;
+  for (const [, slot] of slots) tasks += slot.tasks;
+  if (tasks <= operations_max) return slots;
+  return slots.sort(([, { nodeID: a }], [, { nodeID: b }]) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
 /** Of a global service a slot is a node. */

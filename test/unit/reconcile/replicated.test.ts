@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { TransactionInit } from '../../../src/model/types.js';
 import { encodeTransaction } from '../../../src/store/entry.js';
 import { Orchestra } from '../../helpers/orchestra.js';
 
@@ -166,6 +167,21 @@ describe('reconcile of a replicated service', () => {
     world.planAll();
     assert.equal(world.plans, 1);
     assert.equal(world.wanted('web').length, 4500);
+    const spread = [...world.spread(world.wanted('web')).values()];
+    assert.ok(Math.max(...spread) - Math.min(...spread) <= 1);
+  });
+
+  it('divides a large plan by node, so that each entry is news to few of them', () => {
+    world = new Orchestra();
+    world.addNodes(30);
+    for (const name of ['web', 'db']) world.create(name, 2500);
+    const { transactions } = world.look();
+    assert.equal(transactions.length, 3);
+    const nodesOf = ({ Operations = [] }: TransactionInit) =>
+      new Set(Operations.flatMap(({ Action, Task }) => (Action === 'create' ? Task!.NodeID! : [])));
+    const told = transactions.reduce((sum, transaction) => sum + nodesOf(transaction).size, 0);
+    assert.ok(told <= world.store.count('Node') + transactions.length - 1, `${told} messages to nodes`);
+    world.planAll();
     const spread = [...world.spread(world.wanted('web')).values()];
     assert.ok(Math.max(...spread) - Math.min(...spread) <= 1);
   });
