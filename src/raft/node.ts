@@ -36,7 +36,7 @@ export interface RaftNode {
 export interface SnapshotSettings {
   /** A snapshot is taken after so many applied entries. */
   everyEntries: number;
-  /** So many are kept behind it for slow followers. */
+  /** So many are kept behind it for slow followers, or fewer that are 16 MiB together. */
   trailingEntries: number;
   /** So many snapshots before the newest stay on disk, with the log from the oldest of them on. */
   keepOld: number;

@@ -38,7 +38,7 @@ export interface RaftOptions {
   snapshotEveryBytes?: number;
   /** A snapshot travels in chunks of this many bytes. 1 MiB when absent. */
   snapshotChunkBytes?: number;
-  /** Entries kept behind a snapshot for slow followers. 500 when absent (Docker's LogEntriesForSlowFollowers). */
+  /** Entries kept behind a snapshot for slow followers. 500 when absent (Docker's LogEntriesForSlowFollowers); 16 MiB of them at most. */
   trailingEntries?: number;
   /** The longest that a proposal or a read waits to learn its fate. 5,000 when absent. */
   requestTimeout_ms?: number;

@@ -260,12 +260,12 @@ export class RaftCore {
     return { index: log.applied, term, membership: configurations.at(log.applied) };
   }
 
-  /** A snapshot is on disk; the log up to and including `compactTo` is not needed any more. */
-  snapshotTaken(meta: SnapshotMeta, compactTo: number): void {
+  /** A snapshot is on disk; of the log behind it the last `trailing.entries` stay, or fewer that are `trailing.bytes` together. */
+  snapshotTaken(meta: SnapshotMeta, trailing: { entries: number; bytes: number }): void {
     const { state } = this;
     if (state.snapshot !== undefined && meta.index <= state.snapshot.index) return;
     state.snapshot = meta;
-    state.log.compact(Math.min(compactTo, meta.index));
+    state.log.compact(state.log.beforeLast(trailing.entries, meta.index, trailing.bytes));
     state.configurations.compact(meta.index);
   }
 }

@@ -81,6 +81,18 @@ export class RaftLog {
     return bytes;
   }
 
+  /** The index before the last `entries` entries up to `index`; before fewer of them where those are more than `bytes` together. */
+  beforeLast(entries: number, index: number, bytes: number): number {
+    let at = index;
+    let left = bytes;
+    while (at > this.basePosition.index && index - at < entries) {
+      left -= entrySize(this.entries[at - this.basePosition.index - 1] as Entry);
+      if (left < 0) break;
+      at--;
+    }
+    return at;
+  }
+
   /** Whether a log that ends so is at least as up to date as this one (dissertation 3.6.1). */
   isUpToDate(lastIndex: number, lastTerm: number): boolean {
     return lastTerm > this.lastTerm || (lastTerm === this.lastTerm && lastIndex >= this.lastIndex);

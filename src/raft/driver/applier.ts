@@ -7,6 +7,8 @@ import type { SnapshotSettings, StateMachine } from '../node.js';
 /** Applying stops after this long to let messages and timers through; what is left follows at once. */
 const slice_ms = 20;
 const batchBytes = 1024 * 1024;
+/** Of the entries kept behind a snapshot: in a large cluster 500 of them, of a thousand tasks each, are as large as the snapshot, and are kept in memory. */
+const trailingBytes = 16 * 1024 * 1024;
 
 export interface SnapshotPolicy extends SnapshotSettings {
   everyBytes: number;
@@ -80,7 +82,7 @@ export class Applier {
       const chunks = this.stateMachine.snapshot()[Symbol.asyncIterator]();
       const first = chunks.next();
       await storage.saveSnapshot(meta, continued(chunks, first));
-      core.snapshotTaken(meta, meta.index - policy.trailingEntries);
+      core.snapshotTaken(meta, { entries: policy.trailingEntries, bytes: trailingBytes });
       // The leader's may have come meanwhile. While it is not in its place on the disk, this one is what a restart begins with.
       const newest = core.restoring ? meta : (core.snapshot ?? meta);
       await storage.compact(newest, Math.min(core.firstIndex - 1, newest.index), this.policy.keepOld);

@@ -71,4 +71,35 @@ describe("a member's own snapshot", () => {
     const after = await RaftStorage.open(device.mount(), { segmentBytes: 400 });
     assert.equal(after.recovered.snapshot?.index, 50);
   });
+
+  it('keeps the last entries behind it for members that lag, but no more of them than 16 MiB', async () => {
+    const { storage } = await RaftStorage.open(new SimulatedDisk().mount(), { segmentBytes: 2 ** 30 });
+    const first: Entry = { ...entryOf(1, 1), type: 'membership', data: encodeMembership(membership) };
+    const kept = async (bytes: number) => {
+      const others = Array.from({ length: 9 }, (_, at) => ({ ...entryOf(at + 2, 1), data: Buffer.alloc(bytes) }));
+      const core = new RaftCore(
+        { ...defaultLimits, id: 2, random: { below: () => 0 } },
+        {
+          hardState: { term: 1, vote: 0, commit: 10 },
+          base: { index: 0, term: 0 },
+          entries: [first, ...others],
+          snapshot: undefined,
+        },
+      );
+      const stateMachine: StateMachine = {
+        apply: () => undefined,
+        async *snapshot() {
+          yield Buffer.from('state');
+        },
+        restore: async () => {},
+      };
+      const own = { ...policy, trailingEntries: 6 };
+      const applier = new Applier(core, storage, stateMachine, new ManualClock(), own, () => {});
+      applier.run();
+      await applier.takeSnapshot();
+      return core.lastIndex - core.firstIndex + 1;
+    };
+    assert.equal(await kept(100), 6);
+    assert.equal(await kept(5 * 2 ** 20), 3);
+  });
 });

@@ -181,7 +181,7 @@ describe('dissertation 5, snapshots', () => {
     group.settle();
     const { core } = group.at(1);
     const meta = core.describeSnapshot();
-    core.snapshotTaken(meta, meta.index);
+    core.snapshotTaken(meta, { entries: 0, bytes: 0 });
     group.heal();
     group.tick(3, [1]);
     return group;
