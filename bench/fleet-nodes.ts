@@ -75,6 +75,7 @@ async function startNode({ firstNumber, token, managers }: HollowNodes, at: numb
     engine,
     plane: noPlane,
     kernel: undefined,
+    encryption: { obstacle: 'there is no kernel' },
     throughTunnel: false,
     memoryDirectory: undefined,
     tlsInfo: () => credentials.tlsInfo,

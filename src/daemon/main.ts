@@ -17,7 +17,7 @@ import { Daemon } from './daemon.js';
 import { connectEngineSocket } from './engine-socket.js';
 import { streamEngineSocket } from './engine-stream.js';
 import { historyAt } from './event-history.js';
-import { kernelPlaneFor, kernelToolsHere } from './kernel-use.js';
+import { encryptionHere, kernelPlaneFor, kernelToolsHere } from './kernel-use.js';
 import { lockStateDirectory } from './lock.js';
 import { createLog } from './log.js';
 import { makeDirectory } from './make-directory.js';
@@ -104,6 +104,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
   const kernel = await kernelToolsHere();
   const kernelTools = 'missing' in kernel ? undefined : kernel;
   const kernelPlane = await kernelPlaneFor(options, kernel, log);
+  const encryption = await encryptionHere(kernel, random, log);
   const engine = new DockerEngine(options.engineSocket, clock);
   const engineSocket = options.engineSocket.replace(/^unix:\/\//, '');
   const parts: Parts = {
@@ -123,6 +124,7 @@ export async function runDaemon(given: Partial<DaemonOptions>): Promise<void> {
         publishAddress: options.publishAddress,
         kernelTools,
         kernelPlane,
+        encryption,
         clock,
         random,
         log,

@@ -3,6 +3,7 @@ import type { Clock } from '../model/clock.js';
 import type { Random } from '../model/random.js';
 import { serviceClient } from '../model/services.js';
 import type { GenericResource } from '../model/types.js';
+import { Encryption } from '../network/kernel/encryption/encryption.js';
 import { KernelNetworks, type PlaneSettings } from '../network/kernel/kernel-networks.js';
 import { KernelPlane } from '../network/kernel/kernel-plane.js';
 import type { KernelTools } from '../network/kernel/tools.js';
@@ -12,6 +13,7 @@ import { clearEngine } from '../worker/departure.js';
 import type { Engine } from '../worker/engine.js';
 import { NodeWorker, type WorkerEvents } from '../worker/node-worker.js';
 import { splitHostPort } from './addresses.js';
+import type { EncryptionHere } from './kernel-use.js';
 import { clearMemory, memoryDirectory, memoryHomes } from './memory-directory.js';
 import type { NodeState } from './state.js';
 
@@ -36,6 +38,7 @@ export interface WorkerParts {
   kernelTools: KernelTools | undefined;
   /** How the kernel balances published ports; undefined: it does not. */
   kernelPlane: PlaneSettings | undefined;
+  encryption: EncryptionHere;
   clock: Clock;
   random: Random;
   log: Logger;
@@ -46,14 +49,21 @@ export function startWorkerSide({ state, credentials, events }: WorkerPlace, par
   const { engine, hostname, labels, genericResources, publishAddress, clock, random, log } = parts;
   const { host } = splitHostPort(state.advertiseAddress, 0, '');
   const { kernelTools: tools, kernelPlane } = parts;
+  const { nodeID } = state;
+  const networksLog = log.child({ part: 'networks' });
+  const encryption =
+    'obstacle' in parts.encryption
+      ? parts.encryption
+      : new Encryption({ ...parts.encryption, nodeID, random, log: networksLog });
   const kernel =
     tools &&
     new KernelNetworks({
-      nodeID: state.nodeID,
+      nodeID,
       tools,
       plane: kernelPlane,
+      ...('epoch' in encryption && { encryption }),
       clock,
-      log: log.child({ part: 'networks' }),
+      log: networksLog,
     });
   const planeLog = log.child({ part: 'plane' });
   const userSpace = new UserSpacePlane({
@@ -78,6 +88,7 @@ export function startWorkerSide({ state, credentials, events }: WorkerPlace, par
     engine,
     plane: isInKernel ? new KernelPlane({ base: userSpace, kernel }) : userSpace,
     kernel,
+    encryption,
     throughTunnel: isInKernel,
     memoryDirectory: memoryDirectory(state.nodeID, memoryHomes(process.env), log),
     tlsInfo: () => credentials.tlsInfo,
@@ -98,7 +109,13 @@ export async function clearWorkerSide(
   { engine, kernelTools, clock, log }: Pick<WorkerParts, 'engine' | 'kernelTools' | 'clock' | 'log'>,
 ): Promise<void> {
   if (kernelTools !== undefined)
-    await new KernelNetworks({ nodeID, tools: kernelTools, plane: undefined, clock, log }).close();
+    await new KernelNetworks({
+      nodeID,
+      tools: kernelTools,
+      plane: undefined,
+      clock,
+      log,
+    }).close();
   await clearEngine(engine, nodeID, log);
   clearMemory(nodeID, memoryHomes(process.env), log);
 }

@@ -5,8 +5,16 @@ import { messageOf, ShoalError } from '../model/errors.js';
 import { kindOfResource } from '../model/generic-resources.js';
 import type { NetworkVerdict } from '../model/network-verdict.js';
 import type { Random } from '../model/random.js';
-import type { DispatcherClient, GenericResource, HelloInit, NodeDescription, TLSInfo } from '../model/types.js';
+import type {
+  Assignments,
+  DispatcherClient,
+  GenericResource,
+  HelloInit,
+  NodeDescription,
+  TLSInfo,
+} from '../model/types.js';
 import type { DataPlane } from '../network/data-plane.js';
+import type { Encryption } from '../network/kernel/encryption/encryption.js';
 import type { KernelNetworks } from '../network/kernel/kernel-networks.js';
 import { PlaneDriver } from '../network/plane-driver.js';
 import type { NodeRole } from '../security/identity.js';
@@ -42,6 +50,8 @@ export interface NodeWorkerOptions {
   plane: DataPlane;
   /** Undefined: this process may not change the kernel's networking, so tasks on networks of the cluster cannot run here. */
   kernel: KernelNetworks | undefined;
+  /** What encrypts networks that ask for it, in the kernel; or why it cannot. */
+  encryption: Pick<Encryption, 'epoch' | 'onEpoch'> | { obstacle: string };
   /** Whether the kernel leads what other nodes send through the tunnel to tasks here: see Reach. */
   throughTunnel: boolean;
   /** See AgentOptions. */
@@ -106,7 +116,7 @@ export class NodeWorker {
       connect: options.connect,
       hello: () => this.#hello(),
       handlers: {
-        onAssignments: (assignments) => this.#agent.assign(assignments),
+        onAssignments: (assignments) => this.#assign(assignments),
         onRoutes: (routes) => this.#routes.receive(routes),
         onManagers: ({ Managers, TrustedIDs, AsOf }) =>
           events.onManagers(
@@ -130,12 +140,19 @@ export class NodeWorker {
       log: log.child({ part: 'session' }),
     });
     this.#agent.onEngineChange(() => this.#engineChanged());
+    if ('epoch' in options.encryption) options.encryption.onEpoch = () => this.#report();
     this.#stopWatching = options.onTLSChange(() => this.#report());
   }
 
   /** Whether a manager has welcomed the node since it started. */
   get isConnected(): boolean {
     return this.#hasConnected;
+  }
+
+  #assign(assignments: Assignments): void {
+    // First: tasks on encrypted networks need them.
+    if (assignments.DataPathKeys) void this.#options.kernel?.setKeys(assignments.DataPathKeys.Keys);
+    this.#agent.assign(assignments);
   }
 
   /** Good news travels at once. Bad news waits: an engine that is only being restarted must not send its tasks elsewhere. */
@@ -155,7 +172,7 @@ export class NodeWorker {
   async #describe(): Promise<NodeDescription> {
     const description = await this.#agent.description();
     const { Engine, Resources } = description;
-    const own = this.#options.genericResources;
+    const { genericResources: own, encryption } = this.#options;
     const kinds = new Set(own.map(kindOfResource));
     const others = (Resources?.GenericResources ?? []).filter((resource) => !kinds.has(kindOfResource(resource)));
     return {
@@ -163,6 +180,8 @@ export class NodeWorker {
       Resources: Resources && { ...Resources, GenericResources: [...others, ...own] },
       Engine: Engine && { ...Engine, Labels: { ...Engine.Labels, ...this.#options.labels } },
       TLSInfo: this.#options.tlsInfo(),
+      Encryption:
+        'epoch' in encryption ? { Epoch: encryption.epoch, Obstacle: '' } : { Epoch: 0, Obstacle: encryption.obstacle },
     };
   }
 
@@ -204,7 +223,7 @@ export class NodeWorker {
 
   /** The node was taken out of the cluster, which runs its tasks elsewhere: it stops them, and serves their ports no more. */
   #forsake(): void {
-    this.#agent.assign({
+    this.#assign({
       Full: true,
       Tasks: [],
       RemovedTaskIDs: [],

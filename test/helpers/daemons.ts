@@ -128,6 +128,7 @@ export class Daemons {
           publishAddress: '127.0.0.1',
           kernelTools: undefined,
           kernelPlane: undefined,
+          encryption: { obstacle: 'the kernel is not ours' },
           clock,
           random: systemRandom,
           log,

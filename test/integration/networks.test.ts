@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Host } from '../../src/lab/host.js';
+import { encryptionObstacle } from '../../src/network/kernel/encryption/probe.js';
+import { systemTools } from '../../src/network/kernel/tools.js';
 import { docker, eventually, formCluster, labForTests, shoal } from '../helpers/lab.js';
 import { converged, type ListedTask, nodesReady, runningOf } from '../helpers/service.js';
 
@@ -126,6 +128,20 @@ describe('networks of a cluster on three real engines', function () {
     assert.doesNotMatch(await ask(stranger!, 'web'), /^v1 /);
     const vip = await must(host(0), 'service', 'inspect', '-f', '{{(index .Endpoint.VirtualIPs 0).Addr}}', 'web');
     assert.doesNotMatch(await ask(stranger!, vip.replace(/\/.*/, '')), /^v1 /);
+  });
+
+  it('are encrypted where kernels can, and refused with what is missing where none can', async () => {
+    const obstacle = await encryptionObstacle(systemTools);
+    const { code, stderr } = await docker(
+      host(1),
+      'cluster',
+      ...['network', 'create', '-d', 'overlay', '--opt', 'encrypted', 'shut'],
+    );
+    if (obstacle === undefined) assert.equal(code, 0, stderr);
+    else {
+      assert.match(stderr, /Options.encrypted: no node of the cluster can encrypt \(.*CONFIG_INET_ESP.*\)/);
+      for (const { name } of lab().hosts) assert.ok(stderr.includes(name), `${stderr} names ${name}`);
+    }
   });
 
   it('lose no request to a virtual IP in a rolling update', async () => {

@@ -1,7 +1,7 @@
 import type { DesiredKernel } from './desired.js';
-import { markMask, returnPriority, tunnelDevice, tunnelIdentifier } from './names.js';
+import { markMask, returnPriority } from './names.js';
 
-/** What the kernel has now on the tunnel device and on our bridges, as `ip -j` and `bridge -j` tell. */
+/** What the kernel has now on a tunnel device and on our bridges, as `ip -j` and `bridge -j` tell. */
 export interface ActualKernel {
   /** Undefined: there is no tunnel device. */
   tunnel: { mac: string; local: string; port: number; mtu: number; isUp: boolean; addresses: string[] } | undefined;
@@ -28,8 +28,9 @@ export interface Commands {
 /** What makes `actual` be as desired; nothing when it is. Pure. */
 export function commandsFor(desired: DesiredKernel, actual: ActualKernel): Commands {
   const { tunnel } = desired;
+  const { device, identifier } = desired.via;
   if (tunnel === undefined) {
-    const gone = actual.tunnel === undefined ? [] : [`link del ${tunnelDevice}`];
+    const gone = actual.tunnel === undefined ? [] : [`link del ${device}`];
     return { ip: [...gone, ...returnRuleCommands(desired, actual)], bridge: hairpins(actual) };
   }
   const ip: string[] = [];
@@ -39,21 +40,21 @@ export function commandsFor(desired: DesiredKernel, actual: ActualKernel): Comma
     found !== undefined && found.mac === tunnel.mac && found.local === tunnel.local && found.port === tunnel.port;
   if (!isSame) {
     // What it has goes with it, and its addresses are fixed when it is made.
-    if (found !== undefined) ip.push(`link del ${tunnelDevice}`);
+    if (found !== undefined) ip.push(`link del ${device}`);
     ip.push(
-      `link add ${tunnelDevice} address ${tunnel.mac} mtu ${tunnel.mtu} type vxlan id ${tunnelIdentifier} local ${tunnel.local} dstport ${tunnel.port} nolearning`,
+      `link add ${device} address ${tunnel.mac} mtu ${tunnel.mtu} type vxlan id ${identifier} local ${tunnel.local} dstport ${tunnel.port} nolearning`,
     );
     now = { ...nothing, oneWayPorts: actual.oneWayPorts, returnRules: actual.returnRules };
-  } else if (found.mtu !== tunnel.mtu) ip.push(`link set ${tunnelDevice} mtu ${tunnel.mtu}`);
+  } else if (found.mtu !== tunnel.mtu) ip.push(`link set ${device} mtu ${tunnel.mtu}`);
   for (const address of now.tunnel?.addresses ?? []) {
-    if (address !== `${tunnel.address}/32`) ip.push(`addr del ${address} dev ${tunnelDevice}`);
+    if (address !== `${tunnel.address}/32`) ip.push(`addr del ${address} dev ${device}`);
   }
   if (!now.tunnel?.addresses.includes(`${tunnel.address}/32`)) {
-    ip.push(`addr add ${tunnel.address}/32 dev ${tunnelDevice}`);
+    ip.push(`addr add ${tunnel.address}/32 dev ${device}`);
   }
   // A device that was down has lost its routes.
   if (!now.tunnel?.isUp) {
-    ip.push(`link set ${tunnelDevice} up`);
+    ip.push(`link set ${device} up`);
     now = { ...now, routes: new Map(), returns: new Map() };
   }
   ip.push(...neighbourCommands(desired, now), ...routeCommands(desired, now));
@@ -76,7 +77,8 @@ export function carriedOut(desired: DesiredKernel, actual: ActualKernel): Actual
   };
 }
 
-const nothing: ActualKernel = {
+/** Of a device that is not there. */
+export const nothing: ActualKernel = {
   tunnel: undefined,
   neighbours: new Map(),
   forwarding: new Map(),
@@ -86,25 +88,25 @@ const nothing: ActualKernel = {
   oneWayPorts: [],
 };
 
-function neighbourCommands({ peers }: DesiredKernel, { neighbours }: ActualKernel): string[] {
+function neighbourCommands({ peers, via: { device } }: DesiredKernel, { neighbours }: ActualKernel): string[] {
   const wanted = new Map(peers.map(({ address, mac }) => [address, mac]));
   return [
     ...[...neighbours.keys()]
       .filter((address) => !wanted.has(address))
-      .map((address) => `neigh del ${address} dev ${tunnelDevice}`),
+      .map((address) => `neigh del ${address} dev ${device}`),
     ...[...wanted]
       .filter(([address, mac]) => neighbours.get(address) !== mac)
-      .map(([address, mac]) => `neigh replace ${address} lladdr ${mac} dev ${tunnelDevice} nud permanent`),
+      .map(([address, mac]) => `neigh replace ${address} lladdr ${mac} dev ${device} nud permanent`),
   ];
 }
 
-function forwardingCommands({ peers }: DesiredKernel, { forwarding }: ActualKernel): string[] {
+function forwardingCommands({ peers, via: { device } }: DesiredKernel, { forwarding }: ActualKernel): string[] {
   const wanted = new Map(peers.map(({ mac, underlay }) => [mac, underlay]));
   return [
-    ...[...forwarding.keys()].filter((mac) => !wanted.has(mac)).map((mac) => `fdb del ${mac} dev ${tunnelDevice} self`),
+    ...[...forwarding.keys()].filter((mac) => !wanted.has(mac)).map((mac) => `fdb del ${mac} dev ${device} self`),
     ...[...wanted]
       .filter(([mac, underlay]) => forwarding.get(mac) !== underlay)
-      .map(([mac, underlay]) => `fdb replace ${mac} dev ${tunnelDevice} dst ${underlay} self permanent`),
+      .map(([mac, underlay]) => `fdb replace ${mac} dev ${device} dst ${underlay} self permanent`),
   ];
 }
 
@@ -117,29 +119,30 @@ function routesOf({ peers, remote, virtual }: DesiredKernel): Map<string, string
 }
 
 function routeCommands(desired: DesiredKernel, { routes }: ActualKernel): string[] {
+  const { device } = desired.via;
   const wanted = routesOf(desired);
   return [
     ...[...routes.keys()]
       .filter((address) => !wanted.has(address))
-      .map((address) => `route del ${address}/32 dev ${tunnelDevice}`),
+      .map((address) => `route del ${address}/32 dev ${device}`),
     ...[...wanted]
       .filter(([address, gateway]) => routes.get(address) !== gateway)
       .map(([address, gateway]) =>
         gateway === ''
-          ? `route replace ${address}/32 dev ${tunnelDevice}`
-          : `route replace ${address}/32 via ${gateway} dev ${tunnelDevice} onlink`,
+          ? `route replace ${address}/32 dev ${device}`
+          : `route replace ${address}/32 via ${gateway} dev ${device} onlink`,
       ),
   ];
 }
 
-function returnCommands({ returns: wanted }: DesiredKernel, { returns }: ActualKernel): string[] {
+function returnCommands({ returns: wanted, via: { device } }: DesiredKernel, { returns }: ActualKernel): string[] {
   return [
     ...[...returns.keys()]
       .filter((table) => !wanted.has(table))
-      .map((table) => `route del default dev ${tunnelDevice} table ${table}`),
+      .map((table) => `route del default dev ${device} table ${table}`),
     ...[...wanted]
       .filter(([table, gateway]) => returns.get(table) !== gateway)
-      .map(([table, gateway]) => `route replace default via ${gateway} dev ${tunnelDevice} onlink table ${table}`),
+      .map(([table, gateway]) => `route replace default via ${gateway} dev ${device} onlink table ${table}`),
   ];
 }
 

@@ -1,14 +1,31 @@
 import type { Network, NetworkPeer } from '../../model/types.js';
 import type { NetworkItems } from '../network-table.js';
-import { bridgeOf, returnTable, tunnelAddress, tunnelMAC } from './names.js';
+import {
+  bridgeOf,
+  encryptedTunnel,
+  plainTunnel,
+  returnTable,
+  type Tunnel,
+  tunnelAddress,
+  tunnelMAC,
+  tunnelOfNetwork,
+} from './names.js';
 
-/** What VXLAN over IPv4 adds to a packet (RFC 7348: 8, UDP 8, IP 20, Ethernet 14). */
-const vxlan_bytes = 50;
+const ip_bytes = 20;
+/** What VXLAN adds to a packet besides (RFC 7348: 8, UDP 8, Ethernet 14). */
+const vxlan_bytes = 30;
+/** What ESP adds before and behind (RFC 4303, RFC 4106): its header 8, the nonce 8; the check value 16. */
+const esp_bytes = 32;
+/** With what is encrypted: how long the padding is, and what follows. All of it ends on 32 bits. */
+const espTrailer_bytes = 2;
+const espAlignment_bytes = 4;
 const underlayMTU_default = 1500;
 
 /** How large a packet through the tunnel may be, when one of the machine's own network may be so large. */
-export function tunnelMTU(underlayMTU = underlayMTU_default): number {
-  return underlayMTU - vxlan_bytes;
+export function tunnelMTU(tunnel: Tunnel, underlayMTU = underlayMTU_default): number {
+  if (tunnel === plainTunnel) return underlayMTU - ip_bytes - vxlan_bytes;
+  const encrypted_bytes = underlayMTU - ip_bytes - esp_bytes;
+  return encrypted_bytes - (encrypted_bytes % espAlignment_bytes) - espTrailer_bytes - vxlan_bytes;
 }
 
 /** Networks of which this node has the bridge, in order of their number. */
@@ -20,6 +37,8 @@ export function carriedNetworks({ networks }: NetworkItems, bridges: readonly st
 
 /** What the node's kernel shall have of the cluster's networks, besides the rules. All lists are in a fixed order. */
 export interface DesiredKernel {
+  /** The device that this is about. */
+  via: Tunnel;
   tunnel: { address: string; mac: string; local: string; port: number; mtu: number } | undefined;
   peers: { address: string; mac: string; underlay: string }[];
   /** Addresses reached through the tunnel, `/32` each, with the tunnel address of the node that has them. */
@@ -31,7 +50,10 @@ export interface DesiredKernel {
   returns: ReadonlyMap<number, string>;
 }
 
-/** The part of it that this node takes: everything that it must reach, and virtual IPs of the networks that it carries. `hasMesh`: ports are published. */
+/**
+ * The part of it that this node takes: everything that it must reach through the tunnel of networks that are not encrypted, and virtual IPs of
+ * those that it carries; and the bridges of all. `hasMesh`: ports are published.
+ */
 export function desiredKernel(
   items: NetworkItems,
   nodeID: string,
@@ -40,23 +62,13 @@ export function desiredKernel(
   hasMesh: boolean,
 ): DesiredKernel {
   const self = items.peers.get(nodeID);
-  const remote = new Map<string, string>();
-  const virtual = new Set<string>();
-  const carriedIDs = new Set(carried.map(({ ID }) => ID));
-  for (const service of items.services.values()) {
-    if (carriedIDs.has(service.NetworkID) && service.VirtualIP !== '') virtual.add(service.VirtualIP);
-    for (const { NodeID, Address } of service.Endpoints) {
-      const peer = items.peers.get(NodeID);
-      if (NodeID !== nodeID && peer !== undefined) remote.set(Address, tunnelAddress(peer.Number));
-    }
-  }
   const isNeeded = self !== undefined && (items.networks.size > 0 || hasMesh);
   const peers = [...items.peers.values()].filter((peer) => peer.ID !== nodeID).sort((a, b) => a.Number - b.Number);
   return {
-    tunnel: isNeeded ? tunnelOf(self, mtu) : undefined,
-    peers: isNeeded ? peers.map(neighbour) : [],
-    remote: isNeeded ? remote : new Map(),
-    virtual: isNeeded ? virtual : new Set(),
+    via: plainTunnel,
+    tunnel: isNeeded ? tunnelOf(self, plainTunnel, self.DataPathPort, mtu) : undefined,
+    peers: isNeeded ? peers.map((peer) => neighbour(peer, plainTunnel)) : [],
+    ...(isNeeded ? waysThrough(plainTunnel, items, nodeID, carried) : nowhere),
     bridges: carried.map((network) => bridgeOf(network.Number)).sort(),
     returns:
       isNeeded && hasMesh
@@ -65,10 +77,60 @@ export function desiredKernel(
   };
 }
 
-function tunnelOf({ Number: number, Address, DataPathPort }: NetworkPeer, mtu: number): DesiredKernel['tunnel'] {
-  return { address: tunnelAddress(number), mac: tunnelMAC(number), local: Address, port: DataPathPort, mtu };
+/** Likewise of the tunnel of encrypted networks, to `peers` alone; without a `port` there shall be none. */
+export function desiredEncrypted(
+  items: NetworkItems,
+  nodeID: string,
+  carried: readonly Network[],
+  mtu: number,
+  { peers, port }: { peers: readonly NetworkPeer[]; port: number | undefined },
+): DesiredKernel {
+  const self = items.peers.get(nodeID);
+  const isNeeded = self !== undefined && port !== undefined;
+  const via = encryptedTunnel;
+  return {
+    via,
+    tunnel: isNeeded ? tunnelOf(self, via, port, mtu) : undefined,
+    peers: isNeeded ? peers.map((peer) => neighbour(peer, via)) : [],
+    ...(isNeeded ? waysThrough(via, items, nodeID, carried) : nowhere),
+    bridges: [],
+    returns: new Map(),
+  };
 }
 
-function neighbour({ Number: number, Address }: NetworkPeer): DesiredKernel['peers'][number] {
-  return { address: tunnelAddress(number), mac: tunnelMAC(number), underlay: Address };
+const nowhere: Pick<DesiredKernel, 'remote' | 'virtual'> = { remote: new Map(), virtual: new Set() };
+
+/** Where addresses and virtual IPs of the networks lead that go through the tunnel. */
+function waysThrough(
+  via: Tunnel,
+  items: NetworkItems,
+  nodeID: string,
+  carried: readonly Network[],
+): Pick<DesiredKernel, 'remote' | 'virtual'> {
+  const remote = new Map<string, string>();
+  const virtual = new Set<string>();
+  const carriedIDs = new Set(carried.map(({ ID }) => ID));
+  for (const { NetworkID, VirtualIP, Endpoints } of items.services.values()) {
+    const network = items.networks.get(NetworkID);
+    if ((network === undefined ? plainTunnel : tunnelOfNetwork(network)) !== via) continue;
+    if (carriedIDs.has(NetworkID) && VirtualIP !== '') virtual.add(VirtualIP);
+    for (const { NodeID, Address } of Endpoints) {
+      const peer = items.peers.get(NodeID);
+      if (NodeID !== nodeID && peer !== undefined) remote.set(Address, tunnelAddress(peer.Number, via));
+    }
+  }
+  return { remote, virtual };
+}
+
+function tunnelOf(
+  { Number: number, Address }: NetworkPeer,
+  via: Tunnel,
+  port: number,
+  mtu: number,
+): NonNullable<DesiredKernel['tunnel']> {
+  return { address: tunnelAddress(number, via), mac: tunnelMAC(number), local: Address, port, mtu };
+}
+
+function neighbour({ Number: number, Address }: NetworkPeer, via: Tunnel): DesiredKernel['peers'][number] {
+  return { address: tunnelAddress(number, via), mac: tunnelMAC(number), underlay: Address };
 }

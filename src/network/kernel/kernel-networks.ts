@@ -1,17 +1,20 @@
 import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
 import { messageOf } from '../../model/errors.js';
-import type { Network, Route } from '../../model/types.js';
+import type { DataPathKey, Network, Route } from '../../model/types.js';
 import { isSameItems, type NetworkItems } from '../network-table.js';
 import { commandsFor } from './commands.js';
 import { carriedNetworks, type DesiredKernel, desiredKernel, tunnelMTU } from './desired.js';
 import { destinationsOf } from './destinations.js';
+import { type Carrying, EncryptedWays } from './encryption/encrypted-ways.js';
+import type { Encryption } from './encryption/encryption.js';
 import { EngineChain } from './engine-chain.js';
 import { InsideDoors } from './inside-doors.js';
 import { bridgesOf, type Mesh } from './mesh.js';
-import { tunnelDevice } from './names.js';
+import { encryptedTunnel, plainTunnel, tunnelOfNetwork } from './names.js';
 import { type Observed, observe } from './observed.js';
 import { rulesFor } from './rules.js';
+import type { Ruleset } from './ruleset.js';
 import { RuleTable } from './table.js';
 import { type KernelTools, unlessMissing } from './tools.js';
 import { Turnover } from './turnover.js';
@@ -23,6 +26,8 @@ export interface KernelNetworksOptions {
   tools: KernelTools;
   /** How published ports are balanced here; undefined: they are not, and nothing is put in that only they need. */
   plane: PlaneSettings | undefined;
+  /** What encrypts networks that ask for it; left out: this kernel cannot. */
+  encryption?: Encryption | undefined;
   clock: Clock;
   log: Logger;
 }
@@ -51,6 +56,7 @@ export class KernelNetworks {
   private routes: readonly Route[] = [];
   private readonly table: RuleTable;
   private readonly engine: EngineChain;
+  private readonly encrypted: EncryptedWays;
   private readonly doors: InsideDoors;
   private readonly turnover: Turnover;
   /** As the last pass had them open. */
@@ -75,6 +81,7 @@ export class KernelNetworks {
   constructor(private readonly options: KernelNetworksOptions) {
     this.table = new RuleTable(options.tools, options.log);
     this.engine = new EngineChain(options.tools, options.log);
+    this.encrypted = new EncryptedWays(options);
     this.doors = new InsideDoors(options.nodeID, options.clock);
     this.turnover = new Turnover({ ...options, endsConnections: options.plane?.endsConnections ?? false });
   }
@@ -82,6 +89,17 @@ export class KernelNetworks {
   /** Why the kernel is not as it shall be; '' when it is. */
   get error(): string {
     return this.failure;
+  }
+
+  /** The same of encrypted networks. */
+  get encryptionError(): string {
+    return this.failure || this.encrypted.error;
+  }
+
+  /** The keys of encrypted networks, in order of generation; none for a node without a task on one. Resolves as `apply` does. */
+  setKeys(keys: readonly DataPathKey[]): Promise<void> {
+    this.options.encryption?.setKeys(keys);
+    return this.do('changes');
   }
 
   /** Whether no rule leads where it should not: they are as they shall be, or there are none. */
@@ -119,13 +137,13 @@ export class KernelNetworks {
     return this.do(isFirst ? 'all' : 'changes');
   }
 
-  /** Of what goes through the tunnel, in bytes: so much a packet between containers may have. */
-  async mtu(): Promise<number> {
-    return this.mtuFrom(this.items, await observe(this.options.tools));
+  /** Of what goes through the network's tunnel, in bytes: so much a packet between its containers may have. */
+  async mtu(network: Network): Promise<number> {
+    return tunnelMTU(tunnelOfNetwork(network), this.underlayMTU(this.items, await observe(this.options.tools)));
   }
 
-  private mtuFrom(items: NetworkItems | undefined, seen: Observed): number {
-    return tunnelMTU(seen.mtuOf(items?.peers.get(this.options.nodeID)?.Address ?? ''));
+  private underlayMTU(items: NetworkItems | undefined, seen: Observed): number | undefined {
+    return seen.mtuOf(items?.peers.get(this.options.nodeID)?.Address ?? '');
   }
 
   /** Looks at once: a bridge or a container on one is new. */
@@ -146,10 +164,13 @@ export class KernelNetworks {
         );
       }
       const carried = carriedNetworks(items, seen.bridges);
-      const { nodeID, tools } = this.options;
+      const { tools } = this.options;
       const { hasPlane } = this;
-      const rules = rulesFor(items, nodeID, carried, this.mesh(seen));
-      return differencesFrom({ kernel: this.desired(items, seen, carried), rules, hasPlane }, seen, tools);
+      const rules = this.rules(items, seen, carried);
+      return [
+        ...(await differencesFrom({ kernel: this.desired(items, seen, carried), rules, hasPlane }, seen, tools)),
+        ...(await this.encrypted.differences(this.carrying(items, seen, carried), seen)),
+      ];
     });
   }
 
@@ -253,16 +274,17 @@ export class KernelNetworks {
     this.inside = this.doors.open(this.routes);
     const destinations = destinationsOf(items, carried, this.routes, nodeID);
     this.turnover.plan(destinations);
-    const mesh = this.mesh(seen);
     this.isMade = true;
     // Rules first: nothing shall pass for a moment that they would stop.
-    await this.table.make(rulesFor(items, nodeID, carried, mesh), isLook);
-    this.seen = await makeWays(this.desired(items, seen, carried), seen, tools);
+    await this.table.make(this.rules(items, seen, carried), isLook);
+    const there = await makeWays(this.desired(items, seen, carried), seen, tools);
+    const encrypted = await this.encrypted.make(this.carrying(items, seen, carried), seen, isLook);
+    this.seen = { ...there, encrypted };
     if (isLook) {
       await makeSettings(carried, this.hasPlane, tools);
       await this.engine.pass();
     }
-    if (mesh !== undefined) await this.turnover.made(destinations);
+    if (this.hasPlane) await this.turnover.made(destinations);
     if (isLook) await this.onCarried(carried);
   }
 
@@ -275,19 +297,30 @@ export class KernelNetworks {
   }
 
   private desired(items: NetworkItems, seen: Observed, carried: readonly Network[]): DesiredKernel {
-    return desiredKernel(items, this.options.nodeID, carried, this.mtuFrom(items, seen), this.hasMesh);
+    const mtu = tunnelMTU(plainTunnel, this.underlayMTU(items, seen));
+    return desiredKernel(items, this.options.nodeID, carried, mtu, this.hasMesh);
+  }
+
+  private rules(items: NetworkItems, seen: Observed, carried: readonly Network[]): Ruleset {
+    return rulesFor(items, this.options.nodeID, carried, this.mesh(seen), this.encrypted.isOn(items));
+  }
+
+  private carrying(items: NetworkItems, seen: Observed, carried: readonly Network[]): Carrying {
+    return { items, carried, underlayMTU: this.underlayMTU(items, seen) };
   }
 
   /** Whatever is there of ours: also what an agent before this one left. */
   private async removeAll(): Promise<void> {
     const { tools } = this.options;
-    if (!tools.hasDevice(tunnelDevice) && !this.table.mayBeThere) {
+    const isThere = tools.hasDevice(plainTunnel.device) || tools.hasDevice(encryptedTunnel.device);
+    if (!isThere && !this.table.mayBeThere) {
       this.isMade = false;
       return;
     }
     // Without `ip` nobody has made anything.
     const seen = await unlessMissing(observe(tools));
     const { ip } = seen === undefined ? { ip: [] } : commandsFor(nothing, { ...seen, oneWayPorts: [] });
+    await this.encrypted.remove();
     await this.table.remove();
     if (ip.length > 0) await tools.run('ip', ['-force', '-batch', '-'], `${ip.join('\n')}\n`);
     await this.engine.unpass();

@@ -1,12 +1,29 @@
+import { isEncrypted } from '../../model/encrypted-networks.js';
 import { formatAddress } from '../../model/ipv4.js';
+import type { Network } from '../../model/types.js';
 
 // What the data path is called in the kernel. Everything named so is ours, is put right when it is not as it should be, and is removed in
 // the end; nothing else is touched.
 
-/** The one VXLAN device of a node, whatever the number of networks. */
-export const tunnelDevice = 'shv0';
-/** Its VXLAN network identifier: beyond those that Docker gives its own overlay networks (4097 and up), should both run. */
-export const tunnelIdentifier = 4096;
+/** A VXLAN device of a node, one for many networks. */
+export interface Tunnel {
+  device: string;
+  /** VXLAN network identifier: below those that Docker gives its own overlay networks (4097 and up), should both run. */
+  identifier: number;
+  /** Where in the block of nodes' addresses those of this device are. */
+  offset: number;
+}
+export const plainTunnel: Tunnel = { device: 'shv0', identifier: 4096, offset: 0 };
+/** That of encrypted networks. It has a UDP port of its own, by which the kernel's IPsec knows what to encrypt, and what to refuse. */
+export const encryptedTunnel: Tunnel = { device: 'shv1', identifier: 4094, offset: 0x10000 };
+/** Of all networks that are not encrypted, and of published ports. */
+export const tunnelDevice = plainTunnel.device;
+
+/** The one that a network goes through. */
+export function tunnelOfNetwork(network: Pick<Network, 'Spec'>): Tunnel {
+  return isEncrypted(network) ? encryptedTunnel : plainTunnel;
+}
+
 /** The nft table (family ip). */
 export const tableName = 'shoal';
 /** One that is there for a moment, without hooks: nft shows it in the words that ours should be in (verify.ts). */
@@ -39,8 +56,8 @@ export function bridgeOf(networkNumber: number): string {
 const tunnelAddresses = 100 * 2 ** 24 + 96 * 2 ** 16;
 
 /** A node's address on the tunnel device of every other. Its number has 16 bits. */
-export function tunnelAddress(nodeNumber: number): string {
-  return formatAddress(tunnelAddresses + nodeNumber);
+export function tunnelAddress(nodeNumber: number, { offset } = plainTunnel): string {
+  return formatAddress(tunnelAddresses + offset + nodeNumber);
 }
 
 /** A node's hardware address on the tunnel; locally administered (bit 1 of the first byte). */

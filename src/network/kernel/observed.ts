@@ -1,6 +1,6 @@
 import { contains, parseAddress, parseCIDR } from '../../model/ipv4.js';
-import type { ActualKernel } from './commands.js';
-import { numberMask, passMark, returnPriority, tunnelDevice } from './names.js';
+import { type ActualKernel, nothing } from './commands.js';
+import { encryptedTunnel, numberMask, passMark, plainTunnel, returnPriority } from './names.js';
 import type { KernelTools } from './tools.js';
 
 /** What `ip -j -d addr show` says of a device, as much of it as is looked at. */
@@ -21,6 +21,8 @@ interface Device {
 
 /** What is there: of the tunnel, of our bridges, and of the machine's own network. */
 export interface Observed extends ActualKernel {
+  /** The same of the tunnel of encrypted networks. */
+  encrypted: ActualKernel;
   /** Bridges named as ours are. */
   bridges: readonly string[];
   /** Those of them whose packets do not pass our rules. */
@@ -34,35 +36,56 @@ export interface Observed extends ActualKernel {
 /** Looks at the kernel. Throws what the tools throw. */
 export async function observe(tools: KernelTools): Promise<Observed> {
   const devices = parse<Device>(await tools.run('ip', ['-j', '-d', 'addr', 'show']));
-  const tunnel = devices.find(({ ifname }) => ifname === tunnelDevice);
+  const [tunnel, encrypted] = [plainTunnel, encryptedTunnel].map(({ device }) =>
+    devices.find(({ ifname }) => ifname === device),
+  );
   const bridges = devices.filter(isOurBridge).map(({ ifname }) => ifname);
   const foreign = devices.filter((device) => device.linkinfo?.info_kind === 'bridge' && !isOurBridge(device));
-  const [routes, rules, neighbours, forwarding] =
-    tunnel === undefined
-      ? ['', await tools.run('ip', ['-j', '-4', 'rule', 'show']), '', '']
-      : await Promise.all([
-          tools.run('ip', ['-j', '-4', 'route', 'show', 'table', 'all', 'dev', tunnelDevice]),
-          tools.run('ip', ['-j', '-4', 'rule', 'show']),
-          tools.run('ip', ['-j', '-4', 'neigh', 'show', 'dev', tunnelDevice, 'nud', 'permanent']),
-          tools.run('bridge', ['-j', 'fdb', 'show', 'dev', tunnelDevice]),
-        ]);
-  const allRoutes = parse<{ dst: string; gateway?: string; table?: string }>(routes);
+  const [plain, rules, encryptedWays] = await Promise.all([
+    observeTunnel(tunnel, tools),
+    tools.run('ip', ['-j', '-4', 'rule', 'show']),
+    observeTunnel(encrypted, tools),
+  ]);
   return {
-    tunnel: tunnel && tunnelOf(tunnel),
+    ...plain,
+    encrypted: { ...nothing, ...encryptedWays },
     bridges,
     bypassing: devices
       .filter((device) => isOurBridge(device) && device.linkinfo?.info_data?.nf_call_iptables !== 1)
       .map(({ ifname }) => ifname),
+    returnRules: new Set(
+      parse<{ priority: number; table?: string }>(rules)
+        .filter(({ priority, table }) => priority === returnPriority && isOurTable(table))
+        .map(({ table }) => Number(table)),
+    ),
+    oneWayPorts: devices
+      .filter(({ master = '', linkinfo }) => bridges.includes(master) && linkinfo?.info_slave_data?.hairpin === false)
+      .map(({ ifname }) => ifname),
+    mtuOf: (address) => devices.find(({ addr_info }) => addr_info.some(({ local }) => local === address))?.mtu,
+    foreignBridgeOf: (address) => foreign.find((device) => hasInSubnet(device, address))?.ifname,
+  };
+}
+
+/** What there is of a tunnel; undefined: there is no such device. */
+async function observeTunnel(
+  device: Device | undefined,
+  tools: KernelTools,
+): Promise<Pick<ActualKernel, 'tunnel' | 'routes' | 'returns' | 'neighbours' | 'forwarding'>> {
+  if (device === undefined) return nothing;
+  const { ifname } = device;
+  const [routes, neighbours, forwarding] = await Promise.all([
+    tools.run('ip', ['-j', '-4', 'route', 'show', 'table', 'all', 'dev', ifname]),
+    tools.run('ip', ['-j', '-4', 'neigh', 'show', 'dev', ifname, 'nud', 'permanent']),
+    tools.run('bridge', ['-j', 'fdb', 'show', 'dev', ifname]),
+  ]);
+  const allRoutes = parse<{ dst: string; gateway?: string; table?: string }>(routes);
+  return {
+    tunnel: tunnelOf(device),
     routes: new Map(
       allRoutes.filter(({ table }) => table === undefined).map(({ dst, gateway }) => [dst, gateway ?? '']),
     ),
     returns: new Map(
       allRoutes.filter(({ table }) => isOurTable(table)).map(({ gateway, table }) => [Number(table), gateway ?? '']),
-    ),
-    returnRules: new Set(
-      parse<{ priority: number; table?: string }>(rules)
-        .filter(({ priority, table }) => priority === returnPriority && isOurTable(table))
-        .map(({ table }) => Number(table)),
     ),
     neighbours: new Map(parse<{ dst: string; lladdr?: string }>(neighbours).map((one) => [one.dst, one.lladdr ?? ''])),
     forwarding: new Map(
@@ -70,11 +93,6 @@ export async function observe(tools: KernelTools): Promise<Observed> {
         dst === undefined ? [] : [[mac, dst]],
       ),
     ),
-    oneWayPorts: devices
-      .filter(({ master = '', linkinfo }) => bridges.includes(master) && linkinfo?.info_slave_data?.hairpin === false)
-      .map(({ ifname }) => ifname),
-    mtuOf: (address) => devices.find(({ addr_info }) => addr_info.some(({ local }) => local === address))?.mtu,
-    foreignBridgeOf: (address) => foreign.find((device) => hasInSubnet(device, address))?.ifname,
   };
 }
 

@@ -1,16 +1,21 @@
+import { isEncrypted } from '../../model/encrypted-networks.js';
 import { formatBlock } from '../../model/ipv4.js';
 import { networkBlock } from '../../model/network-block.js';
 import type { Network, NetworkPeer, NetworkService } from '../../model/types.js';
 import type { NetworkItems } from '../network-table.js';
+import { encryptedPort } from './encryption/peers.js';
 import { type Mesh, meshParts, stickyPick } from './mesh.js';
 import {
   bridgeOf,
+  encryptedTunnel,
   hiddenFlag,
   markMask,
   numberMask,
   passMark,
+  plainTunnel,
   tunnelAddress,
   tunnelDevice,
+  tunnelOfNetwork,
   virtualFlag,
 } from './names.js';
 import { hex, type RuleChain, type RuleSet, type Ruleset } from './ruleset.js';
@@ -20,16 +25,19 @@ const pass = `meta mark set meta mark & ${hex(~markMask >>> 0)} | ${hex(passMark
 /**
  * The rules of a node that carries these networks and publishes these ports. A packet's way does not grow longer with the number of
  * networks or services: what there are of them is elements of maps and chains that one lookup leads to. Without a `mesh` nothing is in them
- * that only published ports need, which not every kernel and nft has.
+ * that only published ports need, which not every kernel and nft has. `encrypts`: the tunnel of encrypted networks is in use.
  */
 export function rulesFor(
   items: NetworkItems,
   nodeID: string,
   carried: readonly Network[],
   mesh: Mesh | undefined,
+  encrypts = false,
 ): Ruleset {
   const self = items.peers.get(nodeID);
   const chains = new Map(Object.entries(baseChains(self, mesh?.publishAddress)));
+  if (encrypts && self !== undefined)
+    for (const [name, chain] of sealChains(encryptedPort(self))) chains.set(name, chain);
   const sets = {
     /** Which bridges and virtual IPs lead to which service. */
     virtual: { kind: 'map', type: 'type ifname . ipv4_addr : verdict', elements: new Map<string, string>() },
@@ -40,13 +48,16 @@ export function rulesFor(
     leaving: { kind: 'map', type: 'type ifname : verdict', elements: new Map<string, string>() },
     itself: { kind: 'set', type: 'type ipv4_addr . ipv4_addr', elements: new Map<string, string>() },
     nodes: { kind: 'set', type: 'type ipv4_addr', elements: new Map<string, string>() },
-    ours: { kind: 'set', type: 'type ifname', elements: new Map([[quoted(tunnelDevice), '']]) },
+    ours: { kind: 'set', type: 'type ifname', elements: new Map(tunnels.map((tunnel) => [tunnel, ''])) },
+    /** Bridges of encrypted networks. */
+    encrypted: { kind: 'set', type: 'type ifname', elements: new Map<string, string>() },
     subnets: { kind: 'set', type: 'type ipv4_addr; flags interval', elements: new Map<string, string>() },
     internal: { kind: 'set', type: 'type ipv4_addr; flags interval', elements: new Map<string, string>() },
   } as const;
 
   for (const peer of items.peers.values()) {
-    sets.nodes.elements.set(peer.Address, '').set(tunnelAddress(peer.Number), '');
+    const own = [plainTunnel, encryptedTunnel].map((tunnel) => tunnelAddress(peer.Number, tunnel));
+    for (const address of [peer.Address, ...own]) sets.nodes.elements.set(address, '');
   }
   const byID = new Map(carried.map((network) => [network.ID, network]));
   for (const network of carried) {
@@ -54,8 +65,9 @@ export function rulesFor(
     if (block === undefined) continue;
     const subnet = formatBlock(block.subnet);
     const device = quoted(bridgeOf(network.Number));
-    const tunnel = quoted(tunnelDevice);
+    const tunnel = quoted(tunnelOfNetwork(network).device);
     sets.ours.elements.set(device, '');
+    if (isEncrypted(network)) sets.encrypted.elements.set(device, '');
     sets.subnets.elements.set(subnet, '');
     if (network.Spec?.Internal) sets.internal.elements.set(subnet, '');
     const chain = `net_${network.Number}`;
@@ -117,10 +129,26 @@ function balance({ Endpoints, Sticky }: NetworkService): string[] {
 }
 
 const quoted = (name: string) => `"${name}"`;
+const tunnels = [plainTunnel, encryptedTunnel].map(({ device }) => quoted(device));
+/** In the order in which nft shows them. */
+const anyTunnel = `{ ${tunnels.join(', ')} }`;
 
 const ours = (flags: number, mask: number) => `ct mark & ${hex(markMask + mask)} == ${hex(passMark + flags)}`;
 /** A client came to another node, and its connection through the tunnel. */
 const cameThroughPeer = `ct direction reply ${ours(0, virtualFlag)} ct mark & ${hex(numberMask)} != 0 meta mark set ct mark`;
+
+/**
+ * What the kernel's IPsec sees to (encryption/program.ts), once more: should somebody remove its policies, nothing goes through the tunnel of
+ * encrypted networks until they are back.
+ */
+function sealChains(port: number): [string, RuleChain][] {
+  const arriving = 'type filter hook input priority -300; policy accept';
+  const leaving = 'type filter hook postrouting priority -300; policy accept';
+  return [
+    ['sealed_arriving', { hook: arriving, rules: [`udp dport ${port} meta ipsec missing drop`] }],
+    ['sealed_leaving', { hook: leaving, rules: [`udp dport ${port} rt ipsec missing drop`] }],
+  ];
+}
 
 /**
  * What is the same whatever there is of networks and services. `forward` decides once over everything that goes in or out of ours;
@@ -134,6 +162,9 @@ function baseChains(self: NetworkPeer | undefined, publishAddress: string | unde
       hook: 'type filter hook forward priority -10; policy accept',
       rules: [
         `${ours(0, virtualFlag)} ${pass}`,
+        // What is not for a published port goes encrypted between nodes, or not at all.
+        `iifname "${tunnelDevice}" oifname @encrypted drop`,
+        `iifname @encrypted oifname "${tunnelDevice}" drop`,
         'iifname != @ours oifname != @ours accept',
         'ip daddr @virtual_ips meta l4proto tcp reject with tcp reset',
         'ip daddr @virtual_ips reject',
@@ -142,14 +173,14 @@ function baseChains(self: NetworkPeer | undefined, publishAddress: string | unde
         'iifname . oifname vmap @within',
         `iifname != @ours ct status dnat oifname @ours ${pass}`,
         'oifname @ours drop',
-        `iifname "${tunnelDevice}" drop`,
+        `iifname ${anyTunnel} drop`,
         'ip saddr @internal drop',
       ],
     },
     /** Clients and tasks outside our networks do not know what fits into the tunnel. */
     clamp: {
       hook: 'type filter hook postrouting priority -150; policy accept',
-      rules: [`oifname "${tunnelDevice}" tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu`],
+      rules: [`oifname ${anyTunnel} tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu`],
     },
     /** The mark has done its work, and is not for others to see. */
     unmark: {
@@ -166,7 +197,7 @@ function baseChains(self: NetworkPeer | undefined, publishAddress: string | unde
               `${ours(0, virtualFlag)} ip daddr . th dport @plain masquerade`,
             ]),
         'ip saddr . ip daddr @itself masquerade',
-        `ct status dnat ip saddr @nodes oifname "${tunnelDevice}" masquerade`,
+        `ct status dnat ip saddr @nodes oifname ${anyTunnel} masquerade`,
         'ip saddr @subnets oifname != @ours masquerade',
         'iifname vmap @leaving',
       ],
@@ -181,7 +212,7 @@ const plainChains: Record<string, RuleChain> = { prerouting: { hook: preroutingH
 /** Where packets are told apart by the node through which they came, and led to published ports. */
 function meshChains(self: NetworkPeer | undefined, publishAddress: string): Record<string, RuleChain> {
   const tunnelled = `iifname "${tunnelDevice}" ip daddr ${tunnelAddress(self?.Number ?? 0)}`;
-  const tunnelPort = `udp dport ${self?.DataPathPort ?? 0}`;
+  const tunnelPort = self === undefined ? 'udp dport 0' : `udp dport { ${self.DataPathPort}, ${encryptedPort(self)} }`;
   const published = publishAddress === '' ? 'fib daddr type local' : `ip daddr ${publishAddress}`;
   return {
     /** One client may come to one task through two nodes, from one port. */
@@ -211,7 +242,7 @@ function meshChains(self: NetworkPeer | undefined, publishAddress: string): Reco
       rules: [
         virtualRule,
         `${tunnelled} dnat ip to meta l4proto . th dport map @inside`,
-        `iifname "${tunnelDevice}" accept`,
+        `iifname ${anyTunnel} accept`,
         `iifname != @engine ${published} meta l4proto . th dport vmap @ports`,
       ],
     },

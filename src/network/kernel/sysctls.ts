@@ -4,8 +4,12 @@ import { join } from 'node:path';
 import { messageOf, ShoalError } from '../../model/errors.js';
 import { tunnelDevice } from './names.js';
 
-/** Paths below /proc/sys and their values: for the tunnel and for each bridge of ours. `hasPlane`: published ports are balanced in the kernel. */
-export function* sysctlsFor(bridges: readonly string[], hasPlane: boolean): Iterable<[path: string, value: string]> {
+/** Paths below /proc/sys and their values: for a tunnel and for each bridge of ours. `hasPlane`: published ports are balanced in the kernel. */
+export function* sysctlsFor(
+  bridges: readonly string[],
+  hasPlane: boolean,
+  tunnel = tunnelDevice,
+): Iterable<[path: string, value: string]> {
   yield ['net/ipv4/ip_forward', '1'];
   // Who spoke last on a connection to a task that leaves (retiring.ts).
   if (hasPlane) yield ['net/netfilter/nf_conntrack_acct', '1'];
@@ -14,10 +18,10 @@ export function* sysctlsFor(bridges: readonly string[], hasPlane: boolean): Iter
     ['send_redirects', '0'],
     ['route_localnet', '0'], // with 1 a container could reach what the node has at 127.0.0.1 alone (CVE-2020-8558)
   ];
-  for (const device of [tunnelDevice, ...bridges]) {
+  for (const device of [tunnel, ...bridges]) {
     for (const [name, value] of common) yield [`net/ipv4/conf/${device}/${name}`, value];
   }
-  yield [`net/ipv6/conf/${tunnelDevice}/disable_ipv6`, '1'];
+  yield [`net/ipv6/conf/${tunnel}/disable_ipv6`, '1'];
   for (const bridge of bridges) {
     yield [`net/ipv4/conf/${bridge}/proxy_arp`, '1']; // for addresses on other nodes, and virtual ones
     yield [`net/ipv4/neigh/${bridge}/proxy_delay`, '0']; // the default cost 140 to 480 ms on a first packet

@@ -1,5 +1,6 @@
 import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
+import { isEncrypted } from '../../model/encrypted-networks.js';
 import { messageOf, ShoalError } from '../../model/errors.js';
 import { formatAddress, parseCIDR } from '../../model/ipv4.js';
 import { networkBlock } from '../../model/network-block.js';
@@ -160,6 +161,9 @@ export class NodeNetworks {
     if (this.kernel?.error) {
       throw new ShoalError('not-supported', `network ${network.Spec?.Name}: ${this.kernel.error}`);
     }
+    if (isEncrypted(network) && this.kernel?.encryptionError) {
+      throw new ShoalError('not-supported', `network ${network.Spec?.Name}: ${this.kernel.encryptionError}`);
+    }
     return { id, name, gateway: formatAddress(networkBlock(network)?.gateway ?? 0) };
   }
 
@@ -186,7 +190,7 @@ export class NodeNetworks {
     this.onBridges();
     if (found[0] !== undefined) return found[0];
     const { version } = await engine.info();
-    const config = bridgeConfig(network, version, await this.kernel.mtu());
+    const config = bridgeConfig(network, version, await this.kernel.mtu(network));
     if (config === undefined) throw new ShoalError('not-supported', `network ${network.Spec?.Name}: it has no subnet`);
     const id = await engine.createNetwork(config).catch((error) => {
       // A network of the node's own has the name: ours is known by its label, too.

@@ -184,6 +184,7 @@ export class Host {
       engine,
       plane: own.plane,
       kernel: undefined,
+      encryption: { obstacle: 'there is no kernel' },
       throughTunnel: false,
       memoryDirectory: undefined,
       onTLSChange: () => () => {},

@@ -5,7 +5,7 @@ import type { NetworkService } from '../../../src/model/types.js';
 import { type ActualKernel, commandsFor } from '../../../src/network/kernel/commands.js';
 import { type DesiredKernel, desiredKernel } from '../../../src/network/kernel/desired.js';
 import type { Mesh } from '../../../src/network/kernel/mesh.js';
-import { returnTable, tunnelAddress, tunnelMAC } from '../../../src/network/kernel/names.js';
+import { plainTunnel, returnTable, tunnelAddress, tunnelMAC } from '../../../src/network/kernel/names.js';
 import { rulesFor } from '../../../src/network/kernel/rules.js';
 import { type Ruleset, renderChange, renderWhole } from '../../../src/network/kernel/ruleset.js';
 import { sysctlsFor } from '../../../src/network/kernel/sysctls.js';
@@ -166,6 +166,7 @@ describe('the commands that bring the kernel there', () => {
       back: map(number),
     })
     .map(({ self, peers, remote, virtual, back }) => ({
+      via: plainTunnel,
       tunnel:
         self === null
           ? undefined
