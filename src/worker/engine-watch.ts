@@ -100,16 +100,24 @@ export class EngineWatch {
   /** Until the stream ends or the engine hangs; resolves with why. */
   private async watch(stream: EventStream): Promise<string> {
     let reason: string | undefined;
-    const ended = stream.ended.then((why) => {
+    let endWait = () => {};
+    // Told once: whoever asked at every ping would be kept for as long as the stream lasts, which may be months.
+    void stream.ended.then((why) => {
       reason = why;
+      endWait();
     });
+    const unlessEnded = (work: Promise<void>) =>
+      new Promise<void>((resolve, reject) => {
+        endWait = resolve;
+        work.then(resolve, reject);
+      });
     let failures = 0;
     let looked_ms = this.options.clock.monotonic();
     while (reason === undefined) {
-      await Promise.race([ended, this.pause(pingEvery_ms)]);
+      await unlessEnded(this.pause(pingEvery_ms));
       if (reason !== undefined || this.stopped) break;
       try {
-        await Promise.race([ended, this.options.engine.ping()]);
+        await unlessEnded(this.options.engine.ping());
         failures = 0;
         if (this.options.clock.monotonic() - looked_ms < lookEvery_ms) continue;
         const containers = await this.options.engine.list(this.options.labels);

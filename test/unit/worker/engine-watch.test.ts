@@ -41,4 +41,47 @@ describe('the watch over an engine', () => {
     ]);
     await watch.stop();
   });
+
+  it('leaves nothing with the stream at each of its pings, of which there are thousands while it lasts', async () => {
+    const clock = new ManualClock();
+    const engine = new SimulatedEngine(clock);
+    const { events, ping } = engine;
+    let waiting = 0;
+    const counted = <T>(promise: Promise<T>): Promise<T> => {
+      const listen = promise.then.bind(promise);
+      // biome-ignore lint/suspicious/noThenProperty: it is a promise, of which is counted how often it is listened to
+      promise.then = ((...calls: Parameters<typeof listen>) => {
+        waiting += 1;
+        return counted(listen(...calls));
+      }) as typeof promise.then;
+      return promise;
+    };
+    engine.events = async (...args) => {
+      const stream = await events.apply(engine, args);
+      return { close: () => stream.close(), ended: counted(stream.ended) };
+    };
+    let pings = 0;
+    engine.ping = () => {
+      pings += 1;
+      return ping.apply(engine);
+    };
+    const nothing = () => {};
+    const watch = new EngineWatch({
+      engine,
+      labels: {},
+      clock,
+      random: seededRandom(1),
+      log: { info: nothing, warn: nothing } as unknown as winston.Logger,
+      onInfo: nothing,
+      onEvent: nothing,
+      onLook: nothing,
+      onDown: nothing,
+      onError: nothing,
+    });
+    await watch.tried;
+    await clock.advance(60_000);
+    assert.ok(pings > 10, `${pings} pings`);
+    assert.equal(waiting, 1);
+    await watch.stop();
+  });
 });
