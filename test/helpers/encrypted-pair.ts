@@ -1,10 +1,8 @@
 // Two nodes with a container each on an encrypted network, as namespaces of a kernel that can encrypt: test/integration/encryption.test.ts
 // boots one for it. What is seen is written as JSON to the file that is named.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createSocket } from 'node:dgram';
+import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { createLogger } from 'winston';
 import { systemClock } from '../../src/model/clock.js';
 import { complete } from '../../src/model/codec.js';
@@ -19,6 +17,7 @@ import { systemTools } from '../../src/network/kernel/tools.js';
 import type { NetworkItems } from '../../src/network/network-table.js';
 import { packetsIn } from './captured.js';
 import { Namespace } from './namespaces.js';
+import { Voice, voicePort } from './voice.js';
 import { inner, vxlan } from './vxlan.js';
 
 export interface Seen {
@@ -26,7 +25,7 @@ export interface Seen {
   probeLeft: string;
   mtu: number;
   /** Datagrams of the client, and those that were answered, as keys changed twice. */
-  rotations: { sent: number; answered: number; generations: number[][] };
+  rotations: { sent: number; answered: number };
   /** A datagram that fills a packet, there and back. */
   large: boolean;
   wire: { encrypted: number; fragments: number; others: string[]; canaries: number };
@@ -35,83 +34,20 @@ export interface Seen {
   /** Of what has numbers that were used before: whether it was answered, and how much the receiver refused. */
   replayed: { answers: boolean; refused: number };
   differences: { good: string[]; spoilt: string[] };
+  /** Without the policy, and with it again. */
+  mended: { isShut: boolean; answers: boolean };
   flushed: { epochs: number; answers: boolean };
   restarted: { epochIsSame: boolean; answers: boolean };
   left: { ours: string; foreign: string };
 }
 
 const canary = 'a canary that nobody on the wire shall read';
-const port = 7000;
 const strangerMAC = '02:00:00:00:00:99';
-const self = fileURLToPath(import.meta.url);
 const log = createLogger({ silent: true });
+/** Nobody looks by himself: else what is spoilt might be mended before it is looked at. */
+const clock = { ...systemClock, after: () => () => {} };
 const numbers = [1, 2] as const;
 type Place = (typeof numbers)[number];
-
-/** Answers every datagram with itself, and prints what it got once it is asked for by a line. */
-function serve(): void {
-  const socket = createSocket('udp4');
-  const heard: string[] = [];
-  socket.on('message', (message, from) => {
-    heard.push(message.toString('latin1', 0, 80));
-    socket.send(message, from.port, from.address);
-  });
-  socket.bind(port, () => console.log('ready'));
-  process.stdin.on('data', () => console.log(JSON.stringify(heard.splice(0))));
-}
-
-/** Sends a datagram every few milliseconds, and prints how many came back once it is told to stop by a line. */
-function ask(address: string): void {
-  const socket = createSocket('udp4');
-  const answered = new Set<string>();
-  let sent = 0;
-  socket.on('message', (message) => answered.add(message.toString()));
-  socket.bind(() => {
-    const timer = setInterval(() => socket.send(`${canary} ${++sent}`, port, address), 20);
-    console.log('ready');
-    process.stdin.once('data', () => {
-      clearInterval(timer);
-      setTimeout(() => {
-        console.log(JSON.stringify({ sent, answered: answered.size }));
-        process.exit();
-      }, 500);
-    });
-  });
-}
-
-/** Sends one datagram of a size until it comes back, and prints whether it did. */
-function once(address: string, size: number, tries_max: number): void {
-  const socket = createSocket('udp4');
-  const message = Buffer.from(canary.padEnd(size, '.'));
-  let tries = 0;
-  const end = (isAnswered: boolean) => {
-    console.log(JSON.stringify(isAnswered));
-    process.exit();
-  };
-  socket.on('message', (answer) => end(answer.length === size));
-  const send = () => (++tries > tries_max ? end(false) : socket.send(message, port, address));
-  setInterval(send, 100);
-  send();
-}
-
-function run(namespace: string, ...command: string[]): ChildProcess {
-  return spawn('ip', ['netns', 'exec', namespace, ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
-}
-
-function line(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    child.stdout!.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
-    child.once('exit', (code) => reject(new Error(`ended with ${code}`)));
-  });
-}
-
-async function said<T>(child: ChildProcess): Promise<T> {
-  const answer = line(child);
-  child.stdin!.write('\n');
-  return JSON.parse(await answer) as T;
-}
-
-const inside = (namespace: string, ...words: string[]) => run(namespace, process.execPath, self, ...words);
 
 class World {
   readonly wire = new Namespace('wire');
@@ -161,11 +97,7 @@ class Node {
     const nodeID = `n${at}`;
     const epoch = await epochHere(tools, systemRandom);
     const encryption = new Encryption({ nodeID, tools, epoch, random: systemRandom, log });
-    return new Node(
-      at,
-      encryption,
-      new KernelNetworks({ nodeID, tools, plane: undefined, encryption, clock: systemClock, log }),
-    );
+    return new Node(at, encryption, new KernelNetworks({ nodeID, tools, plane: undefined, encryption, clock, log }));
   }
 }
 
@@ -221,9 +153,24 @@ async function look(): Promise<Seen> {
   const probed = nodes[2].toolsWithoutRules;
   const obstacle = await encryptionObstacle(probed);
   const probeLeft = await probed.run('ip', ['xfrm', 'state']);
-  const capture = run('wire', 'tcpdump', '-i', 'br0', '-U', '-Z', 'root', '-s', '0', '-w', '/run/wire.pcap');
-  const servers = numbers.map((at) => inside(`c${at}`, 'serve'));
-  await Promise.all(servers.map(line));
+  const capture = spawn('ip', [
+    'netns',
+    'exec',
+    'wire',
+    'tcpdump',
+    '-i',
+    'br0',
+    '-U',
+    '-Z',
+    'root',
+    '-s',
+    '0',
+    '-w',
+    '/run/wire.pcap',
+  ]);
+  const voices = ['c1', 'c2', 'stranger'].map((name) => new Voice(name).ready());
+  const [voice, , strange] = (await Promise.all(voices)) as [Voice, Voice, Voice];
+  const answers = (size: number, tries = 100) => voice.say<boolean>({ reach: container(2), text: canary, size, tries });
 
   let [one, two] = await Promise.all([Node.start(1, nodes[1]), Node.start(2, nodes[2])]);
   const tellAll = async () => {
@@ -235,8 +182,7 @@ async function look(): Promise<Seen> {
   const mtu = Number((await nodes[1].run('ip', ['-o', 'link', 'show', 'shv1'])).match(/mtu (\d+)/)![1]);
   const large = await answers(mtu - 28);
 
-  const client = inside('c1', 'ask', container(2));
-  await line(client);
+  await voice.say({ talkTo: container(2), text: canary });
   const generations = [
     [1, 2, 3],
     [2, 3, 4],
@@ -249,17 +195,21 @@ async function look(): Promise<Seen> {
     await then.kernel.setKeys(keys(...these));
   }
   await wait(300);
-  const rotations = { ...(await said<{ sent: number; answered: number }>(client)), generations };
+  const rotations = await voice.say<Seen['rotations']>({ stop: true });
 
-  const injected = await inject(servers[0]!, stranger);
+  const injected = await inject(voice, strange, stranger);
   const differences = { good: await differencesOf(one), spoilt: [] as string[] };
   await nodes[1].ip('xfrm policy delete src 192.168.9.1/32 dst 192.168.9.2/32 proto udp dport 4790 dir out');
   differences.spoilt = await differencesOf(one);
+  const isShut = !(await answers(100, 5));
+  await one.kernel.refresh();
+  const mended = { isShut, answers: await answers(100) };
 
   let epochs = 0;
+  let telling: Promise<unknown> = Promise.resolve();
   one.encryption.onEpoch = () => {
     epochs += 1;
-    void tellAll();
+    telling = tellAll();
   };
   const sending = (await observeProgram(nodes[1].toolsWithoutRules)).states.filter(({ to }) => to === '192.168.9.2');
   const [add, remove] = [programCommands, (a: Program, b: Program) => programCommands(b, a)].map((commands) =>
@@ -269,6 +219,7 @@ async function look(): Promise<Seen> {
   const replayed = { answers: await answers(100, 5), refused: await refusedBy(nodes[2]) };
   await nodes[1].ip(...remove!);
   await one.kernel.refresh();
+  await telling;
   const flushed = { epochs, answers: await answers(100) };
 
   // An agent that was killed: its successor takes over what is there.
@@ -316,6 +267,7 @@ async function look(): Promise<Seen> {
     wire,
     injected,
     differences,
+    mended,
     replayed,
     flushed,
     restarted,
@@ -323,14 +275,16 @@ async function look(): Promise<Seen> {
   };
 }
 
-async function answers(size: number, tries = 40): Promise<boolean> {
-  return JSON.parse(await line(inside('c1', 'once', container(2), String(size), String(tries)))) as boolean;
-}
-
 /** Packets with numbers from before, or which it takes for ones of the next 2 ** 32 and so cannot open (RFC 4303, A2.2). */
 async function refusedBy(namespace: Namespace): Promise<number> {
-  const text = await namespace.run('cat', ['/proc/net/xfrm_stat']);
-  return [...text.matchAll(/XfrmInState(?:Seq|Proto)Error\s+(\d+)/g)].reduce((sum, found) => sum + Number(found[1]), 0);
+  let refused = 0;
+  for (let left = 100; left > 0 && refused === 0; left--) {
+    const text = await namespace.run('cat', ['/proc/net/xfrm_stat']);
+    const counts = [...text.matchAll(/XfrmInState(?:Seq|Proto)Error\s+(\d+)/g)].map((found) => Number(found[1]));
+    refused = counts.reduce((sum, count) => sum + count, 0);
+    if (refused === 0) await wait(100);
+  }
+  return refused;
 }
 
 /** But for the rules, which this kernel has not. */
@@ -339,39 +293,24 @@ async function differencesOf({ kernel }: Node): Promise<string[]> {
 }
 
 /** What nobody encrypted, for a container of node 1: from a stranger, and from one that says it is node 2. */
-async function inject(server: ChildProcess, stranger: Namespace): Promise<Seen['injected']> {
-  await said(server);
-  const send = async (from: string, to: number, identifier: number, text: string) => {
-    const packet = vxlan(identifier, inner({ from: container(2), to: container(1), port, text })).toString('hex');
-    await line(inside('stranger', 'send', from, String(to), packet));
+async function inject(voice: Voice, strange: Voice, stranger: Namespace): Promise<Seen['injected']> {
+  await voice.say({ heard: true });
+  const send = (from: string, port: number, identifier: number, text: string) => {
+    const frame = inner({ from: container(2), to: container(1), port: voicePort, text });
+    return strange.say({ from, to: '192.168.9.1', port, hex: vxlan(identifier, frame).toString('hex') });
   };
   await stranger.ip('addr add 192.168.9.2/32 dev lo');
-  await send('192.168.9.3', 4789, 4096, 'control');
   await send('192.168.9.3', 4790, 4094, 'stranger');
   await send('192.168.9.2', 4790, 4094, 'forged');
-  await wait(300);
-  const heard = (await said<string[]>(server)).join();
-  return { control: heard.includes('control'), stranger: heard.includes('stranger'), forged: heard.includes('forged') };
+  await send('192.168.9.3', 4789, 4096, 'control');
+  let heard = '';
+  for (let left = 50; left > 0 && !heard.includes('control'); left--) {
+    await wait(100);
+    heard += (await voice.say<string[]>({ heard: true })).join();
+  }
+  const [control, isStranger, forged] = ['control', 'stranger', 'forged'].map((text) => heard.includes(text));
+  return { control: control!, stranger: isStranger!, forged: forged! };
 }
 
-/** One datagram, from an address of ours. */
-function send(from: string, to: string, text: string): void {
-  const socket = createSocket('udp4');
-  socket.bind(0, from, () => {
-    socket.send(Buffer.from(text, 'hex'), Number(to), '192.168.9.1', () => {
-      console.log('sent');
-      setTimeout(() => process.exit(), 50);
-    });
-  });
-}
-
-const [task = '', ...words] = process.argv.slice(2);
-if (task === 'serve') serve();
-else if (task === 'ask') ask(words[0]!);
-else if (task === 'once') once(words[0]!, Number(words[1]), Number(words[2]));
-else if (task === 'send') send(words[0]!, words[1]!, words[2]!);
-else {
-  const seen = await look();
-  writeFileSync(task, JSON.stringify(seen));
-  process.exit();
-}
+writeFileSync(process.argv[2]!, JSON.stringify(await look()));
+process.exit();

@@ -12,6 +12,8 @@ const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
  */
 export class Namespace {
   private readonly shell: ChildProcess;
+  /** As they were set. */
+  private readonly settings = new Map<string, string>();
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(readonly name: string) {
@@ -59,6 +61,8 @@ export class Namespace {
       run: (command, args, input) =>
         command === 'ip' || command === 'bridge' ? this.run(command, args, input) : Promise.resolve(''),
       setSysctl: async (path, value) => {
+        if (this.settings.get(path) === value) return;
+        this.settings.set(path, value);
         const script = 'path=/proc/sys/$0; [ ! -e "$path" ] || echo "$1" >"$path"';
         await this.run('sh', ['-c', script, path, value]);
       },
