@@ -302,7 +302,7 @@ export class KernelNetworks {
   }
 
   private rules(items: NetworkItems, seen: Observed, carried: readonly Network[]): Ruleset {
-    return rulesFor(items, this.options.nodeID, carried, this.mesh(seen), this.encrypted.isOn(items));
+    return rulesFor(items, this.options.nodeID, carried, this.mesh(seen), this.encrypted.isOn(items, seen));
   }
 
   private carrying(items: NetworkItems, seen: Observed, carried: readonly Network[]): Carrying {

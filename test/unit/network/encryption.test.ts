@@ -370,6 +370,57 @@ describe('encrypted networks in the kernel', () => {
       assert.equal(told.length, 1);
     });
 
+    it('go on counting with a node whose tasks come and go', async () => {
+      const without = { ...items(), services: new Map() };
+      encryption.setKeys(keys(1, 2));
+      await encryption.make(items(), true);
+      const before = machine.states.map((state) => state.key);
+      for (const [now, isLook] of [
+        [without, false],
+        [items(), true],
+        [without, true],
+      ] as const) {
+        await encryption.make(now, isLook);
+        assert.deepEqual(
+          machine.states.map((state) => state.key),
+          before,
+        );
+      }
+      const gone = { ...without, peers: new Map([...items().peers].filter(([id]) => id === 'node1')) };
+      await encryption.make(gone, false);
+      assert.deepEqual(machine.states, []);
+      assert.deepEqual(told, []);
+    });
+
+    it('get other keys when the node takes part again, having removed all', async () => {
+      encryption.setKeys(keys(1, 2));
+      await encryption.make(items(), true);
+      const before = machine.states.map((state) => state.key);
+      encryption.setKeys([]);
+      await encryption.make(items(), false);
+      assert.deepEqual([machine.states, told.length], [[], 1]);
+      encryption.setKeys(keys(1, 2));
+      await encryption.make(items(), false);
+      assert.ok(machine.states.length === 3 && machine.states.every((state) => !before.includes(state.key)));
+      assert.equal(told.length, 1);
+    });
+
+    it('are left as an agent before has made them, until the managers have said whether there are any', async () => {
+      encryption.setKeys(keys(1, 2));
+      await encryption.make(items(), true);
+      const before = [...machine.states];
+      const log = createLogger({ silent: true });
+      const next = new Encryption({ nodeID: 'node1', tools: machine, epoch: 7, random: seededRandom(4), log });
+      await next.make(items(), true);
+      next.setKeys(keys(1, 2));
+      await next.make(items(), true);
+      assert.deepEqual([machine.states, next.epoch], [before, 7]);
+      const last = new Encryption({ nodeID: 'node1', tools: machine, epoch: 7, random: seededRandom(4), log });
+      last.setKeys([]);
+      await last.make(items(), true);
+      assert.deepEqual([machine.states, machine.policies, last.epoch === 7], [[], [], false]);
+    });
+
     it('say what went wrong without a key', async () => {
       encryption.setKeys(keys(1, 2));
       machine.refusal = 'No buffer space available';

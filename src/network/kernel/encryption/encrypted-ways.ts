@@ -41,17 +41,23 @@ export class EncryptedWays {
   }
 
   /** Whether what is said of the tunnel's port holds: there is or will be one. */
-  isOn({ networks }: NetworkItems): boolean {
-    return this.options.encryption?.isOn === true && [...networks.values()].some(isEncrypted);
+  isOn({ networks }: NetworkItems, { encrypted }: Pick<Observed, 'encrypted'>): boolean {
+    const { encryption } = this.options;
+    if (encryption === undefined) return false;
+    return encryption.isOn === undefined
+      ? encrypted.tunnel !== undefined
+      : encryption.isOn && [...networks.values()].some(isEncrypted);
   }
 
   /** Makes what was seen be as it shall be, and returns what is there then. Never rejects. */
   async make(carrying: Carrying, seen: Observed, isLook: boolean): Promise<ActualKernel> {
     const { encryption, log } = this.options;
-    if (encryption === undefined && seen.encrypted.tunnel === undefined) return seen.encrypted;
+    if (encryption === undefined ? seen.encrypted.tunnel === undefined : encryption.isOn === undefined) {
+      return seen.encrypted;
+    }
     try {
       // What lets only encrypted packets through comes first, and goes last.
-      const desired = this.desired(carrying);
+      const desired = this.desired(carrying, seen);
       if (desired.tunnel !== undefined) await encryption?.make(carrying.items, isLook);
       const there = await this.makeDevice(desired, seen.encrypted, isLook);
       if (desired.tunnel === undefined) await encryption?.make(carrying.items, isLook);
@@ -69,7 +75,8 @@ export class EncryptedWays {
   /** Where the kernel is not as it shall be, a line each; without keys. Throws what the tools throw. */
   async differences(carrying: Carrying, seen: Observed): Promise<string[]> {
     const { encryption, tools } = this.options;
-    const desired = this.desired(carrying);
+    if (encryption !== undefined && encryption.isOn === undefined) return [];
+    const desired = this.desired(carrying, seen);
     const { ip, bridge } = commandsFor(desired, seen.encrypted);
     const lines = [...ip.map((line) => `ip ${line}`), ...bridge.map((line) => `bridge ${line}`)];
     const differences = lines.map((line) => `to be done: ${line}`);
@@ -100,10 +107,10 @@ export class EncryptedWays {
     return there;
   }
 
-  private desired({ items, carried, underlayMTU }: Carrying): DesiredKernel {
+  private desired({ items, carried, underlayMTU }: Carrying, seen: Observed): DesiredKernel {
     const { nodeID } = this.options;
     const self = items.peers.get(nodeID);
-    const port = this.isOn(items) && self !== undefined ? encryptedPort(self) : undefined;
+    const port = this.isOn(items, seen) && self !== undefined ? encryptedPort(self) : undefined;
     const peers = encryptingPeers(items, nodeID);
     const mtu = tunnelMTU(encryptedTunnel, underlayMTU);
     return desiredEncrypted(items, nodeID, carried, mtu, { peers, port });

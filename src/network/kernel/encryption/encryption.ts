@@ -21,10 +21,13 @@ export interface EncryptionOptions {
 
 /** What in this node's kernel encrypts the tunnel of encrypted networks, and lets nothing else through it. Goes by what is there. */
 export class Encryption {
-  private keys: readonly DataPathKey[] = [];
+  /** Undefined: the managers have not said yet. */
+  private keys: readonly DataPathKey[] | undefined;
   private current: number;
   /** What is there when nobody else has touched it; undefined when that is not known. */
   private made: Program | undefined;
+  /** What was asked for last, and of what. */
+  private last: { about: string; keys: readonly DataPathKey[]; program: Program } | undefined;
   /** Told when the kernel has forgotten what it had, so that the others must use other keys with this node. */
   onEpoch: () => void = () => {};
 
@@ -36,9 +39,9 @@ export class Encryption {
     return this.current;
   }
 
-  /** Whether the node is to take part: the managers have told it keys. */
-  get isOn(): boolean {
-    return this.keys.length > 0;
+  /** Whether the node is to take part; undefined: nobody has said, so what an agent before this one has made goes on. */
+  get isOn(): boolean | undefined {
+    return this.keys && this.keys.length > 0;
   }
 
   /** In order of generation; none: this node has no task on an encrypted network. */
@@ -48,27 +51,24 @@ export class Encryption {
 
   /** Makes the kernel's part as it shall be; with `isLook` whatever somebody else did to it. Throws what the tools throw. */
   async make(items: NetworkItems, isLook: boolean): Promise<void> {
-    const { tools, nodeID, random, log } = this.options;
-    let desired = this.desired(items);
+    const { tools, nodeID, log } = this.options;
     const before = this.made;
-    if (before === undefined && desired === emptyProgram) return;
-    if (before !== undefined && !isLook) return this.carryOut(desired, before);
+    const isNothing = before === emptyProgram && !this.isOn;
+    if (this.isOn === undefined || isNothing) return;
+    if (before !== undefined && !isLook) return this.bring(items, before);
     const found = await observeProgram(tools);
     if (before !== undefined && hasLost(before, found)) {
-      // What is made anew would count its packets from 0 again, which the others refuse, and with reason.
-      this.current = newEpoch(random, this.current);
       log.warn('what encrypts networks was removed by somebody else, and is made anew', { node: nodeID });
-      this.onEpoch();
-      desired = this.desired(items);
+      this.renew();
     }
-    await this.carryOut(desired, found);
+    await this.bring(items, found);
   }
 
   /** Where the kernel is not as it shall be, a line each; without keys. Throws what the tools throw. */
   async differences(items: NetworkItems): Promise<string[]> {
-    const desired = this.desired(items);
-    if (this.made === undefined && desired === emptyProgram) return [];
-    const lines = programCommands(desired, await observeProgram(this.options.tools));
+    if (this.isOn === undefined || (this.made === emptyProgram && !this.isOn)) return [];
+    const found = await observeProgram(this.options.tools);
+    const lines = programCommands(this.desired(items, found), found);
     return lines.map((line) => `to be done: ip ${withoutKey(line)}`);
   }
 
@@ -77,17 +77,37 @@ export class Encryption {
     this.made = undefined;
   }
 
-  private desired(items: NetworkItems): Program {
-    const self = items.peers.get(this.options.nodeID);
-    if (self === undefined || !this.isOn) return emptyProgram;
-    const peers = encryptingPeers(items, self.ID).map((peer) => endOf(peer, peer.EncryptionEpoch));
-    return programFor(endOf(self, this.current), peers, this.keys, encryptedPort(self));
+  /** What is made anew would count its packets from 0 again, which the others refuse, and with reason. */
+  private renew(): void {
+    this.current = newEpoch(this.options.random, this.current);
+    this.onEpoch();
   }
 
-  private async carryOut(desired: Program, found: Program): Promise<void> {
+  /** Nodes with which something is there stay, though their last task on an encrypted network has ended: both ends must go on counting. */
+  private desired(items: NetworkItems, found: Program): Program {
+    const self = items.peers.get(this.options.nodeID);
+    if (self === undefined || !this.isOn) return emptyProgram;
+    const known = new Set(found.states.flatMap(({ from, to }) => [from, to]));
+    const peers = encryptingPeers(items, self.ID, known).map((peer) => endOf(peer, peer.EncryptionEpoch));
+    return this.programOf(endOf(self, this.current), peers, encryptedPort(self));
+  }
+
+  /** Deriving takes some 50 µs a peer, and mostly nothing has changed. */
+  private programOf(self: End, peers: readonly End[], port: number): Program {
+    const { keys = [] } = this;
+    const about = JSON.stringify([self, peers, port]);
+    if (this.last?.about !== about || this.last.keys !== keys) {
+      this.last = { about, keys, program: programFor(self, peers, keys, port) };
+    }
+    return this.last.program;
+  }
+
+  private async bring(items: NetworkItems, found: Program): Promise<void> {
+    const desired = this.desired(items, found);
     this.made = undefined;
     await carryOut(programCommands(desired, found), this.options.tools);
     this.made = desired;
+    if (desired === emptyProgram && found.states.length > 0) this.renew();
   }
 }
 

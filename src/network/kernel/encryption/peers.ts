@@ -2,8 +2,12 @@ import { isEncrypted } from '../../../model/encrypted-networks.js';
 import type { NetworkPeer } from '../../../model/types.js';
 import type { NetworkItems } from '../../network-table.js';
 
-/** The nodes that encrypted networks reach: those with a task on one that can encrypt, but for this one. */
-export function encryptingPeers(items: NetworkItems, nodeID: string): NetworkPeer[] {
+/** The nodes that encrypted networks reach: those with a task on one that can encrypt, or at these addresses, but for this one. */
+export function encryptingPeers(
+  items: NetworkItems,
+  nodeID: string,
+  addresses: ReadonlySet<string> = new Set(),
+): NetworkPeer[] {
   const networks = new Set([...items.networks.values()].filter(isEncrypted).map(({ ID }) => ID));
   const nodes = new Set<string>();
   if (networks.size > 0) {
@@ -12,7 +16,8 @@ export function encryptingPeers(items: NetworkItems, nodeID: string): NetworkPee
     }
   }
   return [...items.peers.values()]
-    .filter(({ ID, EncryptionEpoch }) => ID !== nodeID && EncryptionEpoch !== 0 && nodes.has(ID))
+    .filter(({ ID, EncryptionEpoch }) => ID !== nodeID && EncryptionEpoch !== 0)
+    .filter(({ ID, Address }) => nodes.has(ID) || addresses.has(Address))
     .sort((a, b) => a.Number - b.Number);
 }
 
