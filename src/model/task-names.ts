@@ -1,6 +1,15 @@
 import type { Task } from './types.js';
 
-/** The slot as users see it: a task without one (of a global service) has its node's id there. */
+/**
+ * The place of its service that a task fills: the number of a replica, or of a job's run, or the node. Runs are counted from 0, as in
+ * Docker, whose client waits for the run of that number.
+ */
+export function placeOf(task: Pick<Task, 'Slot' | 'NodeID' | 'OnlyNodeID' | 'JobIteration'>): string {
+  const isNumbered = task.Slot !== 0 || (task.JobIteration !== null && task.OnlyNodeID === '');
+  return isNumbered ? String(task.Slot) : task.NodeID || task.OnlyNodeID;
+}
+
+/** The slot as users see it: a task without one (of a global service), and the first run of a job, has its node's id there. */
 export function slotName(task: Pick<Task, 'Slot' | 'NodeID'>): string {
   return task.Slot === 0 ? task.NodeID : String(task.Slot);
 }

@@ -19,6 +19,7 @@ export type Task = Wire<model.Task>;
 export type Node = Wire<model.Node>;
 export type NodeSpec = Wire<model.NodeSpec>;
 export type SwarmSpec = Wire<model.SwarmSpec>;
+export type ReplicatedJob = Wire<model.ReplicatedJob>;
 export type PortConfig = Wire<model.PortConfig>;
 export type Mount = Wire<model.Mount>;
 export type NetworkAttachmentConfig = Wire<model.NetworkAttachmentConfig>;

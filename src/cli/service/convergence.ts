@@ -1,6 +1,6 @@
 import { isFinal, rankOf } from '../../model/states.js';
 import type { ProgressLine } from '../base/progress-lines.js';
-import type { Service, Task } from '../base/wire.js';
+import type { ReplicatedJob, Service, Task } from '../base/wire.js';
 
 const bars_max = 20; // more lines than that tell nobody anything
 const progressStates = [
@@ -14,6 +14,8 @@ const progressStates = [
   'starting',
   'running',
 ];
+/** A job's run goes one further. */
+const runStates = [...progressStates, 'complete'];
 const longestState = Math.max(...progressStates.map((state) => state.length));
 const idLength = 12;
 
@@ -37,8 +39,8 @@ export function convergenceOf(
   rollback: boolean,
 ): Convergence {
   const mode = service.Spec?.Mode ?? {};
-  if (mode.ReplicatedJob) return job(service, tasks, mode.ReplicatedJob.TotalCompletions ?? 1);
-  if (mode.GlobalJob) return job(service, tasks, new Set(tasks.map((task) => task.NodeID)).size);
+  if (mode.ReplicatedJob) return replicatedJob(runsOf(service, tasks), mode.ReplicatedJob);
+  if (mode.GlobalJob) return globalJob(runsOf(service, tasks));
   if (mode.Global) return global(tasks, activeNodes, rollback);
   return replicated(tasks, activeNodes, slots, mode.Replicated?.Replicas ?? 1, rollback);
 }
@@ -78,18 +80,57 @@ function global(tasks: readonly Task[], activeNodes: ReadonlySet<string>, rollba
   return { lines: [overall(running, current.size, rollback), ...lines], converged: running === current.size };
 }
 
-function job(service: Service, tasks: readonly Task[], total: number): Convergence {
-  const iteration = service.JobStatus?.JobIteration?.Index;
-  const ours = tasks.filter((task) => iteration === undefined || task.JobIteration?.Index === iteration);
-  const complete = ours.filter((task) => task.Status?.State === 'complete').length;
-  const active = ours.filter((task) => !isFinal(task.Status?.State ?? '')).length;
+/** Tasks of the job's present iteration. */
+function runsOf(service: Service, tasks: readonly Task[]): Task[] {
+  const iteration = service.JobStatus?.JobIteration?.Index ?? 0;
+  return tasks.filter((task) => (task.JobIteration?.Index ?? 0) === iteration);
+}
+
+function replicatedJob(tasks: readonly Task[], mode: ReplicatedJob): Convergence {
+  const total = mode.TotalCompletions ?? 1;
+  const most = mode.MaxConcurrent ?? total;
+  const runs = latest(tasks, (task) => task.Slot ?? 0);
+  const complete = runs.filter(([, task]) => task.Status?.State === 'complete').length;
+  const active = runs.filter(([, task]) => !isFinal(task.Status?.State ?? '')).length;
+  const padded = (count: number) => String(count).padStart(String(most).length);
   return {
     lines: [
-      { id: 'job progress', text: `${complete} out of ${total} complete` },
-      { id: 'active tasks', text: `${active} out of ${Math.max(0, total - complete)} tasks` },
+      jobLine(complete, total),
+      { id: 'active tasks', text: `${padded(active)} out of ${padded(Math.min(total - complete, most))} tasks` },
+      ...(total > bars_max ? [] : runs.map(([slot, task]) => runLine(`${slot + 1}/${total}`, task))),
     ],
-    converged: total > 0 && complete >= total,
+    converged: complete >= total,
   };
+}
+
+function globalJob(tasks: readonly Task[]): Convergence {
+  const runs = latest(tasks, (task) => task.NodeID ?? '');
+  if (runs.length === 0) return { lines: [{ id: 'job progress', text: 'waiting for tasks' }], converged: false };
+  const complete = runs.filter(([, task]) => task.Status?.State === 'complete').length;
+  const bars = runs.length > bars_max ? [] : runs.map(([node, task]) => runLine(node, task));
+  return { lines: [jobLine(complete, runs.length), ...bars], converged: complete === runs.length };
+}
+
+function jobLine(complete: number, total: number): ProgressLine {
+  const text = `${String(complete).padStart(String(total).length)} out of ${total} complete`;
+  return { id: 'job progress', text };
+}
+
+/** In order of their slots or nodes; of several in one the one that is least far, which runs again what failed. */
+function latest<K extends string | number>(tasks: readonly Task[], keyOf: (task: Task) => K): [K, Task][] {
+  const byKey = new Map<K, Task>();
+  for (const task of tasks) {
+    const other = byKey.get(keyOf(task));
+    if (other === undefined || rankOf(task.Status?.State ?? '') < rankOf(other.Status?.State ?? ''))
+      byKey.set(keyOf(task), task);
+  }
+  return [...byKey].sort(([left], [right]) => (left < right ? -1 : 1));
+}
+
+function runLine(id: string, task: Task): ProgressLine {
+  if (task.Status?.Err) return { id, text: task.Status.Err };
+  const state = task.Status?.State ?? '';
+  return { id, text: state.padEnd(longestState), bar: { at: runStates.indexOf(state) + 1, of: runStates.length } };
 }
 
 /** Of the tasks of one slot (or node) the one that counts: the one meant to run, and of two such the newer, which is less far along. */

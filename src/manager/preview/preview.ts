@@ -1,4 +1,5 @@
 import type { Random } from '../../model/random.js';
+import { placeOf } from '../../model/task-names.js';
 import type { Node, OperationInit, Preview, PreviewNode, PreviewTask, Service, Task } from '../../model/types.js';
 import { isWanted } from '../../scheduler/fleet.js';
 import type { View } from '../../store/view.js';
@@ -75,7 +76,7 @@ function rowsOf(
 ): PreviewTask[] {
   const slots = new Map<string, { number: number; gone: Task[]; fresh: Task[]; stays: Task[] }>();
   const slotOf = (task: Task) => {
-    const key = task.Slot === 0 ? task.NodeID || task.OnlyNodeID : String(task.Slot);
+    const key = placeOf(task);
     const slot = slots.get(key) ?? { number: task.Slot, gone: [], fresh: [], stays: [] };
     slots.set(key, slot);
     return slot;

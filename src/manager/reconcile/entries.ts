@@ -1,3 +1,4 @@
+import { placeOf } from '../../model/task-names.js';
 import type {
   Network,
   OperationInit,
@@ -133,8 +134,8 @@ function byNode(slots: [string, SlotWork][]): [string, SlotWork][] {
 }
 
 /** Of a global service a slot is a node. */
-function slotKey({ ServiceID, Slot, NodeID, OnlyNodeID }: Task): string {
-  return `${ServiceID}/${Slot === 0 ? NodeID || OnlyNodeID : Slot}`;
+function slotKey(task: Task): string {
+  return `${task.ServiceID}/${placeOf(task)}`;
 }
 
 function checksOf({ removed, changes, births }: Entry, content: Content): OperationInit[] {

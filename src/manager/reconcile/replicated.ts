@@ -28,11 +28,11 @@ export function scaleUp(pass: ServicePass, replicas: number): void {
   }
 }
 
-/** Makes tasks for the `count` lowest free numbers. Returns the numbers that are taken then. */
+/** Makes tasks for the `count` lowest free numbers, of replicas from 1 on and of a job's runs from 0 on. Returns the numbers that are taken then. */
 export function fillSlots(pass: ServicePass, count: number): Set<number> {
   const occupied = occupiedNumbers(pass);
   let missing = count;
-  for (let number = 1; missing > 0 && pass.draft.hasRoom(); number++) {
+  for (let number = pass.iteration === undefined ? 1 : 0; missing > 0 && pass.draft.hasRoom(); number++) {
     if (occupied.has(number)) continue;
     occupied.add(number);
     pass.bear(pass.slot(String(number), number, ''));

@@ -204,6 +204,36 @@ describe('convergence', () => {
     assert.ok(!convergenceOf(service(1), leaving, nodes, new Map(), false).converged);
   });
 
+  it('of a job counts the runs of its present iteration, from slot 0 on, as Docker’s client does', () => {
+    const job = {
+      Spec: { Mode: { ReplicatedJob: { TotalCompletions: 3, MaxConcurrent: 2 } } },
+      JobStatus: { JobIteration: { Index: 1 } },
+    };
+    const run = (Slot: number, State: string, Index = 1, Err = '') =>
+      task(Slot, State, { JobIteration: { Index }, Status: { State, Err } });
+    const told = (...runs: ReturnType<typeof run>[]) => {
+      const { lines, converged } = convergenceOf(job, runs, nodes, new Map(), false);
+      return [converged, ...lines.map(({ id, text }) => `${id}: ${text.trim()}`)];
+    };
+    assert.deepEqual(told(run(0, 'complete', 0), run(0, 'failed', 1, 'no'), run(0, 'running'), run(1, 'complete')), [
+      false,
+      'job progress: 1 out of 3 complete',
+      'active tasks: 1 out of 2 tasks',
+      '1/3: running',
+      '2/3: complete',
+    ]);
+    const [converged, , active] = told(run(0, 'complete'), run(1, 'complete'), run(2, 'complete'));
+    assert.deepEqual([converged, active], [true, 'active tasks: 0 out of 0 tasks']);
+  });
+
+  it('of a global job counts one run of each node that has been given any', () => {
+    const job = { Spec: { Mode: { GlobalJob: {} } }, JobStatus: { JobIteration: {} } };
+    const run = (NodeID: string, State: string) => task(0, State, { NodeID, JobIteration: {} });
+    assert.ok(!convergenceOf(job, [], nodes, new Map(), false).converged);
+    assert.ok(!convergenceOf(job, [run('n1', 'complete'), run('n2', 'starting')], nodes, new Map(), false).converged);
+    assert.ok(convergenceOf(job, [run('n1', 'complete'), run('n2', 'complete')], nodes, new Map(), false).converged);
+  });
+
   it('counts the new task of a slot, not the one that it replaces', () => {
     const both = [task(1, 'running', { DesiredState: 'shutdown' }), task(1, 'preparing')];
     const { lines, converged } = convergenceOf(service(1), both, nodes, new Map(), false);
