@@ -28,12 +28,17 @@ export class FleetCluster {
     /** Where logs and processor profiles go; undefined: nowhere. */
     private readonly profile: string | undefined,
     private readonly isWeighed: boolean,
+    private readonly nodeFlags: readonly string[],
   ) {}
 
-  /** `isWeighed`: its processes can be asked what they hold. */
-  static async start(profile: string | undefined, isWeighed: boolean): Promise<FleetCluster> {
+  /** `isWeighed`: its processes can be asked what they hold. `nodeFlags` go to Node in each of them. */
+  static async start(
+    profile: string | undefined,
+    isWeighed: boolean,
+    nodeFlags: readonly string[],
+  ): Promise<FleetCluster> {
     const directory = await mkdtemp(join(tmpdir(), 'shoal-bench-fleet-'));
-    const cluster = new FleetCluster(directory, profile, isWeighed);
+    const cluster = new FleetCluster(directory, profile, isWeighed, nodeFlags);
     process.once('exit', () => {
       for (const { pid } of cluster.managers) if (pid !== undefined) process.kill(pid, 'SIGKILL'); // what was not ended in good order
     });
@@ -43,6 +48,7 @@ export class FleetCluster {
 
   private get flags(): string[] {
     return [
+      ...this.nodeFlags,
       ...(this.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${this.profile}`]),
       ...(this.isWeighed ? ['--expose-gc', '--import', join(packageRoot(), 'dist', 'bench', 'fleet-memory.js')] : []),
     ];

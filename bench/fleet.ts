@@ -26,13 +26,15 @@ export async function run(args: string[]): Promise<void> {
       idle: { type: 'string', default: '10' },
       cycles: { type: 'string', default: '0' },
       profile: { type: 'string' },
+      flags: { type: 'string', default: '' },
     },
   });
   const [nodes, services] = [Number(values.nodes), Number(values.services)];
   const replicas = Math.ceil(Number(values.tasks) / services);
   const tasks = replicas * services;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
-  const cluster = await FleetCluster.start(values.profile, Number(values.cycles) > 0);
+  const flags = values.flags.split(' ').filter((flag) => flag !== '');
+  const cluster = await FleetCluster.start(values.profile, Number(values.cycles) > 0, flags);
   const costs: string[][] = [];
   const figures: string[][] = [];
   const note = (what: string, figure: string) => {
