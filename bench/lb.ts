@@ -80,7 +80,7 @@ type Ways = Record<Path, Record<Hop, Record<Kind, string>>>;
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
-    options: { rounds: { type: 'string', default: '3' }, seconds: { type: 'string', default: '2' } },
+    options: { rounds: { type: 'string', default: '6' }, seconds: { type: 'string', default: '1' } },
   });
   const folder = await mkdtemp(join(tmpdir(), 'shoal-bench-lb-'));
   const daemonFlags = ['--data-plane', 'kernel'];
