@@ -1,4 +1,5 @@
 import { ShoalError } from '../model/errors.js';
+import { formatIP, parseIP } from '../model/ip.js';
 import type { Network } from '../model/types.js';
 import { addressesLabel, nameserversLabel } from '../worker/networks/labels.js';
 import type { NodeContainers } from './backend.js';
@@ -44,11 +45,12 @@ async function putOnNetworks(request: Fields, containers: NodeContainers): Promi
   const addresses: string[] = [];
   let gateway = '';
   for (const { name, network } of asked) {
-    const bridge = await containers.bring(network);
+    const endpoint = fieldsOf(endpoints[name]);
+    const wish = wishIn(endpoint, network);
+    const bridge = await containers.bring(network, wish);
     gateway ||= bridge.gateway;
     if (host.NetworkMode === name) host.NetworkMode = bridge.name;
-    const endpoint = fieldsOf(endpoints[name]);
-    addresses.push(wishIn(endpoint, network));
+    addresses.push(wish.address, wish.address6);
     delete endpoints[name];
     delete endpoint.NetworkID; // the cluster's, which the engine knows nothing of
     endpoints[bridge.name] = endpoint;
@@ -78,7 +80,7 @@ async function connect(api: Api, exchange: Exchange): Promise<void> {
   const { containers, network, container, request } = asked;
   const endpoint = fieldsOf(request.EndpointConfig);
   const aliases = Array.isArray(endpoint.Aliases) ? endpoint.Aliases.map(String) : [];
-  await containers.connect(container, network, { address: wishIn(endpoint, network), aliases });
+  await containers.connect(container, network, { ...wishIn(endpoint, network), aliases });
   answerEmpty(exchange, 200);
 }
 
@@ -106,11 +108,21 @@ async function askedOf(
   return { containers, network, container, request: request! };
 }
 
-/** The address that is asked for on a network; '' when any will do. */
-function wishIn(endpoint: Fields, network: Network): string {
-  const address = fieldsOf(endpoint.IPAMConfig).IPv4Address ?? '';
-  if (typeof address === 'string') return address;
-  throw new ShoalError('invalid-argument', `IPAMConfig.IPv4Address of network ${network.Spec?.Name}: must be a string`);
+/** The addresses that are asked for on a network; '' where any will do. */
+function wishIn(endpoint: Fields, network: Network): { address: string; address6: string } {
+  const asked = fieldsOf(endpoint.IPAMConfig);
+  const read = (field: 'IPv4Address' | 'IPv6Address') => {
+    const address = asked[field] ?? '';
+    if (typeof address === 'string') return formatted(address);
+    throw new ShoalError('invalid-argument', `IPAMConfig.${field} of network ${network.Spec?.Name}: must be a string`);
+  };
+  return { address: read('IPv4Address'), address6: read('IPv6Address') };
+}
+
+/** As everything else writes it, if it is an address. */
+function formatted(text: string): string {
+  const address = parseIP(text);
+  return address === undefined ? text : formatIP(address);
 }
 
 /** The body's object; undefined of anything else, of which the engine says what is wrong with it. */

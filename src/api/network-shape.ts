@@ -1,7 +1,8 @@
 import { isAttachment } from '../model/attachment.js';
 import { ShoalError } from '../model/errors.js';
-import { formatAddress, parseCIDR } from '../model/ipv4.js';
+import { addressIn, isOfIPv6 } from '../model/ip.js';
 import { fromJSON } from '../model/json.js';
+import { hasIPv6 } from '../model/network-block.js';
 import type { Network, NetworkSpec } from '../model/types.js';
 import type { View } from '../store/view.js';
 
@@ -16,7 +17,10 @@ export function specOf(body: unknown): NetworkSpec {
   if (request.Ingress) {
     throw new ShoalError('not-supported', 'Ingress: published ports need no network of their own in this cluster');
   }
-  if (request.EnableIPv4 === false) throw new ShoalError('not-supported', 'EnableIPv4: cluster networks carry IPv4');
+  if (request.EnableIPv4 === false) {
+    const reason = 'cluster networks always have IPv4: names are asked for over it, and engines before 28 need it';
+    throw new ShoalError('not-supported', `EnableIPv4: ${reason}`);
+  }
   const { Name, Labels, Internal, Attachable, Scope, IPAM } = request;
   return {
     Name,
@@ -55,7 +59,7 @@ export function shownNetwork(network: Network, containers: unknown = null): Reco
     Created: network.CreatedAt,
     Scope: 'swarm',
     Driver: 'overlay',
-    EnableIPv6: false,
+    EnableIPv6: hasIPv6(network),
     IPAM: {
       Driver: IPAMOptions?.Driver?.Name || 'default',
       Options: orNull(IPAMOptions?.Driver?.Options),
@@ -105,29 +109,41 @@ export function predefinedNetwork(name: string): Record<string, unknown> | undef
 /** What `docker network inspect --verbose` adds: the nodes that carry the network, and its services with their tasks. */
 export function verboseParts(network: Network, view: View): Record<string, unknown> {
   const peers = new Map<string, { Name: string; IP: string }>();
-  const services: Record<string, { VIP: string; Ports: string[]; LocalLBIndex: number; Tasks: unknown[] }> = {};
+  const services: Record<string, VerboseService> = {};
   for (const task of view.list('Task')) {
-    const cidr = task.NetworksAttachments.find((one) => one.Network?.ID === network.ID)?.Addresses[0];
+    const [cidr, cidr6] = task.NetworksAttachments.find((one) => one.Network?.ID === network.ID)?.Addresses ?? [];
     const node = view.get('Node', task.NodeID);
     if (cidr === undefined || task.Status?.State !== 'running') continue;
     const IP = node?.Status?.Addr ?? '';
     peers.set(task.NodeID, { Name: node?.Description?.Hostname ?? task.NodeID, IP });
     const service = view.get('Service', task.ServiceID);
-    const vip = service?.Endpoint?.VirtualIPs.find((one) => one.NetworkID === network.ID)?.Addr ?? '';
-    services[task.ServiceName] ??= { VIP: addressIn(vip), Ports: [], LocalLBIndex: 0, Tasks: [] };
+    const vips = (service?.Endpoint?.VirtualIPs ?? []).filter((one) => one.NetworkID === network.ID);
+    const vip = (isOne: (address: string) => boolean) => addressIn(vips.find(({ Addr }) => isOne(Addr))?.Addr ?? '');
+    services[task.ServiceName] ??= {
+      VIP: vip((address) => !isOfIPv6(address)),
+      // Docker shows but one; what it has not is not there on a network without IPv6 either.
+      ...(hasIPv6(network) && { VIPv6: vip(isOfIPv6) }),
+      Ports: [],
+      LocalLBIndex: 0,
+      Tasks: [],
+    };
     services[task.ServiceName]!.Tasks.push({
       Name: isAttachment(task) ? task.Name : `${task.Name}.${task.ID}`,
       EndpointID: task.ID,
       EndpointIP: addressIn(cidr),
+      ...(cidr6 !== undefined && { EndpointIPv6: addressIn(cidr6) }),
       Info: { 'Host IP': IP },
     });
   }
   return { Peers: [...peers.values()], Services: services };
 }
 
-function addressIn(cidr: string): string {
-  const address = parseCIDR(cidr)?.address;
-  return address === undefined ? '' : formatAddress(address);
+interface VerboseService {
+  VIP: string;
+  VIPv6?: string;
+  Ports: string[];
+  LocalLBIndex: number;
+  Tasks: unknown[];
 }
 
 function orNull(map: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> | null {

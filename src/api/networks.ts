@@ -54,10 +54,10 @@ async function create(api: Api, exchange: Exchange): Promise<void> {
     }
     checkEncryption(spec, view);
     const IPAMOptions = configurationFor(spec, view);
-    if (IPAMOptions === undefined) {
+    if (typeof IPAMOptions === 'number') {
       throw new ShoalError(
         'invalid-argument',
-        'could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network',
+        `could not find an available, non-overlapping IPv${IPAMOptions} address pool among the defaults to assign to the network`,
       );
     }
     try {
@@ -68,8 +68,8 @@ async function create(api: Api, exchange: Exchange): Promise<void> {
     } catch (error) {
       const isTaken = error instanceof ShoalError && error.code === 'out-of-sequence';
       if (!isTaken) throw error;
-      const isAsked = (spec.IPAMOptions?.Configs[0]?.Subnet ?? '') !== '';
-      if (isAsked || left === 0) throw new ShoalError('forbidden', error.message);
+      const asked = (spec.IPAMOptions?.Configs ?? []).filter(({ Subnet }) => Subnet !== '');
+      if (asked.length === IPAMOptions.Configs.length || left === 0) throw new ShoalError('forbidden', error.message);
     }
   }
   answerJSON(exchange, 201, { Id: ID, Warning: '' });

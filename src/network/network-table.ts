@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isOpaque, isSticky } from '../model/extensions.js';
-import { formatAddress, parseAddress, parseCIDR } from '../model/ipv4.js';
+import { addressIn, isOfIPv6 } from '../model/ip.js';
+import { parseAddress } from '../model/ipv4.js';
 import { isFinal } from '../model/states.js';
 import type { Network, NetworkEndpoint, NetworkPeer, NetworkService, Node, Service, Task } from '../model/types.js';
 import type { Commit, View } from '../store/view.js';
@@ -123,7 +124,7 @@ export class NetworkTable implements NetworkItems {
   /** A service is on a network while it has a virtual IP or a task there. */
   private look(id: string, owner: Owner, networkID: string): void {
     const head = headOf(networkID, id, owner);
-    if (head.VirtualIP !== '' || this.items.hasTasks(head.ID)) {
+    if (head.VirtualIP !== '' || head.VirtualIP6 !== '' || this.items.hasTasks(head.ID)) {
       this.items.setHead(head);
       return;
     }
@@ -159,13 +160,14 @@ function ownerIDOf(task: Task): string {
 
 /** The service on a network without its tasks. A task without a service is like one without a name. */
 function headOf(NetworkID: string, ServiceID: string, { service, name }: Owner): NetworkService {
-  const virtual = service?.Endpoint?.VirtualIPs.findLast((one) => one.NetworkID === NetworkID);
+  const virtual = (service?.Endpoint?.VirtualIPs ?? []).filter((one) => one.NetworkID === NetworkID);
   return {
     ID: `${NetworkID}/${ServiceID}`,
     NetworkID,
     ServiceID,
     ServiceName: name,
-    VirtualIP: virtual === undefined ? '' : bare(virtual.Addr),
+    VirtualIP: addressIn(virtual.findLast(({ Addr }) => !isOfIPv6(Addr))?.Addr ?? ''),
+    VirtualIP6: addressIn(virtual.findLast(({ Addr }) => isOfIPv6(Addr))?.Addr ?? ''),
     Endpoints: [],
     Sticky: isSticky(service?.Spec?.Labels ?? {}),
     Opaque: isOpaque(service?.Spec?.Labels ?? {}),
@@ -176,10 +178,11 @@ function headOf(NetworkID: string, ServiceID: string, { service, name }: Owner):
 function endpointOn(task: Task, networkID: string): NetworkEndpoint | undefined {
   if (task.NodeID === '' || isFinal(task.Status?.State ?? '')) return undefined;
   const attachment = task.NetworksAttachments.find(({ Network: network }) => network?.ID === networkID);
-  return attachment && endpointOf(task, networkID, bare(attachment.Addresses[0] ?? ''));
+  return attachment && endpointOf(task, networkID, attachment.Addresses);
 }
 
-function endpointOf(task: Task, networkID: string, Address: string): NetworkEndpoint | undefined {
+function endpointOf(task: Task, networkID: string, cidrs: readonly string[]): NetworkEndpoint | undefined {
+  const Address = addressIn(cidrs.find((cidr) => !isOfIPv6(cidr)) ?? '');
   if (Address === '') return undefined;
   const { Spec, Status, DesiredState } = task;
   const attached = Spec?.NetworkAttachmentSpec;
@@ -188,6 +191,7 @@ function endpointOf(task: Task, networkID: string, Address: string): NetworkEndp
     TaskID: task.ID,
     NodeID: task.NodeID,
     Address,
+    Address6: addressIn(cidrs.find(isOfIPv6) ?? ''),
     Serving: reaches && DesiredState === 'running' && Status?.State === 'running',
     Hostname: attached?.Hostname ?? Spec?.ContainerSpec?.Hostname ?? '',
     Aliases: Spec?.Networks.find(({ Target }) => Target === networkID)?.Aliases ?? [],
@@ -195,11 +199,6 @@ function endpointOf(task: Task, networkID: string, Address: string): NetworkEndp
     Name: attached ? task.Name : `${task.Name}.${task.ID}`,
     ContainerID: attached?.ContainerID ?? Status?.ContainerStatus?.ContainerID ?? '',
   };
-}
-
-function bare(cidr: string): string {
-  const address = parseCIDR(cidr)?.address;
-  return address === undefined ? '' : formatAddress(address);
 }
 
 /** Whether the managers have said nothing new: an item is never changed, but replaced. */

@@ -1,5 +1,5 @@
-import { formatBlock, overlap } from '../model/ipv4.js';
-import { networkBlock } from '../model/network-block.js';
+import { formatBlock, overlap } from '../model/ip.js';
+import { blocksOf } from '../model/network-block.js';
 import type { Network, Service } from '../model/types.js';
 import type { Draft } from './draft.js';
 import { refuse } from './refusal.js';
@@ -21,15 +21,18 @@ export function freeNumber(draft: Draft, kind: 'Node' | 'Network'): number {
 
 /** No two networks of the cluster share an address. */
 export function checkSubnetFree(draft: Draft, network: Network): void {
-  const subnet = networkBlock(network)?.subnet;
-  if (subnet === undefined) return;
+  const subnets = blocksOf(network).map(({ subnet }) => subnet);
+  if (subnets.length === 0) return;
   for (const other of draft.list('Network')) {
-    const taken = networkBlock(other)?.subnet;
-    if (other.ID === network.ID || taken === undefined || !overlap(subnet, taken)) continue;
-    refuse(
-      'out-of-sequence',
-      `invalid pool request: Pool overlaps with other one on this address space: ${formatBlock(subnet)} with ${formatBlock(taken)} of network ${other.Spec?.Name}`,
-    );
+    if (other.ID === network.ID) continue;
+    for (const { subnet: taken } of blocksOf(other)) {
+      const subnet = subnets.find((one) => overlap(one, taken));
+      if (subnet === undefined) continue;
+      refuse(
+        'out-of-sequence',
+        `invalid pool request: Pool overlaps with other one on this address space: ${formatBlock(subnet)} with ${formatBlock(taken)} of network ${other.Spec?.Name}`,
+      );
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { ShoalError } from '../model/errors.js';
 import type { GenericResource, HealthConfig, Task, TaskSpec } from '../model/types.js';
 import { expandContainer, type TemplateNode } from '../template/index.js';
-import type { ContainerConfig, HostConfig, MountConfig } from './container.js';
+import { type ContainerConfig, type HostConfig, ipamConfig, type MountConfig } from './container.js';
 import { containerLabels } from './labels.js';
 import { mountConfig } from './mounts.js';
 import type { Attached } from './networks/node-networks.js';
@@ -73,7 +73,7 @@ export function containerConfig(
       LogConfig: spec.LogDriver?.Name ? { Type: spec.LogDriver.Name, Config: spec.LogDriver.Options } : undefined,
     },
     NetworkingConfig: main && {
-      EndpointsConfig: { [main.network]: { IPAMConfig: { IPv4Address: main.address } } },
+      EndpointsConfig: { [main.network]: { IPAMConfig: ipamConfig(main) } },
     },
   };
 }

@@ -29,7 +29,18 @@ export interface ContainerConfig {
   ExposedPorts?: Record<string, Record<string, never>>;
   HostConfig: HostConfig;
   /** Addresses by the engine's network. */
-  NetworkingConfig?: { EndpointsConfig: Record<string, { IPAMConfig: { IPv4Address: string } }> };
+  NetworkingConfig?: { EndpointsConfig: Record<string, { IPAMConfig: IPAMConfig }> };
+}
+
+/** Addresses that a container is to have on a network. */
+export interface IPAMConfig {
+  IPv4Address?: string;
+  IPv6Address?: string;
+}
+
+/** Without those that are ''. */
+export function ipamConfig({ address, address6 }: { address: string; address6: string }): IPAMConfig {
+  return { ...(address !== '' && { IPv4Address: address }), ...(address6 !== '' && { IPv6Address: address6 }) };
 }
 
 export interface HostConfig {
@@ -102,8 +113,12 @@ export interface ContainerNetwork {
   id: string;
   /** '' while the container does not run. */
   address: string;
+  /** Of IPv6; '' also on a network without. */
+  address6: string;
   /** The address that it is to have; '' leaves it to the engine. */
   asked: string;
+  /** Of IPv6, likewise. */
+  asked6: string;
   aliases: readonly string[];
 }
 

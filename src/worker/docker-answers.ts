@@ -101,14 +101,17 @@ function networksIn(networks: object): ContainerNetwork[] {
   type Endpoint = Maybe<{
     NetworkID: string;
     IPAddress: string;
-    IPAMConfig: Maybe<{ IPv4Address: string }>;
+    GlobalIPv6Address: string;
+    IPAMConfig: Maybe<{ IPv4Address: string; IPv6Address: string }>;
     Aliases: string[];
   }>;
   return Object.entries(networks as Record<string, Endpoint | null>).map(([name, endpoint]) => ({
     name,
     id: endpoint?.NetworkID ?? '',
     address: endpoint?.IPAddress ?? '',
+    address6: endpoint?.GlobalIPv6Address ?? '',
     asked: endpoint?.IPAMConfig?.IPv4Address ?? '',
+    asked6: endpoint?.IPAMConfig?.IPv6Address ?? '',
     aliases: endpoint?.Aliases ?? [],
   }));
 }

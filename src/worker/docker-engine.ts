@@ -3,13 +3,19 @@ import Docker from 'dockerode';
 import type { Clock } from '../model/clock.js';
 import { messageOf, ShoalError } from '../model/errors.js';
 import { CallsInFlight } from './calls-in-flight.js';
-import type { Container, ContainerConfig, ContainerEvent, ContainerSummary } from './container.js';
+import {
+  type Container,
+  type ContainerConfig,
+  type ContainerEvent,
+  type ContainerSummary,
+  ipamConfig,
+} from './container.js';
 import { containerOf, eventOf, infoOf, summaryOf } from './docker-answers.js';
 import type { Engine, EngineInfo, EventStream } from './engine.js';
 import { EngineSockets } from './engine-sockets.js';
 import { pullReference } from './image-reference.js';
 import { jsonLines } from './json-lines.js';
-import type { EngineNetwork, NetworkConfig } from './networks/engine-networks.js';
+import type { EndpointAddresses, EngineNetwork, NetworkConfig } from './networks/engine-networks.js';
 
 // A loaded machine may take seconds for any of these; what hangs is found by pings, long before.
 const ping_ms_max = 5_000;
@@ -153,11 +159,12 @@ export class DockerEngine implements Engine {
   async connectNetwork(
     network: string,
     container: string,
-    address: string,
+    place: EndpointAddresses,
     aliases: readonly string[] = [],
   ): Promise<void> {
+    const IPAMConfig = ipamConfig(place);
     const EndpointConfig = {
-      ...(address !== '' && { IPAMConfig: { IPv4Address: address } }),
+      ...(Object.keys(IPAMConfig).length > 0 && { IPAMConfig }),
       ...(aliases.length > 0 && { Aliases: [...aliases] }),
     };
     await this.calls

@@ -49,8 +49,8 @@ export class TaskContainer {
       this.place.changes.run(async () => {
         if (signal.aborted) return undefined;
         const container = await this.createOrTakeOver(config);
-        for (const { network, address } of attached.slice(1)) {
-          await this.place.engine.connectNetwork(network, container.id, address);
+        for (const place of attached.slice(1)) {
+          await this.place.engine.connectNetwork(place.network, container.id, place);
         }
         return container;
       });

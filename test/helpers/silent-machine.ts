@@ -25,7 +25,8 @@ export class SilentMachine implements KernelTools {
     return '';
   }
   async setSysctl(): Promise<void> {}
-  sysctl(): undefined {}
+  /** As a kernel without IPv6 has it. */
+  sysctl: (path: string) => string | undefined = () => undefined;
   hasDevice(name: string): boolean {
     return name === 'shv0' && this.hasTunnel;
   }

@@ -5,6 +5,7 @@ import type {
   ContainerSummary,
   PortBinding,
 } from '../../src/worker/container.js';
+import type { EndpointAddresses } from '../../src/worker/networks/engine-networks.js';
 
 /** What a simulated container's command does, read off its words. */
 export interface Program {
@@ -53,7 +54,7 @@ export class SimulatedContainer {
   readonly waiting: (() => void)[] = [];
 
   /** Beyond the one that it was created on, with its address there. */
-  readonly connected = new Map<string, { address: string; aliases: readonly string[] }>();
+  readonly connected = new Map<string, EndpointAddresses & { aliases: readonly string[] }>();
   /** Names of the engine's networks by their ids. */
   names: (network: string) => string = (network) => network;
 
@@ -63,12 +64,12 @@ export class SimulatedContainer {
     readonly config: ContainerConfig,
   ) {
     for (const [network, { IPAMConfig }] of Object.entries(config.NetworkingConfig?.EndpointsConfig ?? {})) {
-      this.connect(network, IPAMConfig.IPv4Address);
+      this.connect(network, { address: IPAMConfig.IPv4Address ?? '', address6: IPAMConfig.IPv6Address ?? '' });
     }
   }
 
-  connect(network: string, address: string, aliases: readonly string[] = []): void {
-    this.connected.set(network, { address, aliases });
+  connect(network: string, { address, address6 }: EndpointAddresses, aliases: readonly string[] = []): void {
+    this.connected.set(network, { address, address6, aliases });
   }
 
   disconnect(network: string): void {
@@ -112,11 +113,13 @@ export class SimulatedContainer {
 
   summary(): ContainerSummary {
     const { id, name, labels, phase, health } = this;
-    const networks = [...this.connected].map(([network, { address, aliases }]) => ({
+    const networks = [...this.connected].map(([network, { address, address6, aliases }]) => ({
       name: this.names(network),
       id: network,
       address: phase === 'running' ? address : '',
+      address6: phase === 'running' ? address6 : '',
       asked: address,
+      asked6: address6,
       aliases,
     }));
     return { id, name, labels, phase, health: phase === 'running' ? health : '', networks };

@@ -2,7 +2,7 @@ import type { Clock } from '../../src/model/clock.js';
 import { ShoalError } from '../../src/model/errors.js';
 import type { Container, ContainerConfig, ContainerEvent, ContainerSummary } from '../../src/worker/container.js';
 import type { Engine, EngineInfo, EventStream } from '../../src/worker/engine.js';
-import type { EngineNetwork, NetworkConfig } from '../../src/worker/networks/engine-networks.js';
+import type { EndpointAddresses, EngineNetwork, NetworkConfig } from '../../src/worker/networks/engine-networks.js';
 import { healthOf, programOf, SimulatedContainer } from './simulated-container.js';
 
 export type EngineCall =
@@ -285,10 +285,15 @@ export class SimulatedEngine implements Engine {
     });
   }
 
-  connectNetwork(network: string, container: string, address: string, aliases?: readonly string[]): Promise<void> {
+  connectNetwork(
+    network: string,
+    container: string,
+    place: EndpointAddresses,
+    aliases?: readonly string[],
+  ): Promise<void> {
     return this.answer('connectNetwork', () => {
       if (!this.bridges.has(network)) throw new ShoalError('not-found', `network ${network} not found`);
-      this.mustHave(container).connect(network, address, aliases);
+      this.mustHave(container).connect(network, place, aliases);
     });
   }
 

@@ -36,7 +36,7 @@ describe('the networking of a cluster in which anything may go wrong', function 
   before(async () => {
     await formCluster(lab(), 3);
     await nodesReady(host(0), 3);
-    await must('network', 'create', '-d', 'overlay', 'blue');
+    await must('network', 'create', '-d', 'overlay', '--ipv6', 'blue');
     await create('web', 3, '-p', '8080:80', '--network', 'blue');
     await converged(host(0), 'web', 3);
   });
@@ -50,12 +50,16 @@ describe('the networking of a cluster in which anything may go wrong', function 
       await onHost(pick(), command);
     };
     const kinds: [name: string, action: () => Promise<unknown>][] = [
-      ['table deleted', sabotage('nft delete table ip shoal')],
-      ['all rules flushed', sabotage('nft flush table ip shoal')],
+      ['table deleted', sabotage('nft delete table ip shoal; nft delete table ip6 shoal')],
+      ['all rules flushed', sabotage('nft flush table ip shoal; nft flush table ip6 shoal')],
       ['a map emptied', sabotage('nft flush map ip shoal virtual; nft flush map ip shoal inside')],
       ['a rule added', sabotage('nft insert rule ip shoal forward drop')],
       ['tunnel deleted', sabotage('ip link del shv0')],
       ['routes deleted', sabotage('ip route flush dev shv0; ip neigh flush dev shv0 nud permanent')],
+      [
+        'ways of IPv6 deleted',
+        sabotage('ip -6 addr flush dev shv0; ip -6 neigh flush proxy; ip -6 route flush dev shv0'),
+      ],
       ['ways back deleted', sabotage('while ip rule del pref 5300; do :; done')],
       ['the rule for Docker deleted', sabotage('iptables -F DOCKER-USER')],
       [

@@ -1,4 +1,4 @@
-import { contains, parseAddress, parseCIDR } from '../../model/ipv4.js';
+import { contains, parseCIDR, parseIP } from '../../model/ip.js';
 import { CliError } from '../base/errors.js';
 
 export interface IPAMConfig {
@@ -23,7 +23,7 @@ export function consolidate(
   }
   const configs = subnets.map((Subnet): IPAMConfig => ({ Subnet }));
   const configOf = (address: string, missing: string) => {
-    const number = parseCIDR(address)?.address ?? parseAddress(address) ?? -1;
+    const number = parseCIDR(address)?.address ?? parseIP(address) ?? -1n;
     const config = configs.find(({ Subnet = '' }) => {
       const block = parseCIDR(Subnet)?.block;
       return block !== undefined && contains(block, number);

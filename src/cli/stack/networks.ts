@@ -13,6 +13,7 @@ export interface NetworkRequest {
   IPAM?: { Driver?: string; Config?: Record<string, unknown>[]; Options?: Record<string, string> };
   Internal?: boolean;
   Attachable?: boolean;
+  EnableIPv4?: boolean;
   EnableIPv6?: boolean;
 }
 
@@ -56,6 +57,7 @@ function requestOf(Name: string, stack: string, network: ComposeNetwork): Networ
   if (network.driver_opts) request.Options = Object.fromEntries(network.driver_opts);
   if (network.internal) request.Internal = true;
   if (network.attachable) request.Attachable = true;
+  if (network.enable_ipv4 === false) request.EnableIPv4 = false;
   if (network.enable_ipv6) request.EnableIPv6 = true;
   if (network.ipam) {
     const { driver, config = [], options } = network.ipam;

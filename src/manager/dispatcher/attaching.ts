@@ -3,7 +3,7 @@ import { isAttachment } from '../../model/attachment.js';
 import { type Clock, timestamp } from '../../model/clock.js';
 import { ShoalError } from '../../model/errors.js';
 import { newID } from '../../model/ids.js';
-import { parseAddress } from '../../model/ipv4.js';
+import { addressIn, familyOf, parseIP } from '../../model/ip.js';
 import type { Random } from '../../model/random.js';
 import { isFinal } from '../../model/states.js';
 import type { AttachNetworkRequest, AttachNetworkResponse, OperationInit, Task } from '../../model/types.js';
@@ -75,7 +75,8 @@ export class Attaching {
   private async create(nodeID: string, request: AttachNetworkRequest): Promise<string> {
     const { clock, random } = this.options;
     const ID = newID(random);
-    const { NetworkID, ContainerID, ContainerName, Hostname, Aliases, Nameservers, Address } = request;
+    const { NetworkID, ContainerID, ContainerName, Hostname, Aliases, Nameservers, Address, Address6 } = request;
+    const Addresses = [Address, Address6].filter((address) => address !== '');
     await this.propose({
       Action: 'create',
       ID,
@@ -87,7 +88,7 @@ export class Attaching {
         Spec: {
           Runtime: 'attachment',
           NetworkAttachmentSpec: { ContainerID, Hostname, Nameservers },
-          Networks: [{ Target: NetworkID, Aliases, Addresses: Address === '' ? [] : [Address] }],
+          Networks: [{ Target: NetworkID, Aliases, Addresses }],
         },
         Status: { Timestamp: timestamp(clock), State: 'new', Message: 'created' },
       },
@@ -133,12 +134,12 @@ export class Attaching {
   }
 }
 
-/** Whether the task is for this container on this network, and has, or may get, the address that is asked for. */
-function isFor(task: Task, { NetworkID, ContainerID, Address }: AttachNetworkRequest): boolean {
+/** Whether the task is for this container on this network, and has, or may get, the addresses that are asked for. */
+function isFor(task: Task, { NetworkID, ContainerID, Address, Address6 }: AttachNetworkRequest): boolean {
   if (isFinal(task.Status?.State ?? '') || task.Spec?.NetworkAttachmentSpec?.ContainerID !== ContainerID) return false;
   if (task.Spec.Networks[0]?.Target !== NetworkID) return false;
-  const has = task.NetworksAttachments[0]?.Addresses[0]?.split('/', 1)[0];
-  return Address === '' || has === undefined || has === Address;
+  const has = task.NetworksAttachments[0]?.Addresses.map(addressIn);
+  return has === undefined || [Address, Address6].every((address) => address === '' || has.includes(address));
 }
 
 /** What a node says, as it may be kept. Throws `invalid-argument` naming the field. */
@@ -147,7 +148,14 @@ function checked(said: AttachNetworkRequest): AttachNetworkRequest {
     throw new ShoalError('invalid-argument', `AttachNetwork.${field}: ${what}`);
   };
   if (!/^[0-9a-f]{64}$/.test(said.ContainerID)) refuse('ContainerID', 'must be 64 hexadecimal digits');
-  if (said.Address !== '' && parseAddress(said.Address) === undefined) refuse('Address', 'must be an IPv4 address');
+  for (const [field, family] of [
+    ['Address', 4],
+    ['Address6', 6],
+  ] as const) {
+    const address = parseIP(said[field]);
+    if (said[field] === '' || (address !== undefined && familyOf(address) === family)) continue;
+    refuse(field, `must be an IPv${family} address`);
+  }
   const names = { ContainerName: [said.ContainerName], Hostname: [said.Hostname], Aliases: said.Aliases };
   for (const [field, list] of Object.entries(names)) {
     if (list.length > list_max) refuse(field, `must be at most ${list_max}`);

@@ -1,3 +1,4 @@
+import type { Family } from '../../model/ip.js';
 import type { Network, NetworkAttachment, NetworkAttachmentConfig, ServiceSpec, Task } from '../../model/types.js';
 import type { View } from '../../store/view.js';
 import type { Addresses } from './addresses.js';
@@ -14,7 +15,7 @@ export function clusterNetworks(spec: ServiceSpec | null, view: View): NetworkAt
 }
 
 /**
- * An address on each of the cluster's networks that the task is to be on; as a text, why it cannot have them. What was taken stays
+ * Addresses on each of the cluster's networks that the task is to be on; as a text, why it cannot have them. What was taken stays
  * taken for this pass, so that no other task of it hopes for the same.
  */
 export function attach(task: Task, view: View, addresses: Addresses): NetworkAttachment[] | string {
@@ -23,17 +24,22 @@ export function attach(task: Task, view: View, addresses: Addresses): NetworkAtt
     if (ownNetworks.has(Target)) continue;
     const network = view.get('Network', Target);
     if (network === undefined) return `network ${Target} not found`;
-    const address = asked[0] === undefined ? addresses.forTask(Target) : addresses.asked(Target, asked[0]);
-    if (address === undefined) return shortage(network, asked[0]);
-    attachments.push({ Network: bare(Target), Addresses: [address] });
+    const given = asked.length === 0 ? addresses.forTask(Target) : addresses.asked(Target, asked);
+    if (given === undefined) return notToBeHad(network, asked);
+    if (typeof given === 'number') return shortage(network, given);
+    attachments.push({ Network: bare(Target), Addresses: [...given] });
   }
   return attachments;
 }
 
-/** In the words of Docker's address management (libnetwork's ipam). */
-function shortage({ ID, Spec }: Network, asked: string | undefined): string {
-  if (asked !== undefined) return `Address already in use, or none of network ${Spec?.Name} (${ID}): ${asked}`;
-  return `no available IPv4 addresses on this network's address pools: ${Spec?.Name} (${ID})`;
+// In the words of Docker's address management (libnetwork's ipam).
+
+function notToBeHad({ ID, Spec }: Network, asked: readonly string[]): string {
+  return `Address already in use, or none of network ${Spec?.Name} (${ID}): ${asked.join(', ')}`;
+}
+
+function shortage({ ID, Spec }: Network, family: Family): string {
+  return `no available IPv${family} addresses on this network's address pools: ${Spec?.Name} (${ID})`;
 }
 
 /** Every engine has these by itself. */

@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isOfIPv6 } from '../../model/ip.js';
+import { hasIPv6 } from '../../model/network-block.js';
 import type { Endpoint, EndpointSpec, EndpointVirtualIP, PortConfig, Service } from '../../model/types.js';
 import type { View } from '../../store/view.js';
 import type { Addresses } from './addresses.js';
@@ -80,7 +82,10 @@ export function endpointFor(service: Service, { ports, addresses, view }: Endpoi
   return isBare || isDeepStrictEqual(before, after) ? undefined : after;
 }
 
-/** One on each of the service's networks, kept for as long as it is on it; none for a service that only its tasks answer for. */
+/**
+ * One of each family on each of the service's networks, IPv4 first, kept for as long as it is on it; none for a service that only its tasks
+ * answer for.
+ */
 function virtualIPs(
   service: Service,
   before: readonly EndpointVirtualIP[],
@@ -89,10 +94,13 @@ function virtualIPs(
 ): EndpointVirtualIP[] {
   if (service.Spec?.EndpointSpec?.Mode === 'dnsrr') return [];
   return clusterNetworks(service.Spec, view).flatMap(({ Target: NetworkID }) => {
-    const known = before.find((one) => one.NetworkID === NetworkID);
-    if (known !== undefined) return known;
-    const Addr = addresses.forService(NetworkID);
-    return Addr === undefined ? [] : { NetworkID, Addr };
+    const families = hasIPv6(view.get('Network', NetworkID)!) ? ([4, 6] as const) : ([4] as const);
+    return families.flatMap((family) => {
+      const known = before.find((one) => one.NetworkID === NetworkID && isOfIPv6(one.Addr) === (family === 6));
+      if (known !== undefined) return known;
+      const Addr = addresses.forService(NetworkID, family);
+      return Addr === undefined ? [] : { NetworkID, Addr };
+    });
   });
 }
 

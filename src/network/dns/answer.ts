@@ -1,10 +1,11 @@
 import packet, { type DecodedPacket, type Question } from 'dns-packet';
+import { formatIP, parseIP } from '../../model/ip.js';
 import { parseAddress } from '../../model/ipv4.js';
 import type { Asker, NameBook } from './name-book.js';
 
 // RFC 1035, 4.1.1
 const rcode = { refused: 5, notImplemented: 4, noSuchName: 3, failure: 2 } as const;
-const recordType = { A: 1, PTR: 12 } as const; // 3.2.2
+const recordType = { A: 1, PTR: 12, AAAA: 28 } as const; // 3.2.2; RFC 3596, 2.1
 const internetClass = 1;
 const isResponse = 0x8000;
 const header_bytes = 12;
@@ -48,9 +49,9 @@ function answerTo(asked: Omit<Reading, 'answer'>, asker: Asker, book: NameBook, 
   const { query, question } = asked;
   if ((((query.flags ?? 0) >> 11) & 15) !== 0) return reply(asked, { code: rcode.notImplemented });
   const { name, type } = question;
-  const reversed = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa$/i.exec(name);
-  if (reversed !== null) {
-    const owner = book.reverse(asker, reversed.slice(1).reverse().join('.'));
+  const reversed = addressOf(name);
+  if (reversed !== undefined) {
+    const owner = book.reverse(asker, reversed);
     if (owner === undefined) return outside(asked, asker, book);
     if (owner === '') return reply(asked, { code: rcode.noSuchName });
     return type === 'PTR'
@@ -62,10 +63,25 @@ function answerTo(asked: Omit<Reading, 'answer'>, asker: Asker, book: NameBook, 
     if (/^tasks\./i.test(name)) return reply(asked, { code: rcode.noSuchName });
     return outside(asked, asker, book);
   }
-  // A name without an address of the kind asked for is known all the same: AAAA is answered at once, with nothing.
-  if (type !== 'A' && (type as string) !== 'ANY') return reply(asked, {});
-  const { addresses } = found;
-  return reply(asked, { records: addressRecords(addresses, shift), count: addresses.length });
+  // A name without an address of the kind asked for is known all the same, and is answered at once, with nothing.
+  const addresses = type === 'A' || isAny(type) ? found.addresses : [];
+  const addresses6 = type === 'AAAA' || isAny(type) ? found.addresses6 : [];
+  const records = [
+    ...(addresses.length > 0 ? addressRecords(addresses, shift, ipv4) : []),
+    ...(addresses6.length > 0 ? addressRecords(addresses6, shift, ipv6) : []),
+  ];
+  return reply(asked, { records, count: addresses.length + addresses6.length });
+}
+
+const isAny = (type: string) => type === 'ANY';
+
+/** The address that a name of the reverse tree stands for (RFC 1035, 3.5; RFC 3596, 2.5); undefined of any other name. */
+function addressOf(name: string): string | undefined {
+  const ipv4 = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa$/i.exec(name);
+  if (ipv4 !== null) return ipv4.slice(1).reverse().join('.');
+  const digits = /^((?:[\da-f]\.){32})ip6\.arpa$/i.exec(name)?.[1];
+  if (digits === undefined) return undefined;
+  return formatIP(BigInt(`0x${digits.split('.').reverse().join('')}`));
 }
 
 function outside(asked: Omit<Reading, 'answer'>, asker: Asker, book: NameBook): Buffer | undefined {
@@ -127,30 +143,49 @@ function recordHead(type: number, length: number): Buffer {
   return bytes;
 }
 
-const addressHead = recordHead(recordType.A, 4);
+/** How the addresses of a family are told. */
+interface AddressKind {
+  head: Buffer;
+  bytes: number;
+  write(address: string, into: Buffer, at: number): void;
+}
 
-const addressRecord_bytes = recordHead_bytes + 4;
+const ipv4: AddressKind = {
+  head: recordHead(recordType.A, 4),
+  bytes: recordHead_bytes + 4,
+  write: (address, into, at) => void into.writeUInt32BE(parseAddress(address) ?? 0, at),
+};
+const ipv6: AddressKind = {
+  head: recordHead(recordType.AAAA, 16),
+  bytes: recordHead_bytes + 16,
+  write: (address, into, at) => {
+    const number = parseIP(address) ?? 0n;
+    into.writeBigUInt64BE(number >> 64n, at);
+    into.writeBigUInt64BE(number & 0xffff_ffff_ffff_ffffn, at + 8);
+  },
+};
+
 /** As long as a name leads to the same addresses it has the same list of them, and that the same records. */
 const encoded = new WeakMap<readonly string[], Buffer>();
 
 /** A service may have many tasks: their records are made once, and told beginning at another one each time. */
-function addressRecords(addresses: readonly string[], shift: number): Buffer[] {
+function addressRecords(addresses: readonly string[], shift: number, kind: AddressKind): Buffer[] {
   let records = encoded.get(addresses);
   if (records === undefined) {
-    records = encodedAddresses(addresses);
+    records = encodedAddresses(addresses, kind);
     encoded.set(addresses, records);
   }
-  const first = (shift % Math.max(1, addresses.length)) * addressRecord_bytes;
+  const first = (shift % Math.max(1, addresses.length)) * kind.bytes;
   return first === 0 ? [records] : [records.subarray(first), records.subarray(0, first)];
 }
 
-function encodedAddresses(addresses: readonly string[]): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(addresses.length * addressRecord_bytes);
+function encodedAddresses(addresses: readonly string[], { head, bytes, write }: AddressKind): Buffer {
+  const records = Buffer.allocUnsafeSlow(addresses.length * bytes);
   for (const [at, address] of addresses.entries()) {
-    addressHead.copy(bytes, at * addressRecord_bytes);
-    bytes.writeUInt32BE(parseAddress(address) ?? 0, at * addressRecord_bytes + recordHead_bytes);
+    head.copy(records, at * bytes);
+    write(address, records, at * bytes + recordHead_bytes);
   }
-  return bytes;
+  return records;
 }
 
 /** A name of ours as labels. One too long for a label is cut: it only ever is one that a person reads. */

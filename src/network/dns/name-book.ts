@@ -1,14 +1,8 @@
-import { contains, parseAddress } from '../../model/ipv4.js';
-import { networkBlock } from '../../model/network-block.js';
+import { contains, parseIP } from '../../model/ip.js';
+import { blocksOf } from '../../model/network-block.js';
 import type { NetworkService } from '../../model/types.js';
 import type { NetworkItems } from '../network-table.js';
-import { NetworkNames } from './network-names.js';
-
-/** What a name leads to; undefined: no name of the cluster's, to be asked for elsewhere. */
-export interface Found {
-  /** None: the name is known, and has no address now. */
-  addresses: readonly string[];
-}
+import { type Found, NetworkNames } from './network-names.js';
 
 /** Who asks: from which address, on which network. */
 export interface Asker {
@@ -36,33 +30,35 @@ export class NameBook {
     for (const [id, service] of items.services) if (before.get(id) !== service) this.add(service);
   }
 
-  /** What the name is on the networks that the asker is on; `name.network` is looked for on that one alone. */
+  /**
+   * What the name is on the networks that the asker is on; `name.network` is looked for on that one alone. Undefined: no name of the
+   * cluster's, to be asked for elsewhere.
+   */
   find(asker: Asker, name: string): Found | undefined {
     const lower = name.toLowerCase();
     const wanted = lower.endsWith('.') ? lower.slice(0, -1) : lower;
     for (const networkID of this.networksOf(asker)) {
       const names = this.named.get(networkID);
       if (names === undefined) continue;
-      const addresses = names.find(wanted) ?? this.findBefore(networkID, names, wanted);
-      if (addresses !== undefined) return { addresses };
+      const found = names.find(wanted) ?? this.findBefore(networkID, names, wanted);
+      if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  private findBefore(networkID: string, names: NetworkNames, wanted: string): readonly string[] | undefined {
+  private findBefore(networkID: string, names: NetworkNames, wanted: string): Found | undefined {
     const suffix = `.${this.items.networks.get(networkID)?.Spec?.Name.toLowerCase()}`;
     return wanted.endsWith(suffix) ? names.find(wanted.slice(0, -suffix.length)) : undefined;
   }
 
   /** The name of an address; '' of one of our networks that has none, undefined of any other. */
   reverse(asker: Asker, address: string): string | undefined {
-    const number = parseAddress(address) ?? -1;
+    const number = parseIP(address) ?? -1n;
     for (const networkID of this.networksOf(asker)) {
       const network = this.items.networks.get(networkID);
-      const block = network && networkBlock(network);
-      if (block === undefined || !contains(block.subnet, number)) continue;
+      if (!network || !blocksOf(network).some(({ subnet }) => contains(subnet, number))) continue;
       const name = this.named.get(networkID)?.at(address)?.name;
-      return name === undefined ? '' : `${name}.${network?.Spec?.Name}`;
+      return name === undefined ? '' : `${name}.${network.Spec?.Name}`;
     }
     return undefined;
   }

@@ -3,8 +3,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
 import { messageOf } from '../../model/errors.js';
-import { contains, formatAddress, parseAddress } from '../../model/ipv4.js';
-import { type NetworkBlock, networkBlock } from '../../model/network-block.js';
+import { contains, formatIP, parseIP } from '../../model/ip.js';
+import { type NetworkBlock, segmentsOf } from '../../model/network-block.js';
 import type { Network } from '../../model/types.js';
 import type { NetworkItems } from '../network-table.js';
 import { asDatagram, failure, type Reading, readQuery } from './answer.js';
@@ -40,6 +40,7 @@ export class Resolver {
   private readonly book = new NameBook({ peers: new Map(), networks: new Map(), services: new Map() });
   /** Where we listen ourselves. */
   private readonly gateways = new Set<string>();
+  /** By network and gateway. */
   private readonly listening = new Map<string, Promise<Listening | undefined>>();
   private turn = 0;
 
@@ -52,14 +53,15 @@ export class Resolver {
 
   /** Serves these networks, whose gateways are addresses of this node, and no others. */
   async serve(networks: readonly Network[]): Promise<void> {
-    const wanted = new Map(networks.map((network) => [network.ID, network]));
+    const places = networks.flatMap((network) =>
+      segmentsOf(network).map(({ ipv4 }) => ({ networkID: network.ID, ipv4 })),
+    );
+    const wanted = new Map(places.map((place) => [`${place.networkID} ${formatIP(place.ipv4.gateway)}`, place]));
     const gone = [...this.listening.keys()].filter((id) => !wanted.has(id));
     await Promise.all(gone.map((id) => this.stop(id)));
     await Promise.all(
-      [...wanted].map(async ([id, network]) => {
-        const block = networkBlock(network);
-        if (block === undefined) return;
-        if (!this.listening.has(id)) this.listening.set(id, this.listen(id, block));
+      [...wanted].map(async ([id, { networkID, ipv4 }]) => {
+        if (!this.listening.has(id)) this.listening.set(id, this.listen(networkID, ipv4));
         if ((await this.listening.get(id)) === undefined) this.listening.delete(id); // tried again with the next call
       }),
     );
@@ -76,9 +78,9 @@ export class Resolver {
   }
 
   private async listen(networkID: string, block: NetworkBlock): Promise<Listening | undefined> {
-    const gateway = formatAddress(block.gateway);
+    const gateway = formatIP(block.gateway);
     const asker = (address: string): Asker | undefined => {
-      const number = parseAddress(address.replace(/^::ffff:/, ''));
+      const number = parseIP(address.replace(/^::ffff:/, ''));
       return number !== undefined && contains(block.subnet, number) ? { networkID, address } : undefined;
     };
     const ends: (() => Promise<void>)[] = [];

@@ -1,3 +1,4 @@
+import { isOfIPv6 } from '../../model/ip.js';
 import type { DesiredKernel } from './desired.js';
 import { markMask, returnPriority } from './names.js';
 
@@ -11,6 +12,8 @@ export interface ActualKernel {
   forwarding: ReadonlyMap<string, string>;
   /** Gateway by destination, '' of a route without. */
   routes: ReadonlyMap<string, string>;
+  /** `<address> dev <bridge>` for which bridges answer neighbours of IPv6. */
+  proxies: ReadonlySet<string>;
   /** Gateway by routing table, of those that are ours. */
   returns: ReadonlyMap<number, string>;
   /** Routing tables that marked packets are sent to, by rules of ours. */
@@ -31,7 +34,8 @@ export function commandsFor(desired: DesiredKernel, actual: ActualKernel): Comma
   const { device, identifier } = desired.via;
   if (tunnel === undefined) {
     const gone = actual.tunnel === undefined ? [] : [`link del ${device}`];
-    return { ip: [...gone, ...returnRuleCommands(desired, actual)], bridge: hairpins(actual) };
+    const ip = [...gone, ...returnRuleCommands(desired, actual), ...proxyCommands(desired, actual)];
+    return { ip, bridge: hairpins(actual) };
   }
   const ip: string[] = [];
   let now = actual;
@@ -44,20 +48,24 @@ export function commandsFor(desired: DesiredKernel, actual: ActualKernel): Comma
     ip.push(
       `link add ${device} address ${tunnel.mac} mtu ${tunnel.mtu} type vxlan id ${identifier} local ${tunnel.local} dstport ${tunnel.port} nolearning`,
     );
-    now = { ...nothing, oneWayPorts: actual.oneWayPorts, returnRules: actual.returnRules };
+    const { oneWayPorts, returnRules, proxies } = actual;
+    now = { ...nothing, oneWayPorts, returnRules, proxies };
   } else if (found.mtu !== tunnel.mtu) ip.push(`link set ${device} mtu ${tunnel.mtu}`);
+  const addresses = tunnelAddresses(tunnel).map(inCIDR);
   for (const address of now.tunnel?.addresses ?? []) {
-    if (address !== `${tunnel.address}/32`) ip.push(`addr del ${address} dev ${device}`);
+    if (!addresses.includes(address)) ip.push(`addr del ${address} dev ${device}`);
   }
-  if (!now.tunnel?.addresses.includes(`${tunnel.address}/32`)) {
-    ip.push(`addr add ${tunnel.address}/32 dev ${device}`);
+  for (const address of addresses) {
+    // Nobody else can have it, so nobody is asked: it serves at once.
+    const more = isOfIPv6(address) ? ' nodad' : '';
+    if (!now.tunnel?.addresses.includes(address)) ip.push(`addr add ${address} dev ${device}${more}`);
   }
   // A device that was down has lost its routes.
   if (!now.tunnel?.isUp) {
     ip.push(`link set ${device} up`);
     now = { ...now, routes: new Map(), returns: new Map() };
   }
-  ip.push(...neighbourCommands(desired, now), ...routeCommands(desired, now));
+  ip.push(...neighbourCommands(desired, now), ...routeCommands(desired, now), ...proxyCommands(desired, now));
   ip.push(...returnCommands(desired, now), ...returnRuleCommands(desired, now));
   return { ip, bridge: [...forwardingCommands(desired, now), ...hairpins(now)] };
 }
@@ -67,10 +75,11 @@ export function carriedOut(desired: DesiredKernel, actual: ActualKernel): Actual
   const { tunnel, peers, returns } = desired;
   return {
     ...actual,
-    tunnel: tunnel && { ...tunnel, isUp: true, addresses: [`${tunnel.address}/32`] },
-    neighbours: new Map(peers.map(({ address, mac }) => [address, mac])),
+    tunnel: tunnel && { ...tunnel, isUp: true, addresses: tunnelAddresses(tunnel).map(inCIDR) },
+    neighbours: neighboursOf(desired),
     forwarding: new Map(peers.map(({ mac, underlay }) => [mac, underlay])),
     routes: routesOf(desired),
+    proxies: desired.proxies,
     returns,
     returnRules: new Set(returns.keys()),
     oneWayPorts: [],
@@ -83,13 +92,29 @@ export const nothing: ActualKernel = {
   neighbours: new Map(),
   forwarding: new Map(),
   routes: new Map(),
+  proxies: new Set(),
   returns: new Map(),
   returnRules: new Set(),
   oneWayPorts: [],
 };
 
-function neighbourCommands({ peers, via: { device } }: DesiredKernel, { neighbours }: ActualKernel): string[] {
-  const wanted = new Map(peers.map(({ address, mac }) => [address, mac]));
+function inCIDR(address: string): string {
+  return `${address}/${isOfIPv6(address) ? 128 : 32}`;
+}
+
+/** A node's on the tunnel: without that of IPv6 where there is none. */
+function tunnelAddresses({ address, address6 }: { address: string; address6: string }): string[] {
+  return address6 === '' ? [address] : [address, address6];
+}
+
+/** Hardware address by address. */
+function neighboursOf({ peers }: DesiredKernel): Map<string, string> {
+  return new Map(peers.flatMap((peer) => tunnelAddresses(peer).map((address) => [address, peer.mac])));
+}
+
+function neighbourCommands(desired: DesiredKernel, { neighbours }: ActualKernel): string[] {
+  const { device } = desired.via;
+  const wanted = neighboursOf(desired);
   return [
     ...[...neighbours.keys()]
       .filter((address) => !wanted.has(address))
@@ -112,7 +137,7 @@ function forwardingCommands({ peers, via: { device } }: DesiredKernel, { forward
 
 /** Gateway by destination, '' of a route without. */
 function routesOf({ peers, remote, virtual }: DesiredKernel): Map<string, string> {
-  const routes = new Map<string, string>(peers.map(({ address }) => [address, '']));
+  const routes = new Map<string, string>(peers.flatMap(tunnelAddresses).map((address) => [address, '']));
   for (const address of virtual) routes.set(address, '');
   for (const [address, gateway] of remote) routes.set(address, gateway);
   return routes;
@@ -124,14 +149,21 @@ function routeCommands(desired: DesiredKernel, { routes }: ActualKernel): string
   return [
     ...[...routes.keys()]
       .filter((address) => !wanted.has(address))
-      .map((address) => `route del ${address}/32 dev ${device}`),
+      .map((address) => `route del ${inCIDR(address)} dev ${device}`),
     ...[...wanted]
       .filter(([address, gateway]) => routes.get(address) !== gateway)
       .map(([address, gateway]) =>
         gateway === ''
-          ? `route replace ${address}/32 dev ${device}`
-          : `route replace ${address}/32 via ${gateway} dev ${device} onlink`,
+          ? `route replace ${inCIDR(address)} dev ${device}`
+          : `route replace ${inCIDR(address)} via ${gateway} dev ${device} onlink`,
       ),
+  ];
+}
+
+function proxyCommands({ proxies: wanted }: DesiredKernel, { proxies }: ActualKernel): string[] {
+  return [
+    ...[...proxies].filter((proxy) => !wanted.has(proxy)).map((proxy) => `neigh del proxy ${proxy}`),
+    ...[...wanted].filter((proxy) => !proxies.has(proxy)).map((proxy) => `neigh add proxy ${proxy}`),
   ];
 }
 

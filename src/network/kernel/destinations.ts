@@ -24,10 +24,12 @@ export function destinationsOf(
     }
   }
   const carriedIDs = new Set(carried.map(({ ID }) => ID));
-  for (const { NetworkID, VirtualIP, Endpoints, Opaque: isOpaque } of items.services.values()) {
-    if (VirtualIP === '' || !carriedIDs.has(NetworkID)) continue;
-    for (const { TaskID, Address, Serving } of Endpoints) {
-      if (Serving) destinations.set(Address, { taskID: TaskID, isOpaque });
+  for (const { NetworkID, VirtualIP, VirtualIP6, Endpoints, Opaque: isOpaque } of items.services.values()) {
+    if (!carriedIDs.has(NetworkID)) continue;
+    for (const { TaskID, Address, Address6, Serving } of Endpoints) {
+      if (!Serving) continue;
+      if (VirtualIP !== '') destinations.set(Address, { taskID: TaskID, isOpaque });
+      if (VirtualIP6 !== '' && Address6 !== '') destinations.set(Address6, { taskID: TaskID, isOpaque });
     }
   }
   return destinations;

@@ -1,4 +1,5 @@
 import type { Clock } from '../../model/clock.js';
+import type { Family } from '../../model/ip.js';
 import type { Destinations } from './destinations.js';
 import { lookups } from './lookups.js';
 import { markMask, passMark } from './names.js';
@@ -34,18 +35,21 @@ export class Starting {
  * task that came lately the refusal is dropped: the client asks again after a second, and is led to the next task, as it would be at
  * once in user space. Nothing is there while nobody comes.
  */
-export function startingParts(starting: ReadonlySet<string>) {
-  const { ports, addresses } = lookups(starting);
+export function startingParts(starting: ReadonlySet<string>, family: Family = 4) {
+  const { ports, addresses } = lookups(starting, family);
   const chains = new Map<string, RuleChain>();
-  if (starting.size > 0) {
+  if (ports.size + addresses.size > 0) {
     const ours = `ct mark & ${hex(markMask)} == ${hex(passMark)}`;
     const refused = `${ours} ct direction reply tcp flags & (rst | ack) == rst | ack tcp sequence 0`;
     chains.set('starting', {
       hook: 'type filter hook prerouting priority -145; policy accept',
-      rules: [
-        `${refused} ct reply ip saddr . ct reply proto-src @starting_ports drop`,
-        `${refused} ct reply ip saddr @starting_addresses drop`,
-      ],
+      rules:
+        family === 6
+          ? [`${refused} ct reply ip6 saddr @starting_addresses drop`]
+          : [
+              `${refused} ct reply ip saddr . ct reply proto-src @starting_ports drop`,
+              `${refused} ct reply ip saddr @starting_addresses drop`,
+            ],
     });
   }
   return { chains, ports, addresses };

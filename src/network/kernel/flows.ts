@@ -1,3 +1,4 @@
+import { isOfIPv6 } from '../../model/ip.js';
 import { markMask, passMark } from './names.js';
 import { hex } from './ruleset.js';
 import type { KernelTools } from './tools.js';
@@ -32,7 +33,10 @@ const ourMark = `${hex(passMark)}/${hex(markMask)}`;
  */
 export async function flows(tools: KernelTools, addresses: ReadonlySet<string>): Promise<Flow[]> {
   const isWanted = (line: string) => !isOver.test(line) && addresses.has(answererOf(line));
-  return parseFlows(await tools.run('conntrack', ['-L', '-m', ourMark], undefined, isWanted));
+  const list = async (...family: string[]) =>
+    parseFlows(await tools.run('conntrack', ['-L', ...family, '-m', ourMark], undefined, isWanted));
+  const all = [...addresses];
+  return [...(all.every(isOfIPv6) ? [] : await list()), ...(all.some(isOfIPv6) ? await list('-f', 'ipv6') : [])];
 }
 
 const isOver = /^tcp +\d+ \d+ (?:TIME_WAIT|LAST_ACK|CLOSE) /;
@@ -51,9 +55,12 @@ export async function forget(tools: KernelTools, { selector, state }: Flow): Pro
 
 /** Forgets all that lead where this one does and are in its state, in one call whatever their number. */
 export async function forgetAll(tools: KernelTools, { protocol, state, address, port }: Flow): Promise<void> {
+  const family = familyWords(address);
   const words = ['-p', protocol, ...inState(state), '-r', address, '--reply-port-src', String(port), '-m', ourMark];
-  await tools.run('conntrack', ['-D', ...words]).catch(() => {}); // as above
+  await tools.run('conntrack', ['-D', ...family, ...words]).catch(() => {}); // as above
 }
+
+const familyWords = (address: string) => (isOfIPv6(address) ? ['-f', 'ipv6'] : []);
 
 const inState = (state: string) => (state === '' ? [] : ['--state', state]);
 
@@ -74,7 +81,8 @@ function parseFlow(line: string): Flow | undefined {
   ];
   if (sources.length !== 2 || from.length !== 2) return undefined;
   const [packets, bytes] = [all('packets').map(Number), all('bytes').map(Number)];
-  const payload = (at: number) => Math.max(0, (bytes[at] ?? 0) - (packets[at] ?? 0) * header_bytes[protocol]);
+  const head_bytes = header_bytes[protocol] + (isOfIPv6(sources[1]!) ? moreOfIPv6_bytes : 0);
+  const payload = (at: number) => Math.max(0, (bytes[at] ?? 0) - (packets[at] ?? 0) * head_bytes);
   const zone = all('zone-orig')[0];
   const original = ['-s', sources[0]!, '-d', targets[0]!, '--sport', from[0]!, '--dport', to[0]!];
   return {
@@ -88,9 +96,16 @@ function parseFlow(line: string): Flow | undefined {
     answered: packets[1] ?? 0,
     asked_bytes: payload(0),
     answered_bytes: payload(1),
-    selector: ['-p', protocol, ...original, ...(zone === undefined ? [] : ['--orig-zone', zone])],
+    selector: [
+      ...familyWords(sources[1]!),
+      '-p',
+      protocol,
+      ...original,
+      ...(zone === undefined ? [] : ['--orig-zone', zone]),
+    ],
   };
 }
 
 /** Of a packet that carries nothing: IP 20, TCP 20 with time stamps 12, or UDP 8. Others are not much longer. */
 const header_bytes = { tcp: 52, udp: 28 };
+const moreOfIPv6_bytes = 20;

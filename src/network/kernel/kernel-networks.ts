@@ -1,25 +1,25 @@
 import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
-import { messageOf } from '../../model/errors.js';
+import { messageOf, ShoalError } from '../../model/errors.js';
+import { hasIPv6 } from '../../model/network-block.js';
 import type { DataPathKey, Network, Route } from '../../model/types.js';
 import { isSameItems, type NetworkItems } from '../network-table.js';
 import { commandsFor } from './commands.js';
-import { carriedNetworks, type DesiredKernel, desiredKernel, tunnelMTU } from './desired.js';
+import { carriedNetworks, tunnelMTU } from './desired.js';
 import { destinationsOf } from './destinations.js';
 import { type Carrying, EncryptedWays } from './encryption/encrypted-ways.js';
 import type { Encryption } from './encryption/encryption.js';
 import { EngineChain } from './engine-chain.js';
+import { HostIPv6 } from './host-ipv6.js';
 import { InsideDoors } from './inside-doors.js';
-import { bridgesOf, type Mesh } from './mesh.js';
 import { encryptedTunnel, plainTunnel, tunnelOfNetwork } from './names.js';
 import { type Observed, observe } from './observed.js';
-import { rulesFor } from './rules.js';
-import type { Ruleset } from './ruleset.js';
-import { RuleTable } from './table.js';
+import { RuleTables } from './tables.js';
 import { type KernelTools, unlessMissing } from './tools.js';
 import { Turnover } from './turnover.js';
 import { differencesFrom } from './verify.js';
-import { makeSettings, makeWays } from './ways.js';
+import { nothingWanted, underlayMTU, wantedFrom } from './wanted.js';
+import { batch, makeWays } from './ways.js';
 
 export interface KernelNetworksOptions {
   nodeID: string;
@@ -54,8 +54,10 @@ type Work = 'none' | 'changes' | 'all';
 export class KernelNetworks {
   private items: NetworkItems | undefined;
   private routes: readonly Route[] = [];
-  private readonly table: RuleTable;
+  private readonly tables: RuleTables;
   private readonly engine: EngineChain;
+  private readonly engine6: EngineChain;
+  private readonly host: HostIPv6;
   private readonly encrypted: EncryptedWays;
   private readonly doors: InsideDoors;
   private readonly turnover: Turnover;
@@ -79,8 +81,10 @@ export class KernelNetworks {
   onCarried: (networks: readonly Network[]) => Promise<void> = async () => {};
 
   constructor(private readonly options: KernelNetworksOptions) {
-    this.table = new RuleTable(options.tools, options.log);
-    this.engine = new EngineChain(options.tools, options.log);
+    this.host = new HostIPv6(options.tools);
+    this.tables = new RuleTables(options.tools, options.log, () => this.host.isThere);
+    this.engine = new EngineChain('ip', options.tools, options.log);
+    this.engine6 = new EngineChain('ip6', options.tools, options.log);
     this.encrypted = new EncryptedWays(options);
     this.doors = new InsideDoors(options.nodeID, options.clock);
     this.turnover = new Turnover({ ...options, endsConnections: options.plane?.endsConnections ?? false });
@@ -104,7 +108,7 @@ export class KernelNetworks {
 
   /** Whether no rule leads where it should not: they are as they shall be, or there are none. */
   get isCurrent(): boolean {
-    return this.table.isCurrent;
+    return this.tables.isCurrent;
   }
 
   /** Tasks that the rules lead to no more, with connections under way here. */
@@ -137,13 +141,18 @@ export class KernelNetworks {
     return this.do(isFirst ? 'all' : 'changes');
   }
 
-  /** Of what goes through the network's tunnel, in bytes: so much a packet between its containers may have. */
-  async mtu(network: Network): Promise<number> {
-    return tunnelMTU(tunnelOfNetwork(network), this.underlayMTU(this.items, await observe(this.options.tools)));
-  }
-
-  private underlayMTU(items: NetworkItems | undefined, seen: Observed): number | undefined {
-    return seen.mtuOf(items?.peers.get(this.options.nodeID)?.Address ?? '');
+  /**
+   * Before the engine makes bridges of the network. Resolves with how many bytes a packet between its containers may have. Throws
+   * `not-supported` when this kernel cannot carry it.
+   */
+  async prepare(network: Network): Promise<number> {
+    const seen = await observe(this.options.tools);
+    const mtu = tunnelMTU(tunnelOfNetwork(network), underlayMTU(this.items, this.options.nodeID, seen));
+    if (!hasIPv6(network)) return mtu;
+    const obstacle = await this.host.obstacle(mtu);
+    if (obstacle !== undefined) throw new ShoalError('not-supported', obstacle);
+    await this.host.keepListening(seen.foreign);
+    return mtu;
   }
 
   /** Looks at once: a bridge or a container on one is new. */
@@ -155,21 +164,15 @@ export class KernelNetworks {
   verify(): Promise<string[]> {
     return this.inTurn(async () => {
       const { items } = this;
-      const seen = await observe(this.options.tools);
-      if (items === undefined || !this.isNeeded) {
-        return differencesFrom(
-          { kernel: nothing, rules: undefined, hasPlane: false },
-          { ...seen, oneWayPorts: [] },
-          this.options.tools,
-        );
-      }
-      const carried = carriedNetworks(items, seen.bridges);
       const { tools } = this.options;
-      const { hasPlane } = this;
-      const rules = this.rules(items, seen, carried);
+      const seen = await observe(tools);
+      if (items === undefined || !this.isNeeded) {
+        return differencesFrom(nothingWanted, { ...seen, oneWayPorts: [], bypassing: [] }, tools);
+      }
+      const wanted = this.wanted(items, seen);
       return [
-        ...(await differencesFrom({ kernel: this.desired(items, seen, carried), rules, hasPlane }, seen, tools)),
-        ...(await this.encrypted.differences(this.carrying(items, seen, carried), seen)),
+        ...(await differencesFrom(wanted, seen, tools)),
+        ...(await this.encrypted.differences(this.carrying(items, seen, wanted.carried), seen)),
       ];
     });
   }
@@ -230,17 +233,13 @@ export class KernelNetworks {
     this.seen = undefined;
     this.failures += 1;
     // Rules that lead nowhere any more are worse than none; but a machine that is only slow right now shall keep them.
-    if (this.failures >= failures_max) await this.table.remove().catch(() => {});
+    if (this.failures >= failures_max) await this.tables.remove().catch(() => {});
   }
 
   private get isNeeded(): boolean {
     const { items, options } = this;
     const isAsked = (items?.networks.size ?? 0) > 0 || this.hasMesh;
     return isAsked && items?.peers.has(options.nodeID) === true;
-  }
-
-  private get hasPlane(): boolean {
-    return this.options.plane !== undefined;
   }
 
   /** Whether ports are published, or connections to what was published are under way: without the rules they would be cut. */
@@ -270,64 +269,57 @@ export class KernelNetworks {
   private async make(items: NetworkItems, seen: Observed, isLook: boolean): Promise<void> {
     const { nodeID, tools } = this.options;
     this.seen = seen;
-    const carried = carriedNetworks(items, seen.bridges);
     this.inside = this.doors.open(this.routes);
-    const destinations = destinationsOf(items, carried, this.routes, nodeID);
+    const destinations = destinationsOf(items, carriedNetworks(items, seen.bridges), this.routes, nodeID);
     this.turnover.plan(destinations);
+    const { carried, kernel, rules, hasPlane } = this.wanted(items, seen);
     this.isMade = true;
     // Rules first: nothing shall pass for a moment that they would stop.
-    await this.table.make(this.rules(items, seen, carried), isLook);
-    const there = await makeWays(this.desired(items, seen, carried), seen, tools);
+    await this.tables.make(rules, isLook);
+    if (isLook) await this.host.tend(kernel.bridges6.length > 0, items, seen.foreign);
+    const there = await makeWays(kernel, seen, { isLook, hasPlane }, tools);
     const encrypted = await this.encrypted.make(this.carrying(items, seen, carried), seen, isLook);
     this.seen = { ...there, encrypted };
     if (isLook) {
-      await makeSettings(carried, this.hasPlane, tools);
       await this.engine.pass();
+      if (kernel.bridges6.length > 0) await this.engine6.pass();
     }
-    if (this.hasPlane) await this.turnover.made(destinations);
+    if (hasPlane) await this.turnover.made(destinations);
     if (isLook) await this.onCarried(carried);
   }
 
-  private mesh({ foreignBridgeOf }: Observed): Mesh | undefined {
-    const { plane } = this.options;
-    if (plane === undefined) return undefined;
-    const { inside, routes } = this;
-    const engineBridges = bridgesOf(inside, foreignBridgeOf);
-    return { routes, publishAddress: plane.publishAddress, inside, engineBridges, ...this.turnover.changing };
-  }
-
-  private desired(items: NetworkItems, seen: Observed, carried: readonly Network[]): DesiredKernel {
-    const mtu = tunnelMTU(plainTunnel, this.underlayMTU(items, seen));
-    return desiredKernel(items, this.options.nodeID, carried, mtu, this.hasMesh);
-  }
-
-  private rules(items: NetworkItems, seen: Observed, carried: readonly Network[]): Ruleset {
-    return rulesFor(items, this.options.nodeID, carried, this.mesh(seen), this.encrypted.isOn(items, seen));
+  private wanted(items: NetworkItems, seen: Observed) {
+    const { nodeID, plane } = this.options;
+    const { routes, inside, hasMesh } = this;
+    const mesh = plane && { publishAddress: plane.publishAddress, inside, ...this.turnover.changing };
+    const encrypts = this.encrypted.isOn(items, seen);
+    return wantedFrom({ items, nodeID, routes, mesh, hasMesh, encrypts, knowsIPv6: this.host.isThere }, seen);
   }
 
   private carrying(items: NetworkItems, seen: Observed, carried: readonly Network[]): Carrying {
-    return { items, carried, underlayMTU: this.underlayMTU(items, seen) };
+    const { host, options } = this;
+    return { items, carried, underlayMTU: underlayMTU(items, options.nodeID, seen), knowsIPv6: host.isThere };
   }
 
   /** Whatever is there of ours: also what an agent before this one left. */
   private async removeAll(): Promise<void> {
     const { tools } = this.options;
     const isThere = tools.hasDevice(plainTunnel.device) || tools.hasDevice(encryptedTunnel.device);
-    if (!isThere && !this.table.mayBeThere) {
+    if (!isThere && !this.tables.mayBeThere) {
       this.isMade = false;
       return;
     }
     // Without `ip` nobody has made anything.
     const seen = await unlessMissing(observe(tools));
-    const { ip } = seen === undefined ? { ip: [] } : commandsFor(nothing, { ...seen, oneWayPorts: [] });
+    const { ip } = seen === undefined ? { ip: [] } : commandsFor(nothingWanted.kernel, { ...seen, oneWayPorts: [] });
     await this.encrypted.remove();
-    await this.table.remove();
-    if (ip.length > 0) await tools.run('ip', ['-force', '-batch', '-'], `${ip.join('\n')}\n`);
+    await this.tables.remove();
+    await batch('ip', ip, tools);
     await this.engine.unpass();
+    if (this.host.isThere) await this.engine6.unpass();
+    if (seen !== undefined) await this.host.putBack(seen.foreign);
     this.isMade = false;
     this.seen = undefined;
     this.turnover.forget();
   }
 }
-
-const nothing = desiredKernel({ peers: new Map(), networks: new Map(), services: new Map() }, '', [], 0, false);

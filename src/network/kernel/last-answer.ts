@@ -1,4 +1,5 @@
 import type { Clock } from '../../model/clock.js';
+import type { Family } from '../../model/ip.js';
 import type { Destinations } from './destinations.js';
 import { lookups } from './lookups.js';
 import { markMask, passMark } from './names.js';
@@ -37,19 +38,22 @@ export class Ending {
  * how long it is, HTTP/1.1 becomes HTTP/1.0, which says the same (RFC 9112, 9.3). All other answers are left alone: in HTTP/1.0
  * nobody need understand chunks. Nothing is there while nobody leaves.
  */
-export function endingParts(ending: ReadonlySet<string>) {
-  const { ports, addresses } = lookups(ending);
+export function endingParts(ending: ReadonlySet<string>, family: Family = 4) {
+  const { ports, addresses } = lookups(ending, family);
   const chains = new Map<string, RuleChain>();
-  if (ending.size > 0) {
+  if (ports.size + addresses.size > 0) {
     const answer = `ct mark & ${hex(markMask)} == ${hex(passMark)} meta l4proto tcp ct direction reply`;
     const begins = `${at(0, 9)} == ${words('HTTP/1.1 ')} goto last_answer`;
     chains.set('last_answer', { hook: '', rules: lastAnswerRules });
     chains.set('ending', {
       hook: 'type filter hook prerouting priority -144; policy accept',
-      rules: [
-        `${answer} ct reply ip saddr . ct reply proto-src @ending_ports ${begins}`,
-        `${answer} ct reply ip saddr @ending_addresses ${begins}`,
-      ],
+      rules:
+        family === 6
+          ? [`${answer} ct reply ip6 saddr @ending_addresses ${begins}`]
+          : [
+              `${answer} ct reply ip saddr . ct reply proto-src @ending_ports ${begins}`,
+              `${answer} ct reply ip saddr @ending_addresses ${begins}`,
+            ],
     });
   }
   return { chains, ports, addresses };

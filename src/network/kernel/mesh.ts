@@ -1,3 +1,4 @@
+import type { Family } from '../../model/ip.js';
 import { parseAddress } from '../../model/ipv4.js';
 import type { NetworkPeer, Route, RouteEndpoint } from '../../model/types.js';
 import { startingParts } from './first-answer.js';
@@ -121,8 +122,8 @@ function balance({ Protocol, Masquerade, Sticky }: Route, targets: readonly Targ
 }
 
 /** One of so many places by the client's address. Without a seed of its own each rule would have another. */
-export function stickyPick(count: number): string {
-  return `jhash ip saddr mod ${count} seed 0x53`;
+export function stickyPick(count: number, family: Family = 4): string {
+  return `jhash ${family === 4 ? 'ip' : 'ip6'} saddr mod ${count} seed 0x53`;
 }
 
 const isPort = (port: unknown) => Number.isInteger(port) && (port as number) > 0 && (port as number) < 65_536;

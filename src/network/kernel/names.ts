@@ -1,5 +1,6 @@
 import { isEncrypted } from '../../model/encrypted-networks.js';
-import { formatAddress } from '../../model/ipv4.js';
+import { formatIP } from '../../model/ip.js';
+import { segmentsOf, tunnelBlocks } from '../../model/network-block.js';
 import type { Network } from '../../model/types.js';
 
 // What the data path is called in the kernel. Everything named so is ours, is put right when it is not as it should be, and is removed in
@@ -10,7 +11,7 @@ export interface Tunnel {
   device: string;
   /** VXLAN network identifier: below those that Docker gives its own overlay networks (4097 and up), should both run. */
   identifier: number;
-  /** Where in the block of nodes' addresses those of this device are. */
+  /** Where in the blocks of nodes' addresses those of this device are. */
   offset: number;
 }
 export const plainTunnel: Tunnel = { device: 'shv0', identifier: 4096, offset: 0 };
@@ -24,7 +25,7 @@ export function tunnelOfNetwork(network: Pick<Network, 'Spec'>): Tunnel {
   return isEncrypted(network) ? encryptedTunnel : plainTunnel;
 }
 
-/** The nft table (family ip). */
+/** The nft tables (families ip and ip6). */
 export const tableName = 'shoal';
 /** One that is there for a moment, without hooks: nft shows it in the words that ours should be in (verify.ts). */
 export const comparedTableName = 'shoal_compared';
@@ -47,17 +48,29 @@ export function returnTable(nodeNumber: number): number {
   return passMark + nodeNumber;
 }
 
-/** The bridge of a network on every node that carries it. */
-export function bridgeOf(networkNumber: number): string {
-  return `shl${networkNumber}`;
+/** The bridge of a network's segment, the first one unless another is named, on every node that carries it. */
+export function bridgeOf(networkNumber: number, segment = 0): string {
+  return segment === 0 ? `shl${networkNumber}` : `shl${networkNumber}_${segment}`;
 }
 
-// Out of the block for carriers' own use (RFC 6598), which no site uses for its own hosts.
-const tunnelAddresses = 100 * 2 ** 24 + 96 * 2 ** 16;
+/** The bridges of all of its segments. */
+export function bridgesOfNetwork(network: Network): string[] {
+  return segmentsOf(network).map((_, segment) => bridgeOf(network.Number, segment));
+}
+
+/** Whether a device is called as our bridges are. */
+export function isBridgeName(device: string): boolean {
+  return /^shl\d+(?:_\d+)?$/.test(device);
+}
 
 /** A node's address on the tunnel device of every other. Its number has 16 bits. */
 export function tunnelAddress(nodeNumber: number, { offset } = plainTunnel): string {
-  return formatAddress(tunnelAddresses + offset + nodeNumber);
+  return formatIP(tunnelBlocks[4].first + BigInt(offset + nodeNumber));
+}
+
+/** The same of IPv6. */
+export function tunnelAddress6(nodeNumber: number, { offset } = plainTunnel): string {
+  return formatIP(tunnelBlocks[6].first + BigInt(offset + nodeNumber));
 }
 
 /** A node's hardware address on the tunnel; locally administered (bit 1 of the first byte). */

@@ -2,6 +2,7 @@ import { tableName } from './names.js';
 
 /** An nft table as data: sets and maps with their elements, chains with their rules. */
 export interface Ruleset {
+  family: 'ip' | 'ip6';
   sets: ReadonlyMap<string, RuleSet>;
   chains: ReadonlyMap<string, RuleChain>;
 }
@@ -22,8 +23,8 @@ export interface RuleChain {
 export const hex = (mark: number) => `0x${mark.toString(16).padStart(8, '0')}`;
 
 /** The whole as one transaction that takes the place of whatever the table was; `name` only where it shall be another table than ours. */
-export function renderWhole({ sets, chains }: Ruleset, name = tableName): string {
-  const lines = [`table ip ${name}`, `delete table ip ${name}`, `table ip ${name} {`];
+export function renderWhole({ family, sets, chains }: Ruleset, name = tableName): string {
+  const lines = [`table ${family} ${name}`, `delete table ${family} ${name}`, `table ${family} ${name} {`];
   for (const [name, { kind, type, elements }] of sets) {
     const content = elements.size === 0 ? '' : ` elements = { ${[...elements].map(element).join(', ')} };`;
     lines.push(`  ${kind} ${name} { ${type};${content} }`);
@@ -36,27 +37,27 @@ export function renderWhole({ sets, chains }: Ruleset, name = tableName): string
 
 /** What makes `after` of `before` as one transaction, in proportion to their difference; '' when there is none. Both have the same sets. */
 export function renderChange(before: Ruleset, after: Ruleset): string {
+  const table = `${after.family} ${tableName}`;
   // A rule or an element may lead to any chain: so all are there before, and go after.
   const lines = [...after.chains]
     .filter(([name]) => !before.chains.has(name))
-    .map(([name, { hook }]) => `add chain ip ${tableName} ${name}${hook === '' ? '' : ` { ${hook}; }`}`);
+    .map(([name, { hook }]) => `add chain ${table} ${name}${hook === '' ? '' : ` { ${hook}; }`}`);
   const stale = [...before.chains.keys()].filter((name) => !after.chains.has(name));
   for (const [name, chain] of after.chains) {
     const old = before.chains.get(name);
     if (old !== undefined && old.rules.join('\n') === chain.rules.join('\n')) continue;
-    if (old !== undefined) lines.push(`flush chain ip ${tableName} ${name}`);
-    lines.push(...chain.rules.map((rule) => `add rule ip ${tableName} ${name} ${rule}`));
+    if (old !== undefined) lines.push(`flush chain ${table} ${name}`);
+    lines.push(...chain.rules.map((rule) => `add rule ${table} ${name} ${rule}`));
   }
   for (const [name, { elements }] of after.sets) {
     const old = before.sets.get(name)!.elements;
     const gone = [...old].filter(([key, value]) => elements.get(key) !== value);
     const come = [...elements].filter(([key, value]) => old.get(key) !== value);
-    if (gone.length > 0)
-      lines.push(`delete element ip ${tableName} ${name} { ${gone.map(([key]) => key).join(', ')} }`);
-    if (come.length > 0) lines.push(`add element ip ${tableName} ${name} { ${come.map(element).join(', ')} }`);
+    if (gone.length > 0) lines.push(`delete element ${table} ${name} { ${gone.map(([key]) => key).join(', ')} }`);
+    if (come.length > 0) lines.push(`add element ${table} ${name} { ${come.map(element).join(', ')} }`);
   }
   for (const action of ['flush', 'delete']) {
-    lines.push(...stale.map((name) => `${action} chain ip ${tableName} ${name}`));
+    lines.push(...stale.map((name) => `${action} chain ${table} ${name}`));
   }
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }

@@ -4,7 +4,7 @@ import { comparedTableName, tableName } from './names.js';
 import { type Ruleset, renderChange, renderWhole } from './ruleset.js';
 import { type KernelTools, unlessMissing } from './tools.js';
 
-/** Our nft table: brought from what it holds to what it shall hold, each time in one transaction. */
+/** Our nft table of one family: brought from what it holds to what it shall hold, each time in one transaction. */
 export class RuleTable {
   /** What it holds when nobody else has touched it; undefined when that is not known. */
   private applied: Ruleset | undefined;
@@ -12,6 +12,7 @@ export class RuleTable {
   private isUnknown = true;
 
   constructor(
+    private readonly family: Ruleset['family'],
     private readonly tools: KernelTools,
     private readonly log: Logger,
   ) {}
@@ -47,16 +48,21 @@ export class RuleTable {
   }
 
   async remove(): Promise<void> {
+    const wasMade = this.applied !== undefined;
     this.applied = undefined;
     this.isUnknown = true;
     // A `verify` that was killed may have left the other; without `nft` nobody has made any.
-    const text = [tableName, comparedTableName].map((name) => `table ip ${name}\ndelete table ip ${name}\n`).join('');
-    await unlessMissing(this.tools.run('nft', ['-f', '-'], text));
+    const text = [tableName, comparedTableName]
+      .map((name) => `table ${this.family} ${name}\ndelete table ${this.family} ${name}\n`)
+      .join('');
+    const removed = unlessMissing(this.tools.run('nft', ['-f', '-'], text));
+    // A kernel whose nft knows no IPv6 has no such table.
+    await (this.family === 'ip6' && !wasMade ? removed.catch(() => {}) : removed);
     this.isUnknown = false;
   }
 
   private async difference(known: Ruleset): Promise<string | undefined> {
-    const listing = await this.tools.run('nft', ['list', 'table', 'ip', tableName]).catch(() => undefined);
+    const listing = await this.tools.run('nft', ['list', 'table', this.family, tableName]).catch(() => undefined);
     return listing === undefined ? 'it is gone' : differenceIn(parseListing(listing), known);
   }
 

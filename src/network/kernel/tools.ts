@@ -5,7 +5,14 @@ import { messageOf, ShoalError } from '../../model/errors.js';
 import { readSysctl, writeSysctl } from './sysctls.js';
 
 /** The commands that are run, and what brings them. */
-const packages = { ip: 'iproute2', bridge: 'iproute2', nft: 'nftables', iptables: 'iptables', conntrack: 'conntrack' };
+const packages = {
+  ip: 'iproute2',
+  bridge: 'iproute2',
+  nft: 'nftables',
+  iptables: 'iptables',
+  ip6tables: 'iptables',
+  conntrack: 'conntrack',
+};
 
 /** The kernel's networking as this process sees it: the namespace it runs in, through the tools of the system. */
 export interface KernelTools {

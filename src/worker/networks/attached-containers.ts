@@ -1,7 +1,7 @@
 import type { Logger } from 'winston';
 import { type Clock, timestamp } from '../../model/clock.js';
 import { messageOf, ShoalError } from '../../model/errors.js';
-import { formatAddress, parseCIDR } from '../../model/ipv4.js';
+import { addressIn, isOfIPv6 } from '../../model/ip.js';
 import type { Random } from '../../model/random.js';
 import { isFinal } from '../../model/states.js';
 import type { AttachNetworkRequestInit, Network, Task, TaskStatus } from '../../model/types.js';
@@ -192,18 +192,19 @@ export class AttachedContainers {
     const id = containerOf(task);
     if (this.containers === undefined || this.held.has(id)) return;
     const container = this.containers.get(id);
-    const networkID = task.NetworksAttachments[0]?.Network?.ID;
-    const on = container?.networks.find((one) => this.bridges.get(one.id) === networkID);
-    const address = bare(task.NetworksAttachments[0]?.Addresses[0] ?? '');
-    const isThere = container?.phase === 'running' && address !== '' && on?.address === address;
-    this.report(task, isThere ? 'running' : 'complete', address);
+    const [attachment] = task.NetworksAttachments;
+    const on = container?.networks.find((one) => this.bridges.get(one.id) === attachment?.Network?.ID);
+    const given = (attachment?.Addresses ?? []).map(addressIn);
+    const isIts = (address: string) => (isOfIPv6(address) ? on?.address6 : on?.address) === address;
+    const isThere = container?.phase === 'running' && given.length > 0 && given.every(isIts);
+    this.report(task, isThere ? 'running' : 'complete', given);
   }
 
-  private report(task: Task, State: 'running' | 'complete', address: string): void {
+  private report(task: Task, State: 'running' | 'complete', given: readonly string[]): void {
     const before = this.statuses.get(task.ID)?.State ?? task.Status?.State ?? '';
     if (before === State || isFinal(before)) return;
-    const Addresses =
-      State === 'running' ? [{ Protocol: wholeAddress, TargetPort: 0, Host: address, Port: 0, Inside: '' }] : [];
+    const told = State === 'running' ? given : [];
+    const Addresses = told.map((Host) => ({ Protocol: wholeAddress, TargetPort: 0, Host, Port: 0, Inside: '' }));
     const status: TaskStatus = {
       ...unreported,
       Timestamp: timestamp(this.options.clock),
@@ -225,7 +226,7 @@ export class AttachedContainers {
       if (network === undefined || on.address === '' || this.isSpokenFor(container.id, network.ID)) continue;
       this.adopting.add(container.id);
       try {
-        const task = await attach(requestFor(container, network.ID, { ...on, asked: on.address }));
+        const task = await attach(requestFor(container, network.ID, { ...on, asked: on.address, asked6: on.address6 }));
         log.info('a container is on a network of the cluster', {
           container: container.name,
           network: network.Spec?.Name,
@@ -261,7 +262,7 @@ const refusals: ReadonlySet<string> = new Set(['forbidden', 'not-found', 'failed
 function requestFor(
   container: Pick<ContainerSummary, 'id' | 'name' | 'labels'>,
   NetworkID: string,
-  { asked, aliases }: ContainerNetwork,
+  { asked, asked6, aliases }: ContainerNetwork,
 ): AttachNetworkRequestInit {
   return {
     NetworkID,
@@ -270,6 +271,7 @@ function requestFor(
     Aliases: aliases.filter((alias) => !container.id.startsWith(alias)), // the engine adds the short id
     Nameservers: (container.labels[nameserversLabel] ?? '').split(' ').filter((one) => one !== ''),
     Address: asked,
+    Address6: asked6,
   };
 }
 
@@ -280,9 +282,4 @@ function containerOf(task: Task): string {
 /** Whether the container is of a service's task. */
 export function isOfTask({ labels }: Pick<ContainerSummary, 'labels'>): boolean {
   return labels[labelNames.taskID] !== undefined;
-}
-
-function bare(cidr: string): string {
-  const address = parseCIDR(cidr)?.address;
-  return address === undefined ? '' : formatAddress(address);
 }

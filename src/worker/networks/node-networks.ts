@@ -2,8 +2,8 @@ import type { Logger } from 'winston';
 import type { Clock } from '../../model/clock.js';
 import { isEncrypted } from '../../model/encrypted-networks.js';
 import { messageOf, ShoalError } from '../../model/errors.js';
-import { formatAddress, parseCIDR } from '../../model/ipv4.js';
-import { networkBlock } from '../../model/network-block.js';
+import { addressIn, contains, formatIP, isOfIPv6, parseIP } from '../../model/ip.js';
+import { segmentsOf } from '../../model/network-block.js';
 import type { Random } from '../../model/random.js';
 import type { Network, Task } from '../../model/types.js';
 import { Forwarder } from '../../network/dns/forwarder.js';
@@ -12,23 +12,26 @@ import { Resolver } from '../../network/dns/resolver.js';
 import type { KernelNetworks } from '../../network/kernel/kernel-networks.js';
 import type { NetworkItems } from '../../network/network-table.js';
 import type { Engine } from '../engine.js';
-import { bridgeConfig } from './bridge-config.js';
-import type { EngineNetwork } from './engine-networks.js';
+import { bridgesFor } from './engine-bridges.js';
+import type { EndpointAddresses, EngineNetwork } from './engine-networks.js';
 import { networkLabel } from './labels.js';
 
 /** A task's place on a network that is there on this node. */
-export interface Attached {
+export interface Attached extends EndpointAddresses {
   /** Id of the engine's network. */
   network: string;
-  address: string;
+  /** Of IPv4: names are asked for there. */
   gateway: string;
 }
 
-/** What the engine has for a network of the cluster. */
+/** What the engine has for a segment of a network of the cluster. */
 export interface Bridge {
   id: string;
   name: string;
+  /** Of IPv4. */
   gateway: string;
+  /** Whether an address is of its segment. */
+  has(address: string): boolean;
 }
 
 export interface NodeNetworksOptions {
@@ -54,7 +57,7 @@ export class NodeNetworks {
   private items: NetworkItems = { peers: new Map(), networks: new Map(), services: new Map() };
   private readonly resolver: Resolver;
   private readonly kernel: KernelNetworks | undefined;
-  private readonly making = new Map<string, Promise<EngineNetwork>>();
+  private readonly making = new Map<string, Promise<EngineNetwork[]>>();
   private readonly removing = new Map<string, Promise<void>>();
   /** Of each task that was attached and is not forgotten: its networks. The managers' word of it may come later than its container. */
   private readonly users = new Map<string, readonly string[]>();
@@ -114,8 +117,13 @@ export class NodeNetworks {
     for (const { Network: named, Addresses } of task.NetworksAttachments) {
       const network = this.items.networks.get(named?.ID ?? '');
       if (network === undefined) throw new ShoalError('unavailable', `network ${named?.ID} is not known here yet`);
-      const { id, gateway } = await this.ready(network);
-      attached.push({ network: id, address: addressIn(Addresses[0] ?? ''), gateway });
+      const address = addressIn(Addresses.find((cidr) => !isOfIPv6(cidr)) ?? '');
+      const bridge = (await this.ready(network)).find(({ has }) => has(address));
+      if (bridge === undefined) {
+        throw new ShoalError('internal', `NetworksAttachments: ${JSON.stringify(Addresses)} are none of ${named?.ID}`);
+      }
+      const { id, gateway } = bridge;
+      attached.push({ network: id, address, address6: addressIn(Addresses.find(isOfIPv6) ?? ''), gateway });
     }
     return attached;
   }
@@ -150,24 +158,29 @@ export class NodeNetworks {
     await this.resolver.close();
   }
 
-  /** Has a network on this node for a container that is going to be on it. Throws why it cannot be. */
-  bring(network: Network): Promise<Bridge> {
+  /** Has a network on this node, segment by segment, for a container that is going to be on it. Throws why it cannot be. */
+  bring(network: Network): Promise<Bridge[]> {
     this.brought.set(network.ID, this.options.clock.monotonic());
     return this.ready(network);
   }
 
-  private async ready(network: Network): Promise<Bridge> {
-    const { id, name } = await this.engineNetwork(network);
+  private async ready(network: Network): Promise<Bridge[]> {
+    const found = await this.engineNetworks(network);
     if (this.kernel?.error) {
       throw new ShoalError('not-supported', `network ${network.Spec?.Name}: ${this.kernel.error}`);
     }
     if (isEncrypted(network) && this.kernel?.encryptionError) {
       throw new ShoalError('not-supported', `network ${network.Spec?.Name}: ${this.kernel.encryptionError}`);
     }
-    return { id, name, gateway: formatAddress(networkBlock(network)?.gateway ?? 0) };
+    return segmentsOf(network).map(({ ipv4, ipv6 }, at) => {
+      const { id, name } = found[at]!;
+      const has = (address: string) =>
+        [ipv4, ipv6].some((block) => block !== undefined && contains(block.subnet, parseIP(address) ?? 0n));
+      return { id, name, gateway: formatIP(ipv4.gateway), has };
+    });
   }
 
-  private engineNetwork(network: Network): Promise<EngineNetwork> {
+  private engineNetworks(network: Network): Promise<EngineNetwork[]> {
     let making = this.making.get(network.ID);
     if (making === undefined) {
       const removed = this.removing.get(network.ID) ?? Promise.resolve();
@@ -177,7 +190,8 @@ export class NodeNetworks {
     return making;
   }
 
-  private async make(network: Network): Promise<EngineNetwork> {
+  /** In the order of its segments. */
+  private async make(network: Network): Promise<EngineNetwork[]> {
     const { engine, log } = this.options;
     if (this.kernel === undefined) {
       throw new ShoalError(
@@ -185,21 +199,9 @@ export class NodeNetworks {
         `network ${network.Spec?.Name}: networks of the cluster need the agent of this node to run as root`,
       );
     }
-    const found = await engine.networks(`${networkLabel}=${network.ID}`);
     this.mayHaveBridges = true;
     this.onBridges();
-    if (found[0] !== undefined) return found[0];
-    const { version } = await engine.info();
-    const config = bridgeConfig(network, version, await this.kernel.mtu(network));
-    if (config === undefined) throw new ShoalError('not-supported', `network ${network.Spec?.Name}: it has no subnet`);
-    const id = await engine.createNetwork(config).catch((error) => {
-      // A network of the node's own has the name: ours is known by its label, too.
-      if (!(error instanceof ShoalError && error.code === 'name-conflict')) throw error;
-      return engine.createNetwork({ ...config, Name: `${config.Name}.${network.ID}` });
-    });
-    log.info('a network of the cluster is on this node', { network: network.Spec?.Name, id: network.ID });
-    await this.kernel.refresh();
-    return { id, name: config.Name, labels: config.Labels };
+    return bridgesFor(network, { engine, kernel: this.kernel, log });
   }
 
   private async sweep(): Promise<void> {
@@ -270,11 +272,4 @@ export class NodeNetworks {
     }
     return false;
   }
-}
-
-function addressIn(cidr: string): string {
-  const address = parseCIDR(cidr)?.address;
-  if (address === undefined)
-    throw new ShoalError('internal', `NetworksAttachments: ${JSON.stringify(cidr)} is no address`);
-  return formatAddress(address);
 }

@@ -4,6 +4,7 @@ import type { Network } from '../../model/types.js';
 import type { Container, ContainerNetwork } from '../container.js';
 import type { Engine } from '../engine.js';
 import { type AttachedContainers, isOfTask } from './attached-containers.js';
+import type { EndpointAddresses } from './engine-networks.js';
 import { addressesLabel, networkLabel } from './labels.js';
 import type { Bridge, NodeNetworks } from './node-networks.js';
 
@@ -23,13 +24,17 @@ export class OwnContainers {
     return this.options.networks.find(reference);
   }
 
-  /** Has the network on this node's engine, for a container that is going to be made for it. Throws why it cannot be. */
-  bring(network: Network): Promise<Bridge> {
+  /**
+   * Has the network on this node's engine, for a container that is going to be made for it: of its segments that with an address that is
+   * asked for, else the first. Throws why it cannot be.
+   */
+  async bring(network: Network, { address, address6 }: EndpointAddresses = anyAddresses): Promise<Bridge> {
     if (network.Spec?.Attachable !== true) {
       const words = `rpc error: code = PermissionDenied desc = network ${network.Spec?.Name} not manually attachable`;
       throw couldNot(network, new ShoalError('forbidden', words));
     }
-    return this.options.networks.bring(network);
+    const bridges = await this.options.networks.bring(network);
+    return bridges.find(({ has }) => has(address || address6)) ?? bridges[0]!;
   }
 
   /**
@@ -44,7 +49,7 @@ export class OwnContainers {
     await attached.holding(container.id, async () => {
       try {
         if (container.phase !== 'running') {
-          for (const { network, on } of places) await this.settle(container, network, on, isWish(container, on));
+          for (const { network, on } of places) await this.settle(container, network, on, wishIn(container, on));
         }
       } catch (error) {
         // As the engine does with one that it cannot start; `docker run --rm` waits for that.
@@ -60,21 +65,22 @@ export class OwnContainers {
   async connect(
     reference: string,
     network: Network,
-    wish: { address: string; aliases: readonly string[] },
+    wish: EndpointAddresses & { aliases: readonly string[] },
   ): Promise<void> {
     const { engine, networks, attached } = this.options;
     const container = await this.inspected(reference);
-    const bridge = await this.bring(network);
-    if (placeOn(container, bridge) !== undefined) {
+    const bridge = await this.bring(network, wish);
+    if (placeOn(container, await networks.bring(network)) !== undefined) {
       const words = `endpoint with name ${container.name} already exists in network ${network.Spec?.Name}`;
       throw new ShoalError('forbidden', words);
     }
     if (container.phase !== 'running') {
-      return engine.connectNetwork(bridge.id, container.id, wish.address, wish.aliases);
+      return engine.connectNetwork(bridge.id, container.id, wish, wish.aliases);
     }
-    const on = { name: bridge.name, id: '', address: '', asked: wish.address, aliases: wish.aliases };
+    const asked = { asked: wish.address, asked6: wish.address6 };
+    const on = { name: bridge.name, id: '', address: '', address6: '', ...asked, aliases: wish.aliases };
     await attached.holding(container.id, async () => {
-      await this.settle(container, network, on, true);
+      await this.settle(container, network, on, asked);
       await networks.started();
     });
   }
@@ -83,12 +89,12 @@ export class OwnContainers {
   async disconnect(reference: string, network: Network): Promise<void> {
     const { engine, networks, attached } = this.options;
     const container = await this.inspected(reference);
-    const bridge = await networks.bring(network);
-    if (placeOn(container, bridge) === undefined) {
+    const place = placeOn(container, await networks.bring(network));
+    if (place === undefined) {
       const words = `container ${container.id} is not connected to network ${network.Spec?.Name}`;
       throw new ShoalError('forbidden', words);
     }
-    await engine.disconnectNetwork(bridge.name, container.id);
+    await engine.disconnectNetwork(place.name, container.id);
     await attached.look(container.id);
   }
 
@@ -115,22 +121,22 @@ export class OwnContainers {
   }
 
   /**
-   * The container has, or will have when it is started, the address that the managers give it on the network, and no other. One that it had
-   * is had again if it is free still; `isWish`: its user wants that one or none.
+   * The container has, or will have when it is started, the addresses that the managers give it on the network, and no others. Those that it
+   * had are had again if they are free still; `wish`: its user wants those or none.
    */
-  private async settle(container: Container, network: Network, on: ContainerNetwork, isWish: boolean): Promise<void> {
+  private async settle(container: Container, network: Network, on: ContainerNetwork, wish: Asked): Promise<void> {
     const { engine, networks, attached } = this.options;
     try {
       const task = await attached.taskFor(container, network, on).catch((error) => {
         const isTaken = error instanceof ShoalError && error.code === 'failed-precondition';
-        if (!isTaken || isWish || on.asked === '') throw error;
-        return attached.taskFor(container, network, { ...on, asked: '' });
+        if (!isTaken || (on.asked === wish.asked && on.asked6 === wish.asked6)) throw error;
+        return attached.taskFor(container, network, { ...on, ...wish });
       });
       const [place] = await networks.attach(task);
       if (place === undefined) throw new ShoalError('internal', `task ${task.ID} is on no network`);
-      if (on.asked === place.address && on.id === place.network) return;
+      if (on.asked === place.address && on.asked6 === place.address6 && on.id === place.network) return;
       await engine.disconnectNetwork(on.name, container.id);
-      await engine.connectNetwork(place.network, container.id, place.address, on.aliases);
+      await engine.connectNetwork(place.network, container.id, place, on.aliases);
     } catch (error) {
       throw couldNot(network, error);
     }
@@ -148,13 +154,19 @@ export class OwnContainers {
   }
 }
 
-/** Whether the container's user chose its address, and not the managers when it ran before. */
-function isWish({ started, labels }: Container, { asked }: ContainerNetwork): boolean {
-  return !started || (labels[addressesLabel] ?? '').split(' ').includes(asked);
+const anyAddresses: EndpointAddresses = { address: '', address6: '' };
+
+type Asked = Pick<ContainerNetwork, 'asked' | 'asked6'>;
+
+/** The addresses that the container's user chose, and not the managers when it ran before. */
+function wishIn({ started, labels }: Container, { asked, asked6 }: ContainerNetwork): Asked {
+  const chosen = (labels[addressesLabel] ?? '').split(' ');
+  const wish = (address: string) => (!started || chosen.includes(address) ? address : '');
+  return { asked: wish(asked), asked6: wish(asked6) };
 }
 
-function placeOn({ networks }: Container, bridge: Bridge): ContainerNetwork | undefined {
-  return networks.find(({ id, name }) => id === bridge.id || name === bridge.name);
+function placeOn({ networks }: Container, bridges: readonly Bridge[]): ContainerNetwork | undefined {
+  return networks.find(({ id, name }) => bridges.some((bridge) => id === bridge.id || name === bridge.name));
 }
 
 function couldNot(network: Network, error: unknown): ShoalError {

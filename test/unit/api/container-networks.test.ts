@@ -25,7 +25,7 @@ describe('containers of a node’s own and networks of the cluster, at the API',
       find: (reference) => (['blue', 'blue-id'].includes(reference) ? blue : undefined),
       async bring() {
         asked('bring');
-        return { id: 'bridge-id', name: 'blue.at-engine', gateway: '10.0.0.1' };
+        return { id: 'bridge-id', name: 'blue.at-engine', gateway: '10.0.0.1', has: () => true };
       },
       async starting(reference, start) {
         asked('starting', reference);
@@ -97,7 +97,7 @@ describe('containers of a node’s own and networks of the cluster, at the API',
   });
 
   it('are connected and disconnected by the daemon; on networks of the engine by the engine', async () => {
-    const EndpointConfig = { Aliases: ['x'], IPAMConfig: { IPv4Address: '10.0.0.9' } };
+    const EndpointConfig = { Aliases: ['x'], IPAMConfig: { IPv4Address: '10.0.0.9', IPv6Address: 'FD00::0:9' } };
     const ours = [
       await api.call('POST', '/networks/blue/connect', { Container: 'c', EndpointConfig }, json),
       await api.call('POST', '/networks/blue-id/disconnect', { Container: 'c', Force: true }, json),
@@ -107,7 +107,7 @@ describe('containers of a node’s own and networks of the cluster, at the API',
       [200, 200],
     );
     assert.deepEqual(calls, [
-      ['connect', 'c', 'blue-id', { address: '10.0.0.9', aliases: ['x'] }],
+      ['connect', 'c', 'blue-id', { address: '10.0.0.9', address6: 'fd00::9', aliases: ['x'] }],
       ['disconnect', 'c', 'blue-id'],
     ]);
     assert.deepEqual(engine.asked, []);

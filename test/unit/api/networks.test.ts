@@ -80,6 +80,74 @@ describe('networks', () => {
     assert.equal(new Set(subnets).size, 5);
   });
 
+  it('have IPv6 where it is asked for, and several subnets, each with its gateway', async () => {
+    const IPAM = {
+      Config: [
+        { Subnet: '10.8.0.0/24', Gateway: '10.8.0.9' },
+        { Subnet: '10.8.1.0/24' },
+        { Subnet: 'FD00:8:0::/64', IPRange: 'fd00:8::100/120', AuxiliaryAddresses: { router: 'fd00:8::1' } },
+      ],
+    };
+    assert.equal((await create('six', { EnableIPv6: true, IPAM })).status, 201);
+    const { body } = await api.call('GET', '/networks/six');
+    assert.equal(body.EnableIPv6, true);
+    const [last] = body.IPAM.Config.splice(3);
+    assert.deepEqual(body.IPAM.Config, [
+      { Subnet: '10.8.0.0/24', Gateway: '10.8.0.9' },
+      { Subnet: '10.8.1.0/24', Gateway: '10.8.1.1' },
+      {
+        Subnet: 'fd00:8::/64',
+        IPRange: 'fd00:8::100/120',
+        Gateway: 'fd00:8::2',
+        AuxiliaryAddresses: { router: 'fd00:8::1' },
+      },
+    ]);
+    assert.match(last.Subnet, /^fd[0-9a-f:]+::\/64$/);
+    assert.equal(last.Gateway, last.Subnet.replace('/64', '1'));
+    const withConfig = (...Config: object[]) => create('x', { EnableIPv6: true, IPAM: { Config } });
+    const words: [RegExp, ...object[]][] = [
+      [
+        /^IPAM.Config\[1\].Subnet: 10.8.4.0\/25 overlaps 10.8.4.0\/24/,
+        { Subnet: '10.8.4.0/24' },
+        { Subnet: '10.8.4.0/25' },
+      ],
+      [/should be fd00:9::\/64 \(IPAM.Config\[0\].Subnet\)/, { Subnet: 'fd00:9::5/64' }],
+      [/^IPAM.Config\[0\].Subnet: \/127 is not from \/16 to \/125/, { Subnet: 'fd00:9::/127' }],
+      [/^IPAM.Config\[0\].Subnet: fe80::\/64 is not in 2000::\/3 or fc00::\/7/, { Subnet: 'fe80::/64' }],
+      [
+        /^IPAM.Config\[0\].Subnet: fd53:686f:616c::\/64 overlaps .* the nodes' tunnels/,
+        { Subnet: 'fd53:686f:616c::/64' },
+      ],
+      [
+        /no matching subnet for gateway "fd00:a::1" \(IPAM.Config\[0\].Gateway\)/,
+        { Subnet: 'fd00:9::/64', Gateway: 'fd00:a::1' },
+      ],
+      [
+        /no matching subnet for aux-address "10.0.0.1"/,
+        { Subnet: 'fd00:9::/64', AuxiliaryAddresses: { a: '10.0.0.1' } },
+      ],
+      [/IPAM.Config\[0\].IPRange/, { Subnet: 'fd00:9::/64', IPRange: '10.0.0.0/24' }],
+      [
+        /^IPAM.Config: a network has at most 16 subnets of IPv6/,
+        ...Array.from({ length: 17 }, (_, at) => ({ Subnet: `fd00:9:0:${at}::/64` })),
+      ],
+    ];
+    for (const [word, ...configs] of words) await refused(withConfig(...configs), 400, word);
+    await refused(
+      withConfig({ Subnet: 'fd00:8::/48' }),
+      403,
+      /Pool overlaps with other one.*fd00:8::\/48 with fd00:8::\/64/,
+    );
+    const Config = [{ Subnet: 'fd00:9::/64' }];
+    await refused(create('x', { IPAM: { Config } }), 400, /^IPAM.Config\[0\].Subnet: .* only with EnableIPv6/);
+    const Options = { 'com.docker.network.driver.mtu': '1000' };
+    await refused(
+      create('x', { EnableIPv6: true, Options }),
+      400,
+      /Options.*mtu.*not a number from 1280 to 65485 where/,
+    );
+  });
+
   it('are refused in Docker’s words', async () => {
     await create('net');
     await refused(create('net'), 409, /^network with name net already exists$/);
@@ -87,7 +155,7 @@ describe('networks', () => {
     await refused(create('a b'), 400, /only 64 \[a-zA-Z0-9_.-\] characters/);
     await refused(create('bridge'), 403, /not permitted on predefined bridge network/);
     await refused(create('x', { Options: { encrypted: 'yes' } }), 400, /^Options.encrypted: "yes" is not known/);
-    await refused(create('x', { EnableIPv6: true }), 501, /EnableIPv6/);
+    await refused(create('x', { EnableIPv4: false }), 501, /^EnableIPv4: .*always have IPv4/);
     await refused(create('x', { Ingress: true }), 501, /Ingress/);
     await refused(create('x', { IPAM: 7 }), 400, /IPAM/);
     const withConfig = (config: object) => create('x', { IPAM: { Config: [config] } });

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { consolidate } from '../../../src/cli/network/ipam.js';
+import type { Project } from '../../../src/cli/stack/compose/load.js';
+import type { ComposeNetwork } from '../../../src/cli/stack/compose/schema.js';
+import { type NetworkRequest, networksOf } from '../../../src/cli/stack/networks.js';
 import { cli } from '../../helpers/cli.js';
 import { startFakeDaemon } from '../../helpers/fake-daemon.js';
 
@@ -21,6 +24,18 @@ describe('the addresses of network create', () => {
       ],
     );
     assert.deepEqual(consolidate([], [], [], []), []);
+    assert.deepEqual(
+      consolidate(['10.1.0.0/16', 'fd00:7::/64'], ['fd00:7::100/120'], ['FD00:7:0::9'], [['router', 'fd00:7::2']]),
+      [
+        { Subnet: '10.1.0.0/16' },
+        {
+          Subnet: 'fd00:7::/64',
+          IPRange: 'fd00:7::100/120',
+          Gateway: 'FD00:7:0::9',
+          AuxiliaryAddresses: { router: 'fd00:7::2' },
+        },
+      ],
+    );
   });
 
   it('that lie in none, or come twice, are refused in Docker’s words', () => {
@@ -33,6 +48,25 @@ describe('the addresses of network create', () => {
       () => consolidate([...subnet, '10.2.0.0/16'], ['10.1.0.0/24', '10.1.1.0/24'], [], []),
       /cannot configure multiple ranges/,
     );
+  });
+});
+
+describe('the networks of a stack', () => {
+  it('have the families that its file says', () => {
+    const of = (network: ComposeNetwork) => {
+      const services = new Map([['web', { image: 'web', networks: new Map([['six', undefined]]) }]]);
+      const project = { services, networks: new Map([['six', network]]) } as unknown as Project;
+      const [{ EnableIPv4, EnableIPv6, IPAM } = {} as NetworkRequest] = networksOf('shop', project).own;
+      return { EnableIPv4, EnableIPv6, subnets: IPAM?.Config?.map(({ Subnet }) => Subnet) };
+    };
+    const config = [{ subnet: '10.1.0.0/24' }, { subnet: 'fd00:7::/64' }];
+    assert.deepEqual(of({ enable_ipv6: true, ipam: { config } }), {
+      EnableIPv4: undefined,
+      EnableIPv6: true,
+      subnets: ['10.1.0.0/24', 'fd00:7::/64'],
+    });
+    assert.equal(of({ enable_ipv4: false }).EnableIPv4, false); // which the daemon refuses, with its reason
+    assert.equal(of({}).EnableIPv6, undefined);
   });
 });
 

@@ -28,6 +28,7 @@ const task = (TaskID: string, Address: string, more: Partial<NetworkEndpoint> = 
   TaskID,
   NodeID: 'n',
   Address,
+  Address6: '',
   Serving: true,
   Hostname: '',
   Aliases: [],
@@ -42,6 +43,7 @@ const service = (on: string, name: string, VirtualIP: string, ...Endpoints: Netw
   ServiceID: name,
   ServiceName: name,
   VirtualIP,
+  VirtualIP6: '',
   Sticky: false,
   Opaque: false,
   Endpoints,
@@ -106,6 +108,53 @@ describe('names on networks of the cluster', () => {
     assert.deepEqual(ask('idle'), []);
     assert.equal(ask('tasks.nobody'), noSuchName);
     assert.equal(ask('9.9.0.10.in-addr.arpa', 'PTR'), noSuchName);
+  });
+
+  it('have addresses of IPv6 on a network with it', () => {
+    const Configs = [
+      { Subnet: '10.0.0.0/8', Gateway: '10.0.0.1' },
+      { Subnet: '11.0.0.0/8', Gateway: '11.0.0.1' },
+      { Subnet: 'fd00:a::/64', Gateway: 'fd00:a::1' },
+      { Subnet: 'fd00:b::/64', Gateway: 'fd00:b::1' },
+    ];
+    const six = complete('Network', { ID: 'a', Spec: { Name: 'six', IPv6Enabled: true }, IPAMOptions: { Configs } });
+    const book = new NameBook({
+      peers: new Map(),
+      networks: new Map([['a', six]]),
+      services: new Map(
+        [
+          {
+            ...service('a', 'web', '10.0.0.250'),
+            VirtualIP6: 'fd00:a::ff',
+            Endpoints: [
+              task('t1', '10.0.0.2', { Address6: 'fd00:a::2', Aliases: ['www'] }),
+              task('t2', '11.0.0.3', { Address6: 'fd00:b::3' }),
+              task('t3', '11.0.0.4', { Address6: 'fd00:b::4', Serving: false }),
+            ],
+          },
+          service('a', 'db', '', task('t4', '10.0.0.9', { Address6: 'fd00:a::9' })),
+        ].map((one) => [one.ID, one]),
+      ),
+    });
+    const ask = (name: string, type: RecordType = 'AAAA', shift = 0) => {
+      const query = packet.encode({ type: 'query', id: 7, questions: [{ type, name }] });
+      const reading = readQuery(query, { networkID: 'a', address: '11.0.0.3' }, book, shift);
+      const { answers, flags = 0 } = packet.decode(reading!.answer!);
+      const data = (answers ?? []).map((one) => ('data' in one ? one.data : ''));
+      return (flags & 15) === 0 ? data : flags & 15;
+    };
+    assert.deepEqual([ask('web'), ask('www'), ask('web', 'A')], [['fd00:a::ff'], ['fd00:a::ff'], ['10.0.0.250']]);
+    assert.deepEqual(ask('tasks.web'), ['fd00:a::2', 'fd00:b::3']);
+    assert.deepEqual(ask('tasks.web', 'AAAA', 1), ['fd00:b::3', 'fd00:a::2']);
+    assert.deepEqual(
+      [ask('db'), ask('web.1.t2'), ask('db', 'ANY' as RecordType)],
+      [['fd00:a::9'], ['fd00:b::3'], ['10.0.0.9', 'fd00:a::9']],
+    );
+    const reversed = (address: string) => `${address.split('').reverse().join('.')}.ip6.arpa`;
+    assert.deepEqual(ask(reversed('fd00000b000000000000000000000003'), 'PTR'), ['web.1.t2.six']);
+    assert.deepEqual(ask(reversed('FD00000A0000000000000000000000FF'), 'PTR'), ['web.six']);
+    assert.equal(ask(reversed('fd00000b000000000000000000000007'), 'PTR'), noSuchName);
+    assert.deepEqual(ask('3.0.0.11.in-addr.arpa', 'PTR'), ['web.1.t2.six']);
   });
 
   it('outside the cluster are asked for outside, but not from an internal network', () => {

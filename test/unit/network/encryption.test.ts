@@ -293,8 +293,8 @@ describe('encrypted networks in the kernel', () => {
 
   it('have a tunnel of their own, at a port of its own, and what is not encrypted never goes the same way', () => {
     const peers = encryptingPeers(items(), 'node1');
-    const encrypted = desiredEncrypted(items(), 'node1', carried, 1416, { peers, port: 4790 });
-    const plain = desiredKernel(items(), 'node1', carried, 1450, false);
+    const encrypted = desiredEncrypted(items(), 'node1', carried, 1416, { peers, port: 4790, knowsIPv6: true });
+    const plain = desiredKernel(items(), 'node1', carried, 1450, false, true);
     assert.deepEqual([encrypted.tunnel?.port, encrypted.tunnel?.address], [4790, '100.97.0.1']);
     assert.deepEqual([...plain.remote.keys()], ['10.0.1.3', '10.0.1.4']);
     assert.deepEqual(
@@ -305,7 +305,10 @@ describe('encrypted networks in the kernel', () => {
       ],
     );
     assert.deepEqual([[...plain.virtual], [...encrypted.virtual]], [['10.0.1.254'], ['10.0.2.254']]);
-    assert.equal(desiredEncrypted(items(), 'node1', carried, 1416, { peers, port: undefined }).tunnel, undefined);
+    assert.equal(
+      desiredEncrypted(items(), 'node1', carried, 1416, { peers, port: undefined, knowsIPv6: true }).tunnel,
+      undefined,
+    );
   });
 
   it('carry packets that fit the wire with all that is added, and no smaller ones than need be', () => {

@@ -6,8 +6,8 @@ import type { KernelTools } from '../../../src/network/kernel/tools.js';
 
 const ours = '-m mark --mark 0x53000000/0xff000000 -j ACCEPT';
 const log = createLogger({ silent: true });
-const passEngine = (tools: KernelTools) => new EngineChain(tools, log).pass();
-const unpassEngine = (tools: KernelTools) => new EngineChain(tools, log).unpass();
+const passEngine = (tools: KernelTools) => new EngineChain('ip', tools, log).pass();
+const unpassEngine = (tools: KernelTools) => new EngineChain('ip', tools, log).unpass();
 
 /** The engine's chain as iptables keeps it; undefined: there is none. */
 class Iptables implements KernelTools {
@@ -67,7 +67,7 @@ describe('our rule in the engine’s chain', () => {
       const run = tools.run.bind(tools);
       const listing = `table ip docker-bridges {\n\tchain filter-FORWARD {\n\t\t${rule}\n\t}\n}\n`;
       tools.run = async (command, args) => (command === ('nft' as string) ? listing : run(command, args));
-      const chain = new EngineChain(tools, {
+      const chain = new EngineChain('ip', tools, {
         warn: (words: string) => said.push(words),
         debug() {},
       } as unknown as Logger);

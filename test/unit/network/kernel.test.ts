@@ -5,8 +5,14 @@ import type { NetworkService } from '../../../src/model/types.js';
 import { type ActualKernel, commandsFor } from '../../../src/network/kernel/commands.js';
 import { type DesiredKernel, desiredKernel } from '../../../src/network/kernel/desired.js';
 import type { Mesh } from '../../../src/network/kernel/mesh.js';
-import { plainTunnel, returnTable, tunnelAddress, tunnelMAC } from '../../../src/network/kernel/names.js';
-import { rulesFor } from '../../../src/network/kernel/rules.js';
+import {
+  plainTunnel,
+  returnTable,
+  tunnelAddress,
+  tunnelAddress6,
+  tunnelMAC,
+} from '../../../src/network/kernel/names.js';
+import { rules6For, rulesFor } from '../../../src/network/kernel/rules.js';
 import { type Ruleset, renderChange, renderWhole } from '../../../src/network/kernel/ruleset.js';
 import { sysctlsFor } from '../../../src/network/kernel/sysctls.js';
 import type { NetworkItems } from '../../../src/network/network-table.js';
@@ -25,18 +31,39 @@ const peer = (number: number) => ({
   DataPathPort: 4789,
   EncryptionEpoch: 0,
 });
+/** With IPv6, and one more segment of each. */
+const dual = (number: number, more: object = {}) => {
+  const base = network(number, { IPv6Enabled: true, ...more });
+  const Configs = [
+    ...base.IPAMOptions!.Configs,
+    { Subnet: `10.1.${number}.0/24`, Gateway: `10.1.${number}.1` },
+    { Subnet: `fd00:0:0:${number}::/64`, Gateway: `fd00:0:0:${number}::1` },
+    { Subnet: `fd01:0:0:${number}::/64`, Gateway: `fd01:0:0:${number}::1` },
+  ];
+  return complete('Network', { ...base, IPAMOptions: { Configs } });
+};
+const withIPv6 = (one: NetworkService, on: number): NetworkService => ({
+  ...one,
+  VirtualIP6: `fd00:0:0:${on}::ffff`,
+  Endpoints: one.Endpoints.map((endpoint) => ({
+    ...endpoint,
+    Address6: `fd0${endpoint.NodeID === 'node3' ? 1 : 0}:0:0:${on}::${endpoint.Address.split('.').at(-1)}`,
+  })),
+});
 const service = (id: string, on: number, tasks: [node: number, host: number, serving?: boolean][]): NetworkService => ({
   ID: `net${on}/${id}`,
   NetworkID: `net${on}`,
   ServiceID: id,
   ServiceName: id,
   VirtualIP: `10.0.${on}.254`,
+  VirtualIP6: '',
   Sticky: false,
   Opaque: false,
   Endpoints: tasks.map(([node, host, Serving = true]) => ({
     TaskID: `t${host}`,
     NodeID: `node${node}`,
     Address: `10.0.${on}.${host}`,
+    Address6: '',
     Serving,
     Hostname: '',
     Aliases: [],
@@ -55,6 +82,7 @@ const empty: ActualKernel = {
   neighbours: new Map(),
   forwarding: new Map(),
   routes: new Map(),
+  proxies: new Set(),
   returns: new Map(),
   returnRules: new Set(),
   oneWayPorts: [],
@@ -68,6 +96,7 @@ function carriedOut(lines: string[], before: ActualKernel): ActualKernel {
   ) as [Map<string, string>, Map<string, string>, Map<string, string>];
   const oneWay = new Set(before.oneWayPorts);
   const [returns, returnRules] = [new Map(before.returns), new Set(before.returnRules)];
+  const proxies = new Set(before.proxies);
   for (const line of lines) {
     const word = line.split(' ');
     const after = (name: string) => word[word.indexOf(name) + 1] ?? '';
@@ -85,7 +114,12 @@ function carriedOut(lines: string[], before: ActualKernel): ActualKernel {
       returns.clear();
     } else if (line.includes(' set shv0 mtu ')) tunnel!.mtu = Number(after('mtu'));
     else if (line.endsWith('hairpin on')) oneWay.delete(after('dev'));
-    else if (kind === 'rule') {
+    else if (word[2] === 'proxy') {
+      const proxy = word.slice(3).join(' ');
+      assert.equal(proxies.has(proxy), action === 'del', line);
+      if (action === 'del') proxies.delete(proxy);
+      else proxies.add(proxy);
+    } else if (kind === 'rule') {
       const table = Number(after('lookup'));
       assert.equal(after('fwmark'), `${table}/${0xff00ffff}`);
       assert.equal(returnRules.has(table), action === 'del', line);
@@ -100,7 +134,7 @@ function carriedOut(lines: string[], before: ActualKernel): ActualKernel {
       tunnel!.addresses = action === 'add' ? [...rest, word[2]!] : rest;
     } else {
       const map = kind === 'neigh' ? neighbours : kind === 'fdb' ? forwarding : routes;
-      const key = word[2]!.replace('/32', '');
+      const key = word[2]!.replace(/\/(32|128)$/, '');
       if (action === 'del') assert.ok(map.delete(key), `${line}: there is none`);
       else
         map.set(
@@ -109,7 +143,7 @@ function carriedOut(lines: string[], before: ActualKernel): ActualKernel {
         );
     }
   }
-  return { tunnel, neighbours, forwarding, routes, returns, returnRules, oneWayPorts: [...oneWay] };
+  return { tunnel, neighbours, forwarding, routes, proxies, returns, returnRules, oneWayPorts: [...oneWay] };
 }
 
 describe('what the kernel shall have of the cluster’s networks', () => {
@@ -120,9 +154,10 @@ describe('what the kernel shall have of the cluster’s networks', () => {
   ]);
 
   it('is a tunnel to every other node, a route to every address there, and virtual IPs of what is carried here', () => {
-    const desired = desiredKernel(items([web, service('db', 2, [[2, 9]])]), 'node1', [network(1)], 1450, false);
+    const desired = desiredKernel(items([web, service('db', 2, [[2, 9]])]), 'node1', [network(1)], 1450, false, true);
     assert.deepEqual(desired.tunnel, {
       address: '100.96.0.1',
+      address6: '',
       mac: '02:53:00:00:00:01',
       local: '192.168.0.1',
       port: 4789,
@@ -140,9 +175,55 @@ describe('what the kernel shall have of the cluster’s networks', () => {
     assert.deepEqual([...desired.virtual], ['10.0.1.254']);
   });
 
+  it('has IPv6 where a network has it: routes of its own, and bridges that answer for what is not on them', () => {
+    const one = withIPv6(web, 1);
+    const desired = (knowsIPv6: boolean) =>
+      desiredKernel(
+        items([one, service('db', 2, [[2, 9]])], [dual(1), network(2)]),
+        'node1',
+        [dual(1)],
+        1450,
+        false,
+        knowsIPv6,
+      );
+    const { tunnel, peers, remote, virtual, proxies, bridges, bridges6 } = desired(true);
+    assert.equal(tunnel?.address6, 'fd53:686f:616c::1');
+    assert.deepEqual(
+      peers.map(({ address6 }) => address6),
+      ['fd53:686f:616c::2', 'fd53:686f:616c::3'],
+    );
+    assert.deepEqual(Object.fromEntries(remote), {
+      '10.0.1.3': '100.96.0.2',
+      'fd00:0:0:1::3': 'fd53:686f:616c::2',
+      '10.0.1.4': '100.96.0.3',
+      'fd01:0:0:1::4': 'fd53:686f:616c::3',
+      '10.0.2.9': '100.96.0.2',
+    });
+    assert.deepEqual([...virtual], ['10.0.1.254', 'fd00:0:0:1::ffff']);
+    assert.deepEqual([...proxies].sort(), [
+      'fd00:0:0:1::3 dev shl1',
+      'fd00:0:0:1::ffff dev shl1',
+      'fd01:0:0:1::4 dev shl1_1',
+    ]);
+    assert.deepEqual(
+      [bridges, bridges6],
+      [
+        ['shl1', 'shl1_1'],
+        ['shl1', 'shl1_1'],
+      ],
+    );
+    const without = desired(false);
+    assert.deepEqual([without.tunnel?.address6, without.proxies.size, without.bridges6], ['', 0, []]);
+    assert.ok([...without.remote.keys(), ...without.virtual].every((address) => !address.includes(':')));
+    const settings = new Map(sysctlsFor(desired(true), false));
+    assert.equal(settings.get('net/ipv6/conf/shv0/disable_ipv6'), '0');
+    for (const name of ['shl1', 'shl1_1']) assert.equal(settings.get(`net/ipv6/conf/${name}/proxy_ndp`), '1');
+    assert.equal(new Map(sysctlsFor(without, false)).get('net/ipv6/conf/all/forwarding'), undefined);
+  });
+
   it('is nothing without networks, or before the node’s own address is known', () => {
-    assert.equal(desiredKernel(items([], []), 'node1', [], 1450, false).tunnel, undefined);
-    const strange = desiredKernel(items([web]), 'node9', [], 1450, true);
+    assert.equal(desiredKernel(items([], []), 'node1', [], 1450, false, true).tunnel, undefined);
+    const strange = desiredKernel(items([web]), 'node9', [], 1450, true, true);
     assert.deepEqual([strange.tunnel, strange.peers, strange.remote.size], [undefined, [], 0]);
   });
 
@@ -164,25 +245,37 @@ describe('the commands that bring the kernel there', () => {
       remote: map(number),
       virtual: fc.uniqueArray(number),
       back: map(number),
+      isDual: fc.boolean(),
+      proxies: fc.uniqueArray(number),
     })
-    .map(({ self, peers, remote, virtual, back }) => ({
+    .map(({ self, peers, remote, virtual, back, isDual, proxies }) => ({
       via: plainTunnel,
       tunnel:
         self === null
           ? undefined
-          : { address: tunnelAddress(self), mac: tunnelMAC(self), local: '192.168.0.1', port: 4789, mtu: 1400 + self },
+          : {
+              address: tunnelAddress(self),
+              address6: isDual ? tunnelAddress6(self) : '',
+              mac: tunnelMAC(self),
+              local: '192.168.0.1',
+              port: 4789,
+              mtu: 1400 + self,
+            },
       peers: [...peers].map(([at, to]) => ({
         address: tunnelAddress(at + 10),
+        address6: isDual ? tunnelAddress6(at + 10) : '',
         mac: tunnelMAC(at + 10),
         underlay: `192.168.0.${to}`,
       })),
       remote: byName(
         remote,
-        (at) => `10.0.1.${at}`,
-        (to) => tunnelAddress(to + 10),
+        (at) => (isDual ? `fd00::${at}` : `10.0.1.${at}`),
+        (to) => (isDual ? tunnelAddress6(to + 10) : tunnelAddress(to + 10)),
       ),
       virtual: new Set(virtual.map((at) => `10.0.2.${at}`)),
       bridges: [],
+      bridges6: [],
+      proxies: new Set(proxies.map((at) => `fd00::${at} dev shl1`)),
       returns: self === null ? new Map() : new Map([...back].map(([at, to]) => [returnTable(at), tunnelAddress(to)])),
     }));
   const actual: fc.Arbitrary<ActualKernel> = fc
@@ -195,8 +288,9 @@ describe('the commands that bring the kernel there', () => {
       back: map(number),
       rules: fc.uniqueArray(number),
       ports: fc.uniqueArray(number),
+      proxied: fc.uniqueArray(number),
     })
-    .map(({ self, isUp, mtu, fdb, routes, back, rules, ports }) =>
+    .map(({ self, isUp, mtu, fdb, routes, back, rules, ports, proxied }) =>
       self === null
         ? { ...empty, returnRules: new Set(rules.map(returnTable)) }
         : {
@@ -206,7 +300,7 @@ describe('the commands that bring the kernel there', () => {
               port: 4789,
               mtu: 1400 + mtu,
               isUp,
-              addresses: [`${tunnelAddress(self + 1)}/32`],
+              addresses: [`${tunnelAddress(self + 1)}/32`, `${tunnelAddress6(self)}/128`],
             },
             neighbours: byName(
               fdb,
@@ -223,6 +317,7 @@ describe('the commands that bring the kernel there', () => {
               (at) => `10.0.${(at % 2) + 1}.${at}`,
               (to) => (to % 2 ? '' : tunnelAddress(to + 10)),
             ),
+            proxies: new Set(proxied.map((at) => `fd00::${at} dev shl1`)),
             returns: new Map([...back].map(([at, to]) => [returnTable(at), tunnelAddress(to)])),
             returnRules: new Set(rules.map(returnTable)),
             oneWayPorts: ports.map((at) => `veth${at}`),
@@ -235,10 +330,14 @@ describe('the commands that bring the kernel there', () => {
         const { ip, bridge } = commandsFor(wanted, found);
         const after = carriedOut([...ip, ...bridge], found);
         assert.deepEqual(commandsFor(wanted, after), { ip: [], bridge: [] });
+        assert.deepEqual(after.proxies, wanted.proxies);
         assert.equal(after.tunnel === undefined, wanted.tunnel === undefined);
         assert.deepEqual(after.returnRules, new Set(wanted.returns.keys()));
         if (wanted.tunnel === undefined) return;
-        assert.deepEqual(new Set(after.neighbours.keys()), new Set(wanted.peers.map(({ address }) => address)));
+        assert.deepEqual(
+          new Set(after.neighbours.keys()),
+          new Set(wanted.peers.flatMap(({ address, address6 }) => [address, address6].filter((one) => one !== ''))),
+        );
         for (const [address, gateway] of wanted.remote) assert.equal(after.routes.get(address), gateway);
         assert.deepEqual(after.oneWayPorts, []);
       }),
@@ -295,6 +394,37 @@ describe('the rules', () => {
     assert.ok(passing >= 0 && passing < forward.indexOf('oifname @ours drop'));
   });
 
+  it('of IPv6 are a table of their own, of the networks that have it', () => {
+    const one = withIPv6(web(true, true), 1);
+    const all = items([one], [dual(1), network(2)]);
+    assert.equal(rules6For(items([web(true)]), 'node1', [network(1)], undefined), undefined);
+    const rules6 = rules6For(all, 'node1', [dual(1, { Internal: true }), network(2)], undefined)!;
+    assert.match(renderWhole(rules6), /^table ip6 shoal\ndelete table ip6 shoal\ntable ip6 shoal \{\n/);
+    assert.doesNotMatch(renderWhole(rules6), /ipv4_addr|\bip [sd]addr|10\.0\./);
+    const { sets, chains } = rules6;
+    assert.deepEqual(
+      [...sets.get('virtual')!.elements.keys()],
+      ['"shl1" . fd00:0:0:1::ffff', '"shl1_1" . fd00:0:0:1::ffff'],
+    );
+    assert.deepEqual(chains.get('vip_1_web')?.rules, [
+      'ct mark set 0x53400000 dnat to numgen inc mod 2 map { 0 : fd00:0:0:1::2, 1 : fd00:0:0:1::3 }',
+    ]);
+    assert.deepEqual([...sets.get('internal')!.elements.keys()], ['fd00:0:0:1::/64', 'fd01:0:0:1::/64']);
+    assert.match(chains.get('net_1')!.rules.join('\n'), /nd-neighbor-solicit/);
+  });
+
+  it('let the segments of a network reach each other, and nobody else', () => {
+    const { sets, chains } = rulesFor(items([], [dual(1)]), 'node1', [dual(1)], undefined);
+    const names = ['"shl1"', '"shl1_1"'];
+    const ways = names.flatMap((from) => [
+      ...names.map((to) => `${from} . ${to}`),
+      `${from} . "shv0"`,
+      `"shv0" . ${from}`,
+    ]);
+    assert.deepEqual([...sets.get('within')!.elements.keys()].sort(), ways.sort());
+    assert.match(chains.get('net_1')!.rules[0]!, /^ip saddr \{ 10\.0\.1\.0\/24, 10\.1\.1\.0\/24 \} ip daddr \{ 10\.0/);
+  });
+
   it('change in proportion to what changed, and not at all when nothing did', () => {
     const many = Array.from({ length: 500 }, (_, at) => ({
       ...web(true),
@@ -319,7 +449,9 @@ describe('the rules', () => {
     assert.deepEqual(found(renderWhole(rulesFor(all, 'node1', [network(1)], undefined))), []);
     assert.deepEqual(found(renderWhole(rulesFor(all, 'node1', [network(1)], noRoutes))), special);
     const settings = (hasPlane: boolean) =>
-      [...sysctlsFor(['shl1'], hasPlane)].map(([path, value]) => `${path}=${value}`);
+      [...sysctlsFor({ via: plainTunnel, tunnel: undefined, bridges: ['shl1'], bridges6: [] }, hasPlane)].map(
+        ([path, value]) => `${path}=${value}`,
+      );
     assert.deepEqual(
       settings(true).filter((line) => !settings(false).includes(line)),
       ['net/netfilter/nf_conntrack_acct=1'],

@@ -205,7 +205,8 @@ describe('connections to tasks that left rotation', () => {
     const text = `conntrack v1.4.7 (conntrack-tools): 3 flow entries have been shown.
 icmp     1 29 src=10.0.0.1 dst=10.0.0.2 type=8 code=0 id=1 src=10.0.0.2 dst=10.0.0.1 type=0 code=0 id=1 mark=0 use=1
 tcp      6 119 TIME_WAIT src=10.99.0.100 dst=100.96.0.1 sport=46292 dport=32768 zone-orig=2 packets=6 bytes=410 src=172.17.0.2 dst=10.99.0.100 sport=80 dport=46292 packets=6 bytes=372 [ASSURED] mark=1392508930 use=1
-udp      17 27 src=10.0.0.1 dst=10.0.0.2 sport=5 dport=53 [UNREPLIED] src=10.0.0.7 dst=10.0.0.1 sport=53 dport=5 mark=1392508928 use=1`;
+udp      17 27 src=10.0.0.1 dst=10.0.0.2 sport=5 dport=53 [UNREPLIED] src=10.0.0.7 dst=10.0.0.1 sport=53 dport=5 mark=1392508928 use=1
+tcp      6 300 ESTABLISHED src=fd00::2 dst=fd00::ff sport=40000 dport=80 packets=3 bytes=316 src=fd00::3 dst=fd00::2 sport=80 dport=40000 packets=3 bytes=216 [ASSURED] mark=1396703232 use=1`;
     assert.deepEqual(
       parseFlows(text).map(({ protocol, state, address, port, isUnanswered, asked_bytes }) => [
         protocol,
@@ -218,6 +219,15 @@ udp      17 27 src=10.0.0.1 dst=10.0.0.2 sport=5 dport=53 [UNREPLIED] src=10.0.0
       [
         ['tcp', 'TIME_WAIT', '172.17.0.2', 80, false, 98],
         ['udp', '', '10.0.0.7', 53, true, 0],
+        ['tcp', 'ESTABLISHED', 'fd00::3', 80, false, 100],
+      ],
+    );
+    assert.deepEqual(
+      parseFlows(text).map(({ selector }) => selector.slice(0, 2)),
+      [
+        ['-p', 'tcp'],
+        ['-p', 'udp'],
+        ['-f', 'ipv6'],
       ],
     );
   });

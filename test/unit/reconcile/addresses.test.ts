@@ -1,25 +1,38 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { configurationFor } from '../../../src/manager/subnets.js';
+import { configurationFor, uniqueLocalPool } from '../../../src/manager/subnets.js';
 import { complete } from '../../../src/model/codec.js';
-import { overlap } from '../../../src/model/ipv4.js';
-import { networkBlock } from '../../../src/model/network-block.js';
+import { formatBlock, overlap } from '../../../src/model/ip.js';
+import { blocksOf } from '../../../src/model/network-block.js';
 import { isFinal } from '../../../src/model/states.js';
-import type { NetworkAttachmentConfigInit, Task } from '../../../src/model/types.js';
+import type {
+  IPAMConfigInit,
+  IPAMOptions,
+  NetworkAttachmentConfigInit,
+  NetworkSpec,
+  Task,
+} from '../../../src/model/types.js';
 import type { View } from '../../../src/store/view.js';
 import { Orchestra } from '../../helpers/orchestra.js';
 
 const addNetwork = (world: Orchestra, ID: string, Subnet: string, more: object = {}) =>
+  addSubnets(world, ID, [{ Subnet, Gateway: Subnet.replace(/0\/\d+$/, '1'), ...more }]);
+const addSubnets = (world: Orchestra, ID: string, Configs: IPAMConfigInit[]) =>
   world.commit([
     {
       Action: 'create',
       Network: {
         ID,
-        Spec: { Name: ID },
-        IPAMOptions: { Configs: [{ Subnet, Gateway: Subnet.replace(/0\/\d+$/, '1'), ...more }] },
+        Spec: { Name: ID, IPv6Enabled: Configs.some(({ Subnet }) => Subnet!.includes(':')) },
+        IPAMOptions: { Configs },
       },
     },
   ]);
+const allotted = (spec: NetworkSpec, world: Orchestra): IPAMOptions => {
+  const options = configurationFor(spec, world.store);
+  assert.notEqual(typeof options, 'number');
+  return options as IPAMOptions;
+};
 const on = (...targets: string[]): { TaskTemplate: { Networks: NetworkAttachmentConfigInit[] } } => ({
   TaskTemplate: { Networks: targets.map((Target) => ({ Target })) },
 });
@@ -69,6 +82,52 @@ describe('addresses on cluster networks', () => {
     world.scale('web', 3);
     world.settle();
     assert.equal(world.running('web').length, 3);
+    world.scale('web', 4);
+    world.settle();
+    assert.equal(world.running('web').length, 4);
+  });
+
+  it('are of IPv6 too where the network has that, in the same segment, and virtual ones of both', () => {
+    addSubnets(world, 'net', [
+      { Subnet: '10.0.1.0/29', Gateway: '10.0.1.1' }, // five for virtual IPs and tasks
+      { Subnet: '10.0.2.0/24', Gateway: '10.0.2.1' },
+      { Subnet: 'fd00:1::/64', Gateway: 'fd00:1::1', AuxiliaryAddresses: { router: 'fd00:1::3' } },
+      { Subnet: 'fd00:2::/64', Gateway: 'fd00:2::1', Range: 'fd00:2::100/120' },
+    ]);
+    world.create('web', 6, on('net'));
+    world.settle();
+    assert.deepEqual(world.service('web').Endpoint?.VirtualIPs, [
+      { NetworkID: 'net', Addr: '10.0.1.6/29' },
+      { NetworkID: 'net', Addr: 'fd00:1::ff:ffff/64' },
+    ]);
+    assert.deepEqual(
+      world.running('web').map((task) => addresses(task).join(' ')),
+      [
+        '10.0.1.2/29 fd00:1::2/64',
+        '10.0.1.3/29 fd00:1::4/64',
+        '10.0.1.4/29 fd00:1::5/64',
+        '10.0.1.5/29 fd00:1::6/64',
+        '10.0.2.2/24 fd00:2::100/64',
+        '10.0.2.3/24 fd00:2::101/64',
+      ],
+    );
+  });
+
+  it('of IPv6 that run out keep tasks waiting, who say so', () => {
+    addSubnets(world, 'net', [
+      { Subnet: '10.0.1.0/24', Gateway: '10.0.1.1' },
+      { Subnet: 'fd00:1::/125', Gateway: 'fd00:1::1' }, // virtual IP, and four more
+    ]);
+    world.create('web', 5, on('net'));
+    world.settle();
+    assert.equal(world.running('web').length, 4);
+    const waiting = world.wanted('web').filter((task) => task.NodeID === '');
+    assert.deepEqual(
+      waiting.map((task) => task.Status?.Err),
+      ["no available IPv6 addresses on this network's address pools: net (net)"],
+    );
+    world.scale('web', 3);
+    world.settle();
     world.scale('web', 4);
     world.settle();
     assert.equal(world.running('web').length, 4);
@@ -133,16 +192,26 @@ describe('addresses on cluster networks', () => {
       for (const task of at.store.list('Task')) {
         if (isFinal(task.Status?.State ?? '')) continue;
         assert.equal(task.NodeID === '', task.NetworksAttachments.length === 0);
-        for (const { Network, Addresses } of task.NetworksAttachments) hold(`${Network?.ID} ${Addresses[0]}`, task.ID);
+        for (const { Network, Addresses } of task.NetworksAttachments) {
+          assert.equal(Addresses.length, Network?.ID === 'a' ? 1 : 2);
+          const segments = Addresses.map((one) => /^(?:10\.0|fd00):?\.?(\d)/.exec(one)?.[1]);
+          assert.equal(new Set(segments).size, 1, Addresses.join());
+          for (const one of Addresses) hold(`${Network?.ID} ${one}`, task.ID);
+        }
       }
-      for (const key of holders.keys()) assert.match(key, /^(a 10\.0\.1\.|b 10\.0\.2\.)/);
+      for (const key of holders.keys()) assert.match(key, /^(a 10\.0\.1\.|b 10\.0\.[23]\.|b fd00:[23]::)/);
     };
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), fc.nat(), (steps, seed) => {
         const at = new Orchestra(seed + 1);
         at.addNodes(3);
         addNetwork(at, 'a', '10.0.1.0/27');
-        addNetwork(at, 'b', '10.0.2.0/28', { Range: '10.0.2.8/29' });
+        addSubnets(at, 'b', [
+          { Subnet: '10.0.2.0/28', Gateway: '10.0.2.1', Range: '10.0.2.8/29' },
+          { Subnet: '10.0.3.0/29', Gateway: '10.0.3.1' },
+          { Subnet: 'fd00:2::/124', Gateway: 'fd00:2::1' },
+          { Subnet: 'fd00:3::/64', Gateway: 'fd00:3::1' },
+        ]);
         for (const one of steps) {
           const known = 'name' in one && at.store.byName('Service', one.name) !== undefined;
           if (one.kind === 'create' && !known) at.create(one.name, one.size, one.size % 2 ? on('a') : on('a', 'b'));
@@ -195,8 +264,8 @@ describe('cluster networks in the store', () => {
       by: fc.nat(2),
       subnet,
     });
-    const blocksOf = (world: Orchestra) =>
-      [...world.store.list('Network')].map((network) => networkBlock(network)!.subnet);
+    const subnetsOf = (world: Orchestra) =>
+      [...world.store.list('Network')].flatMap((network) => blocksOf(network).map(({ subnet }) => subnet));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const world = new Orchestra();
@@ -225,7 +294,7 @@ describe('cluster networks in the store', () => {
               IPAMOptions: { Configs: asked === '' ? [] : [{ Subnet: asked }] },
             });
             const IPAMOptions = configurationFor(Spec, viewOf(by));
-            if (IPAMOptions === undefined) {
+            if (typeof IPAMOptions === 'number') {
               assert.ok(seen[by]!.length >= 2); // two of them may fill all that there is
               continue;
             }
@@ -235,7 +304,7 @@ describe('cluster networks in the store', () => {
               assert.match((error as Error).message, /Pool overlaps with other one/);
             }
           }
-          const blocks = blocksOf(world);
+          const blocks = subnetsOf(world);
           for (const [one, block] of blocks.entries()) {
             for (const other of blocks.slice(one + 1)) assert.equal(overlap(block, other), false);
           }
@@ -245,14 +314,44 @@ describe('cluster networks in the store', () => {
         }
         for (let at = 0; at < 9; at++) {
           const Spec = complete('NetworkSpec', { Name: `all${at}` });
-          world.commit([
-            { Action: 'create', Network: { ID: `all${at}`, Spec, IPAMOptions: configurationFor(Spec, world.store) } },
-          ]);
+          world.commit([{ Action: 'create', Network: { ID: `all${at}`, Spec, IPAMOptions: allotted(Spec, world) } }]);
         }
-        assert.equal(configurationFor(complete('NetworkSpec', {}), world.store), undefined);
+        assert.equal(configurationFor(complete('NetworkSpec', {}), world.store), 4);
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('have IPv6 out of a pool of the cluster’s own, or of the pools that it was founded with, and as many subnets of either', () => {
+    const world = new Orchestra();
+    const founded = (...DefaultAddrPool: string[]) =>
+      world.commit([{ Action: 'update', Cluster: { ...world.store.cluster()!, DefaultAddrPool } }]);
+    founded('10.0.0.0/8');
+    const create = (ID: string, ...subnets: string[]) => {
+      const Configs = subnets.map((Subnet) => ({ Subnet }));
+      const Spec = complete('NetworkSpec', { Name: ID, IPv6Enabled: true, IPAMOptions: { Configs } });
+      const IPAMOptions = allotted(Spec, world);
+      world.commit([{ Action: 'create', Network: { ID, Spec, IPAMOptions } }]);
+      return IPAMOptions.Configs.map(({ Subnet, Gateway }) => `${Subnet} ${Gateway}`);
+    };
+    const own = formatBlock(uniqueLocalPool(world.store.cluster()!.ID));
+    assert.match(own, /^fd[0-9a-f]{2}:[0-9a-f]{1,4}:[0-9a-f]{1,4}::\/48$/);
+    assert.notEqual(own, formatBlock(uniqueLocalPool('another')));
+    const link = (at: number) => `${own.replace('::/48', '')}${at === 0 ? '' : `:${at}`}`;
+    assert.deepEqual(create('a'), ['10.0.0.0/24 10.0.0.1', `${link(0)}::/64 ${link(0)}::1`]);
+    assert.deepEqual(create('b', 'fd00:A::/64'), ['10.0.1.0/24 10.0.1.1', 'fd00:a::/64 fd00:a::1']);
+    assert.deepEqual(create('c', '10.9.0.0/24', '10.9.1.0/24', 'fd00:b::/64'), [
+      '10.9.0.0/24 10.9.0.1',
+      '10.9.1.0/24 10.9.1.1',
+      'fd00:b::/64 fd00:b::1',
+      `${link(1)}::/64 ${link(1)}::1`,
+    ]);
+    assert.throws(() => create('d', 'fd00:a::/60'), /Pool overlaps with other one.*fd00:a::\/60 with fd00:a::\/64/);
+    founded('10.0.0.0/8', 'fd99::/63');
+    assert.equal(create('e')[1], 'fd99::/64 fd99::1');
+    assert.equal(create('f')[1], 'fd99:0:0:1::/64 fd99:0:0:1::1');
+    const Spec = complete('NetworkSpec', { Name: 'g', IPv6Enabled: true });
+    assert.equal(configurationFor(Spec, world.store), 6);
   });
 
   it('never overlap, and are not removed while anything names them', () => {

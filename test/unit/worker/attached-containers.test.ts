@@ -24,6 +24,7 @@ const unasked = {
   Aliases: [],
   Nameservers: [],
   Address: '',
+  Address6: '',
 };
 const log = winston.createLogger({ silent: true });
 
@@ -140,7 +141,7 @@ class Site {
   async create(name: string, network = 'blue', wish = ''): Promise<string> {
     const bridge = await this.own.bring(this.networks.find(network)!);
     const id = await this.engine.create(name, { Image: 'web', Labels: {}, HostConfig: {} });
-    await this.engine.connectNetwork(bridge.id, id, wish);
+    await this.engine.connectNetwork(bridge.id, id, { address: wish, address6: '' });
     return id;
   }
 
@@ -203,19 +204,23 @@ describe('containers of a node’s own on networks of the cluster', () => {
   it('are on several networks at once, and on one more while they run', async () => {
     const id = await site.create('db');
     const { id: red } = await site.own.bring(site.networks.find('red')!);
-    await site.engine.connectNetwork(red, id, '');
+    await site.engine.connectNetwork(red, id, { address: '', address6: '' });
     await site.start(id);
     assert.deepEqual(site.held(), ['db blue 127.9.0.2', 'db red 127.10.0.2']);
     await site.own.disconnect('db', site.networks.find('red')!);
     await site.clock.advance(1_000);
     assert.deepEqual([site.running(), site.held()], [['db blue 127.9.0.2'], ['db blue 127.9.0.2']]);
-    await site.own.connect('db', site.networks.find('red')!, { address: '127.10.0.9', aliases: ['base'] });
+    await site.own.connect('db', site.networks.find('red')!, {
+      address6: '',
+      address: '127.10.0.9',
+      aliases: ['base'],
+    });
     assert.deepEqual(site.running(), ['db blue 127.9.0.2', 'db red 127.10.0.9']);
     assert.deepEqual(site.running(), site.held());
   });
 
   it('are refused with Docker’s words: a closed network, a taken address, one that is full', async () => {
-    assert.throws(() => site.own.bring(site.networks.find('closed')!), {
+    await assert.rejects(site.own.bring(site.networks.find('closed')!), {
       message:
         'Could not attach to network closed: rpc error: code = PermissionDenied desc = network closed not manually attachable',
     });

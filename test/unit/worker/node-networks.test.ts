@@ -27,12 +27,14 @@ const service = (...nodes: string[]): NetworkService => ({
   ServiceID: 'web',
   ServiceName: 'web',
   VirtualIP: '127.9.0.254',
+  VirtualIP6: '',
   Sticky: false,
   Opaque: false,
   Endpoints: nodes.map((NodeID, at) => ({
     TaskID: `t${at}`,
     NodeID,
     Address: `127.9.0.${at + 2}`,
+    Address6: '',
     Serving: true,
     Hostname: '',
     Aliases: [],
@@ -87,11 +89,12 @@ describe('the networks of the cluster on a node', () => {
     const places = await Promise.all([networks.attach(task), networks.attach(task)]);
     const [bridge, ...others] = [...engine.bridges.values()];
     assert.deepEqual([others, engine.counts.get('createNetwork')], [[], 1]);
-    assert.deepEqual(places[0], [{ network: bridge!.id, address: '127.9.0.2', gateway: '127.9.0.1' }]);
+    assert.deepEqual(places[0], [{ network: bridge!.id, address: '127.9.0.2', address6: '', gateway: '127.9.0.1' }]);
     assert.deepEqual(bridge!.config, {
       Name: 'blue',
       Driver: 'bridge',
       CheckDuplicate: true,
+      EnableIPv6: false,
       IPAM: { Config: [{ Subnet: '127.9.0.0/24', Gateway: '127.9.0.1', IPRange: '127.9.0.1/32' }] },
       Options: {
         'com.docker.network.bridge.name': 'shl7',
@@ -130,8 +133,64 @@ describe('the networks of the cluster on a node', () => {
     }
   });
 
+  it('are a bridge a segment, of which a task is on its own', async () => {
+    const Configs = [...network.IPAMOptions!.Configs, { Subnet: '127.8.0.0/24', Gateway: '127.8.0.1' }];
+    const wide = complete('Network', { ...network, IPAMOptions: { Configs } });
+    const { peers, services } = items(service('me'));
+    await networks.apply({ peers, services, networks: new Map([[wide.ID, wide]]) });
+    const second = complete('Task', {
+      ...task,
+      NetworksAttachments: [{ Network: { ID: 'blue-id' }, Addresses: ['127.8.0.7/24'] }],
+    });
+    const [place] = await networks.attach(second);
+    const bridges = [...engine.bridges.values()];
+    assert.deepEqual(
+      bridges.map(({ config }) => [config.Name, config.Options['com.docker.network.bridge.name']]),
+      [
+        ['blue', 'shl7'],
+        ['blue.1', 'shl7_1'],
+      ],
+    );
+    assert.deepEqual(place, { network: bridges[1]!.id, address: '127.8.0.7', address6: '', gateway: '127.8.0.1' });
+    await engine.removeNetwork(bridges[0]!.id); // by somebody else
+    await networks.attach(second);
+    assert.deepEqual([...engine.bridges.values()].map(({ config }) => config.Name).sort(), ['blue', 'blue.1']);
+  });
+
+  it('with IPv6 are refused by a kernel without, with the reason', async () => {
+    const Configs = [...network.IPAMOptions!.Configs, { Subnet: 'fd00::/64', Gateway: 'fd00::1' }];
+    const Spec = { ...network.Spec!, IPv6Enabled: true };
+    const dual = complete('Network', { ...network, Spec, IPAMOptions: { Configs } });
+    const { peers, services } = items(service('me'));
+    await networks.apply({ peers, services, networks: new Map([[dual.ID, dual]]) });
+    const refused = { code: 'not-supported', message: 'network blue: the kernel of this node has no IPv6' };
+    await assert.rejects(networks.attach(task), refused);
+    machine.sysctl = () => '0';
+    const [place] = await networks.attach(
+      complete('Task', {
+        ...task,
+        NetworksAttachments: [{ Network: { ID: 'blue-id' }, Addresses: ['127.9.0.2/24', 'fd00::2/64'] }],
+      }),
+    );
+    const [bridge] = [...engine.bridges.values()];
+    assert.deepEqual(place, { network: bridge!.id, address: '127.9.0.2', address6: 'fd00::2', gateway: '127.9.0.1' });
+    assert.equal(bridge!.config.EnableIPv6, true);
+    assert.deepEqual(bridge!.config.IPAM.Config[1], {
+      Subnet: 'fd00::/64',
+      Gateway: 'fd00::1',
+      IPRange: 'fd00::1/128',
+    });
+  });
+
   it('take another name at the engine when the node has a network of theirs', async () => {
-    const own = { Driver: 'bridge', CheckDuplicate: true, IPAM: { Config: [] }, Options: {}, Labels: {} } as const;
+    const own = {
+      Driver: 'bridge',
+      CheckDuplicate: true,
+      EnableIPv6: false,
+      IPAM: { Config: [] },
+      Options: {},
+      Labels: {},
+    } as const;
     await engine.createNetwork({ ...own, Name: 'blue', IPAM: { Config: [] } });
     await networks.apply(items(service('me')));
     await networks.attach(task);
@@ -187,7 +246,14 @@ describe('the networks of the cluster on a node', () => {
   });
 
   it('go without one that cannot be removed, which is tried again ever more seldom', async () => {
-    const config = { Name: 'red', Driver: 'bridge', CheckDuplicate: true, IPAM: { Config: [] }, Options: {} } as const;
+    const config = {
+      Name: 'red',
+      Driver: 'bridge',
+      CheckDuplicate: true,
+      EnableIPv6: false,
+      IPAM: { Config: [] },
+      Options: {},
+    } as const;
     await engine.createNetwork({ ...config, IPAM: { Config: [] }, Labels: { [networkLabel]: 'red-id' } });
     const held = [...engine.bridges.keys()][0]!;
     const removeNetwork = engine.removeNetwork.bind(engine);

@@ -9,7 +9,7 @@ import { encryptedTunnel } from '../names.js';
 import type { Observed } from '../observed.js';
 import { sysctlsFor } from '../sysctls.js';
 import type { KernelTools } from '../tools.js';
-import { makeSettings, makeWays } from '../ways.js';
+import { makeWays } from '../ways.js';
 import { type Encryption, removeProgram } from './encryption.js';
 import { encryptedPort, encryptingPeers } from './peers.js';
 
@@ -27,6 +27,8 @@ export interface Carrying {
   carried: readonly Network[];
   /** Of the machine's own network; undefined when that is not known. */
   underlayMTU: number | undefined;
+  /** Whether the kernel does. */
+  knowsIPv6: boolean;
 }
 
 /** The tunnel of encrypted networks in this node's kernel, with what encrypts it. What goes wrong with it leaves the others alone. */
@@ -59,7 +61,7 @@ export class EncryptedWays {
       // What lets only encrypted packets through comes first, and goes last.
       const desired = this.desired(carrying, seen);
       if (desired.tunnel !== undefined) await encryption?.make(carrying.items, isLook);
-      const there = await this.makeDevice(desired, seen.encrypted, isLook);
+      const there = await makeWays(desired, seen.encrypted, { isLook, hasPlane: false }, this.options.tools);
       if (desired.tunnel === undefined) await encryption?.make(carrying.items, isLook);
       if (this.failure !== '') log.info('the kernel carries encrypted networks again');
       this.failure = '';
@@ -82,7 +84,7 @@ export class EncryptedWays {
     const differences = lines.map((line) => `to be done: ${line}`);
     if (encryption !== undefined) differences.push(...(await encryption.differences(carrying.items)));
     if (desired.tunnel !== undefined) {
-      for (const [path, value] of sysctlsFor([], false, desired.via.device)) {
+      for (const [path, value] of sysctlsFor(desired, false)) {
         const found = tools.sysctl(path);
         if (found !== undefined && found !== value) differences.push(`${path} is ${found}, not ${value}`);
       }
@@ -100,19 +102,12 @@ export class EncryptedWays {
     encryption?.forget();
   }
 
-  private async makeDevice(desired: DesiredKernel, seen: ActualKernel, isLook: boolean): Promise<ActualKernel> {
-    const { tools } = this.options;
-    const there = await makeWays(desired, seen, tools);
-    if (isLook && desired.tunnel !== undefined) await makeSettings([], false, tools, desired.via.device);
-    return there;
-  }
-
-  private desired({ items, carried, underlayMTU }: Carrying, seen: Observed): DesiredKernel {
+  private desired({ items, carried, underlayMTU, knowsIPv6 }: Carrying, seen: Observed): DesiredKernel {
     const { nodeID } = this.options;
     const self = items.peers.get(nodeID);
     const port = this.isOn(items, seen) && self !== undefined ? encryptedPort(self) : undefined;
     const peers = encryptingPeers(items, nodeID);
     const mtu = tunnelMTU(encryptedTunnel, underlayMTU);
-    return desiredEncrypted(items, nodeID, carried, mtu, { peers, port });
+    return desiredEncrypted(items, nodeID, carried, mtu, { peers, port, knowsIPv6 });
   }
 }

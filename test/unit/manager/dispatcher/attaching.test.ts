@@ -14,6 +14,7 @@ const request = (init: Partial<AttachNetworkRequest> = {}): AttachNetworkRequest
   Aliases: [],
   Nameservers: [],
   Address: '',
+  Address6: '',
   ...init,
 });
 
