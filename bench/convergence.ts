@@ -6,10 +6,10 @@ export const verbs = ['create', 'scale', 'replace', 'remove'] as const;
 export type Times = Record<(typeof verbs)[number], number>;
 
 /** A service of these containers, all of them replaced at once when `force` changes. */
-export function serviceSpec(name: string, replicas: number, force: number): object {
+export function serviceSpec(name: string, replicas: number, force: number, from = image): object {
   return {
     Name: name,
-    TaskTemplate: { ContainerSpec: { Image: image, Command: command }, ForceUpdate: force },
+    TaskTemplate: { ContainerSpec: { Image: from, Command: command }, ForceUpdate: force },
     Mode: { Replicated: { Replicas: replicas } },
     UpdateConfig: { Parallelism: 0, Order: 'stop-first' },
   };
