@@ -94,7 +94,12 @@ class NodeAgent implements Agent {
 
   constructor(private readonly options: AgentOptions) {
     const { node, clock, random, log } = options;
-    this.reports = new ReportBatch(clock, (reports) => options.report(reports));
+    const changes = new Limiter(changes_min);
+    this.reports = new ReportBatch(
+      clock,
+      () => changes.isBusy,
+      (reports) => options.report(reports),
+    );
     this.lease = leaseOf(options.engine);
     const { engine } = this.lease;
     this.place = {
@@ -104,7 +109,7 @@ class NodeAgent implements Agent {
       clock,
       random,
       log,
-      changes: new Limiter(changes_min),
+      changes,
       looks: new Limiter(looks_max),
       images: new ImagePulls(engine),
       files: new TaskFiles(options.memoryDirectory, log),

@@ -5,6 +5,11 @@ export class Limiter {
 
   constructor(private max: number) {}
 
+  /** Whether any job runs. */
+  get isBusy(): boolean {
+    return this.running > 0;
+  }
+
   async run<T>(job: () => Promise<T>): Promise<T> {
     if (this.running >= this.max) await new Promise<void>((go) => this.waiting.push(go));
     else this.running += 1;

@@ -9,30 +9,57 @@ import type { TaskStatus } from '../model/types.js';
 const onTheWay_ms_max = 250;
 /** From one batch to the next at least: of what comes within a moment, as in a large update, several share a commit. */
 const between_ms_min = 20;
+/**
+ * While the engine has other containers to create or start it is what all wait for, so what a task reached may wait for them: not for long if
+ * others go by it (traffic that begins, a successor that waits for this one's end), longer if it is only counted.
+ */
+const beside_ms_max = { awaited: 100, counted: 500 };
 
 /** Gathers what is to be reported: of several states of one task only the last is told. */
 export class ReportBatch {
   private readonly statuses = new Map<string, TaskStatus>();
+  /** Tasks that were said to have addresses. */
+  private readonly reachable = new Set<string>();
   private cancel: (() => void) | undefined;
-  private isUrgent = false;
+  /** When what was gathered is sent, if nothing comes that is in more of a hurry. */
+  private due_ms = Number.POSITIVE_INFINITY;
+  /** Something that was gathered waits for nothing but the engine's other work. */
+  private hasReached = false;
   private sent_ms = Number.NEGATIVE_INFINITY;
   private stopped = false;
 
+  /** `isBusy`: whether the engine has containers to create or start. */
   constructor(
     private readonly clock: Clock,
+    private readonly isBusy: () => boolean,
     private readonly send: (reports: { taskID: string; status: TaskStatus }[]) => void,
   ) {}
 
-  /** `running` and what comes after it is told at once, unless the last batch was a moment ago, with all that was gathered. */
+  /**
+   * `running` and what comes after it is told at once, with all that was gathered, unless the last batch was a moment ago or the engine is
+   * busy with others.
+   */
   add(taskID: string, status: TaskStatus): void {
     if (this.stopped) return;
     this.statuses.set(taskID, status);
-    const isUrgent = rankOf(status.State) >= rankOf('running');
-    if (this.cancel !== undefined && (this.isUrgent || !isUrgent)) return;
+    this.hasReached ||= rankOf(status.State) >= rankOf('running');
+    const now_ms = this.clock.monotonic();
+    const due_ms = Math.max(now_ms + this.patience_ms(taskID, status), this.sent_ms + between_ms_min);
+    if (due_ms >= this.due_ms) return;
     this.cancel?.();
-    this.isUrgent = isUrgent;
-    const urgent_ms = Math.max(0, this.sent_ms + between_ms_min - this.clock.monotonic());
-    this.cancel = this.clock.after(isUrgent ? urgent_ms : onTheWay_ms_max, () => this.flush());
+    this.due_ms = due_ms;
+    this.cancel = this.clock.after(Math.max(0, due_ms - now_ms), () => this.flush());
+  }
+
+  private patience_ms(taskID: string, { State, Addresses }: TaskStatus): number {
+    const wasReachable = this.reachable.has(taskID);
+    if (Addresses.length > 0) this.reachable.add(taskID);
+    else this.reachable.delete(taskID);
+    if (!this.hasReached) return onTheWay_ms_max;
+    if (!this.isBusy()) return 0;
+    if (rankOf(State) < rankOf('running')) return onTheWay_ms_max;
+    const isCounted = State === 'running' && Addresses.length === 0 && !wasReachable;
+    return isCounted ? beside_ms_max.counted : beside_ms_max.awaited;
   }
 
   /** Nothing more is sent. */
@@ -44,7 +71,8 @@ export class ReportBatch {
   /** Sends what is gathered now, without waiting for more. */
   flush(): void {
     this.cancel?.();
-    this.cancel = undefined;
+    this.due_ms = Number.POSITIVE_INFINITY;
+    this.hasReached = false;
     if (this.statuses.size === 0) return;
     this.sent_ms = this.clock.monotonic();
     const reports = [...this.statuses].map(([taskID, status]) => ({ taskID, status }));

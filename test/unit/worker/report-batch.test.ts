@@ -7,10 +7,15 @@ describe('the batch of reports', () => {
   function begin() {
     const clock = new ManualClock();
     const sent: string[] = [];
-    const batch = new ReportBatch(clock, (reports) =>
-      sent.push(reports.map(({ taskID, status }) => `${taskID} ${status.State}`).join(', ')),
+    const engine = { isBusy: false };
+    const batch = new ReportBatch(
+      clock,
+      () => engine.isBusy,
+      (reports) => sent.push(reports.map(({ taskID, status }) => `${taskID} ${status.State}`).join(', ')),
     );
-    return { clock, sent, batch, add: (id: string, State: string) => batch.add(id, complete('TaskStatus', { State })) };
+    const add = (id: string, State: string, ...Addresses: string[]) =>
+      batch.add(id, complete('TaskStatus', { State, Addresses: Addresses.map((Addr) => ({ Addr })) }));
+    return { clock, sent, batch, engine, add };
   }
 
   it('tells what matters at once, and with it what waited', async () => {
@@ -51,6 +56,37 @@ describe('the batch of reports', () => {
     add('d', 'running');
     await clock.advance(0);
     assert.equal(sent.at(-1), 'd running');
+  });
+
+  it('lets what was reached wait for the engine’s other work, less if others go by it', async () => {
+    const { clock, sent, engine, add } = begin();
+    engine.isBusy = true;
+    add('a', 'running');
+    await clock.advance(400);
+    add('b', 'running', '10.0.0.1');
+    await clock.advance(90);
+    assert.deepEqual(sent, []);
+    await clock.advance(10);
+    assert.deepEqual(sent, ['a running, b running']);
+    add('c', 'shutdown');
+    await clock.advance(100);
+    add('d', 'running');
+    await clock.advance(500);
+    assert.deepEqual(sent.slice(1), ['c shutdown', 'd running']);
+    add('b', 'running'); // it can be reached no more
+    await clock.advance(100);
+    assert.equal(sent.at(-1), 'b running');
+  });
+
+  it('waits no longer once the engine has done its work', async () => {
+    const { clock, sent, engine, add } = begin();
+    engine.isBusy = true;
+    add('a', 'running');
+    await clock.advance(200);
+    engine.isBusy = false;
+    add('b', 'ready');
+    await clock.advance(0);
+    assert.deepEqual(sent, ['a running, b ready']);
   });
 
   it('tells what waits when it is asked to, and nothing when nothing does', () => {
