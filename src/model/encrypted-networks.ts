@@ -30,7 +30,8 @@ export function encryptionObstacle(nodes: Iterable<Node>): string | undefined {
   const byObstacle = new Map<string, string[]>();
   for (const node of nodes) {
     if (canEncrypt(node)) return undefined;
-    const obstacle = node.Description?.Encryption?.Obstacle || 'it has not said whether its kernel can';
+    const said = node.Description?.Encryption?.Obstacle || 'it has not said whether its kernel can';
+    const obstacle = said.slice(0, obstacleLength_max); // nodes are not believed to be brief
     const hosts = byObstacle.get(obstacle) ?? [];
     hosts.push(node.Description?.Hostname || node.ID);
     byObstacle.set(obstacle, hosts);
@@ -39,6 +40,7 @@ export function encryptionObstacle(nodes: Iterable<Node>): string | undefined {
 }
 
 const shown_max = 3;
+const obstacleLength_max = 300;
 
 function someOf(hosts: readonly string[]): string {
   const shown = hosts.slice(0, shown_max).join(', ');

@@ -133,7 +133,7 @@ describe('networks of a cluster on three real engines', function () {
   it('are encrypted where kernels can, and refused with what is missing where none can', async () => {
     const obstacle = await encryptionObstacle(systemTools);
     const { code, stderr } = await docker(
-      host(1),
+      host(0),
       'cluster',
       ...['network', 'create', '-d', 'overlay', '--opt', 'encrypted', 'shut'],
     );

@@ -165,12 +165,12 @@ export class NodeNetworks {
   }
 
   private async ready(network: Network): Promise<Bridge[]> {
+    if (isEncrypted(network) && this.kernel?.encryptionError) {
+      throw new ShoalError('not-supported', `network ${network.Spec?.Name}: ${this.kernel.encryptionError}`);
+    }
     const found = await this.engineNetworks(network);
     if (this.kernel?.error) {
       throw new ShoalError('not-supported', `network ${network.Spec?.Name}: ${this.kernel.error}`);
-    }
-    if (isEncrypted(network) && this.kernel?.encryptionError) {
-      throw new ShoalError('not-supported', `network ${network.Spec?.Name}: ${this.kernel.encryptionError}`);
     }
     return segmentsOf(network).map(({ ipv4, ipv6 }, at) => {
       const { id, name } = found[at]!;
