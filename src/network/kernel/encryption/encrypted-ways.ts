@@ -61,7 +61,9 @@ export class EncryptedWays {
       // What lets only encrypted packets through comes first, and goes last.
       const desired = this.desired(carrying, seen);
       if (desired.tunnel !== undefined) await encryption?.make(carrying.items, isLook);
-      const there = await makeWays(desired, seen.encrypted, { isLook, hasPlane: false }, this.options.tools);
+      // A device that is made just now has no settings yet.
+      const how = { isLook: isLook || seen.encrypted.tunnel === undefined, hasPlane: false };
+      const there = await makeWays(desired, seen.encrypted, how, this.options.tools);
       if (desired.tunnel === undefined) await encryption?.make(carrying.items, isLook);
       if (this.failure !== '') log.info('the kernel carries encrypted networks again');
       this.failure = '';
