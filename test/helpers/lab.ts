@@ -104,10 +104,12 @@ export async function eventually(
   pause_ms = 50,
 ): Promise<void> {
   const end = performance.now() + limit_ms;
+  let before = '';
   for (;;) {
     const wrong = await answered(look, end - performance.now());
     if (wrong === undefined) return;
-    if (performance.now() > end) throw new Error(`still after ${limit_ms} ms: ${wrong}`);
+    if (performance.now() > end) throw new Error(`still after ${limit_ms} ms: ${wrong}${before}`);
+    before = `; the look before: ${wrong}`;
     await new Promise((resolve) => setTimeout(resolve, pause_ms));
   }
 }
