@@ -21,7 +21,7 @@ import {
 } from '../../../src/network/kernel/encryption/program.js';
 import { type End, sealOf } from '../../../src/network/kernel/encryption/seals.js';
 import { encryptedTunnel, plainTunnel } from '../../../src/network/kernel/names.js';
-import { rulesFor } from '../../../src/network/kernel/rules.js';
+import { rules6For, rulesFor } from '../../../src/network/kernel/rules.js';
 import type { KernelTools } from '../../../src/network/kernel/tools.js';
 import type { NetworkItems } from '../../../src/network/network-table.js';
 
@@ -309,6 +309,33 @@ describe('encrypted networks in the kernel', () => {
       desiredEncrypted(items(), 'node1', carried, 1416, { peers, port: undefined, knowsIPv6: true }).tunnel,
       undefined,
     );
+  });
+
+  it('have IPv6 over that tunnel alone', () => {
+    const Configs = [...network(2, {}).IPAMOptions!.Configs, { Subnet: 'fd00:2::/64', Gateway: 'fd00:2::1' }];
+    const secret = network(2, { encrypted: '' });
+    const dual = complete('Network', {
+      ...secret,
+      Spec: { ...secret.Spec, IPv6Enabled: true },
+      IPAMOptions: { Configs },
+    });
+    const web = service(2, [1, 2]);
+    const Endpoints = web.Endpoints.map((one, at) => ({ ...one, Address6: `fd00:2::${at + 2}` }));
+    const all: NetworkItems = {
+      ...items(),
+      networks: new Map([network(1, {}), dual].map((one) => [one.ID, one])),
+      services: new Map([[web.ID, { ...web, VirtualIP6: 'fd00:2::ff', Endpoints }]]),
+    };
+    const peers = encryptingPeers(all, 'node1');
+    const encrypted = desiredEncrypted(all, 'node1', [dual], 1416, { peers, port: 4790, knowsIPv6: true });
+    const plain = desiredKernel(all, 'node1', [dual], 1450, false, true);
+    assert.deepEqual([encrypted.tunnel?.address6, plain.tunnel?.address6], ['fd53:686f:616c::1:1', '']);
+    assert.equal(encrypted.remote.get('fd00:2::3'), 'fd53:686f:616c::1:2');
+    assert.equal(plain.remote.size, 0);
+    assert.deepEqual([...plain.proxies].sort(), ['fd00:2::3 dev shl2', 'fd00:2::ff dev shl2']);
+    const rules = rules6For(all, 'node1', [dual], undefined)!;
+    assert.deepEqual([...rules.sets.get('encrypted')!.elements.keys()], ['"shl2"']);
+    assert.ok(![...rules.sets.get('within')!.elements.keys()].some((way) => way.includes('shv0')));
   });
 
   it('carry packets that fit the wire with all that is added, and no smaller ones than need be', () => {
