@@ -2,16 +2,17 @@ import { parseArgs } from 'node:util';
 import { simulate as simulateCluster } from './cluster/scenario.js';
 import { simulate as simulateRaft } from './raft/scenario.js';
 
-// npm run simulate -- [raft|cluster|services] [--seeds N] [--seed FIRST] [--until-failure]: runs N scenarios from seed FIRST on (one, if only
+// npm run simulate -- [raft|cluster|services|clocks] [--seeds N] [--seed FIRST] [--until-failure]: runs N scenarios from seed FIRST on (one, if only
 // --seed is given).
 
 const scenarios = {
   raft: simulateRaft,
   cluster: (seed: number) => simulateCluster(seed),
   services: (seed: number) => simulateCluster(seed, true),
+  clocks: (seed: number) => simulateCluster(seed, true, true),
 };
 const usage =
-  'usage: npm run simulate -- [raft|cluster|services] [--seeds N] [--seed FIRST] [--until-failure], N and FIRST integers';
+  'usage: npm run simulate -- [raft|cluster|services|clocks] [--seeds N] [--seed FIRST] [--until-failure], N and FIRST integers';
 
 const { values, positionals } = parseArgs({
   options: { seeds: { type: 'string' }, seed: { type: 'string' }, 'until-failure': { type: 'boolean' } },

@@ -9,6 +9,7 @@ import type { Host } from './host.js';
 import type { Links } from './links.js';
 import { checkPlacement } from './placement.js';
 import { Rollouts, slotOf } from './rollouts.js';
+import { checkScaling } from './scaling.js';
 
 /** A manager of which nothing is heard no longer counts at the gate after 3 s, and sessions end after that: with room to spare. */
 const calmForDrain_ms = 10_000;
@@ -79,7 +80,7 @@ export class Checks {
         if (other.ServiceID === task.ServiceID && slotOf(other) === slotOf(task)) beside.push(container.name);
       }
     }
-    const most = this.rollouts.mayOverlap(task) ? 1 : 0;
+    const most = this.rollouts.mostBeside(task);
     assert.ok(beside.length <= most, `${task.Name} ${taskID} starts beside ${beside}`);
   }
 
@@ -113,6 +114,7 @@ export class Checks {
   committed(commit: Commit, view: View): void {
     const { index, changes } = commit;
     checkPlacement(view, commit);
+    checkScaling(view, commit);
     this.rollouts.check(view, commit);
     for (const { kind, id, before, after } of changes) {
       if (kind !== 'Task') continue;

@@ -1,7 +1,5 @@
-import { ShoalError } from '../../../src/model/errors.js';
-import type { EngineCall } from '../../helpers/simulated-engine.js';
-import { engineOf } from './checks.js';
 import type { Cluster } from './cluster.js';
+import { EngineFaults } from './engine-faults.js';
 import type { Host } from './host.js';
 
 /** How a run is, as a whole; runs that are bad at everything get nowhere. */
@@ -9,21 +7,29 @@ interface Profile {
   /** The longest time without something new going wrong. */
   calm_ms: number;
   /** How often hosts, the network, engines and containers fail, compared with each other. */
-  weights: { hosts: number; network: number; engines: number; containers: number; disks: number };
+  weights: { hosts: number; network: number; engines: number; containers: number; disks: number; clocks: number };
 }
 
 /** Everything that goes wrong. */
 export class Faults {
   private isOver = false;
   private readonly profile: Profile;
+  private readonly ofEngines: EngineFaults;
   count = 0;
 
   constructor(
     private readonly cluster: Cluster,
     /** Whether disks run full besides, and clocks differ by minutes. */
     asksForAll: boolean,
+    /** Whether clocks are set while all runs. */
+    private readonly setsClocks: boolean,
   ) {
     const { world } = cluster;
+    this.ofEngines = new EngineFaults(
+      cluster,
+      (what) => this.note(what),
+      (from_ms, to_ms, call) => this.later(from_ms, to_ms, call),
+    );
     const weight = () => world.pick([0, 1, 1, 3]) as number;
     this.profile = {
       calm_ms: world.pick([1_000, 4_000, 15_000]) as number,
@@ -33,11 +39,12 @@ export class Faults {
         engines: weight(),
         containers: weight(),
         disks: asksForAll ? weight() : 0,
+        clocks: setsClocks ? weight() : 0,
       },
     };
     for (const host of cluster.hosts) {
       host.rate = world.between(990, 1010) / 1000;
-      if (asksForAll && world.oneIn(2)) host.error.wall_ms = world.between(-600, 600) * 1000;
+      if (asksForAll && world.oneIn(2)) host.error.wall_ms = this.minutes_ms();
     }
   }
 
@@ -53,13 +60,15 @@ export class Faults {
   }
 
   private happen(): void {
-    const { hosts, network, engines, containers, disks } = this.profile.weights;
+    const { hosts, network, engines, containers, disks, clocks } = this.profile.weights;
+    const of = this.ofEngines;
     const kinds: [weight: number, ...(() => void)[]][] = [
       [hosts, () => this.kill(), () => this.powerCut(), () => this.stopCleanly(), () => this.slowDisk()],
       [network, () => this.partition(), () => this.isolate(), () => this.slowHost(), () => this.badRaft()],
-      [engines, () => this.engineDies(), () => this.engineHangs(), () => this.slowEngine(), () => this.engineErrs()],
-      [containers, () => this.containerEnds(), () => this.containerEnds(), () => this.containerVanishes()],
-      [disks, () => this.managersDiskFills(), () => this.enginesDiskFills()],
+      [engines, () => of.engineDies(), () => of.engineHangs(), () => of.slowEngine(), () => of.engineErrs()],
+      [containers, () => of.containerEnds(), () => of.containerEnds(), () => of.containerVanishes()],
+      [disks, () => this.managersDiskFills(), () => of.enginesDiskFills()],
+      [clocks, () => this.clockIsSet()],
     ];
     const all = kinds.flatMap(([weight, ...calls]) => Array.from({ length: weight }, () => calls).flat());
     this.cluster.world.pick(all)?.();
@@ -77,7 +86,8 @@ export class Faults {
     for (const host of cluster.hosts) {
       host.diskDelay_ms = 2;
       host.disk.faults.capacity = Number.POSITIVE_INFINITY;
-      this.engineBack(host);
+      this.ofEngines.engineBack(host);
+      if (this.setsClocks && cluster.world.oneIn(2)) host.error.wall_ms = 0;
       if (!cluster.links.isOn(host.name)) host.powerOn();
       else host.start();
     }
@@ -150,13 +160,19 @@ export class Faults {
     });
   }
 
-  private enginesDiskFills(): void {
+  // ------------------------------------------------------------ clocks
+
+  private minutes_ms(): number {
+    return this.cluster.world.between(-600, 600) * 1000;
+  }
+
+  /** To the right time, or to a wrong one. */
+  private clockIsSet(): void {
+    const { world } = this.cluster;
     const host = this.someHost();
-    this.note(`the disk of the engine of ${host.name} is full`);
-    host.engine.isFull = true;
-    this.later(500, 20_000, () => {
-      host.engine.isFull = false;
-    });
+    const wall_ms = world.oneIn(2) ? 0 : this.minutes_ms();
+    this.note(`the clock of ${host.name} is set, from ${host.error.wall_ms} ms off to ${wall_ms}`);
+    host.error.wall_ms = wall_ms;
   }
 
   // ------------------------------------------------------------ network
@@ -218,81 +234,5 @@ export class Faults {
     raft.dropRate = world.between(0, 200);
     raft.duplicateRate = world.between(0, 100);
     raft.maxDelay_ms = world.pick([2, 5, 20, 100]) as number;
-  }
-
-  // ------------------------------------------------------------ engines
-
-  private engineBack(host: Host): void {
-    host.engine.boot();
-    host.engine.resume();
-    host.engine.losesEvents = false;
-    host.engine.isFull = false;
-    host.engine.latency_ms = () => 2;
-    this.cluster.links.trouble(engineOf(host));
-  }
-
-  private engineDies(): void {
-    const host = this.someHost();
-    const containers = this.cluster.world.oneIn(2) ? 'live' : 'killed';
-    this.note(`the engine of ${host.name} dies, its containers: ${containers}`);
-    this.cluster.links.trouble(engineOf(host));
-    host.engine.die(containers);
-    this.later(100, 15_000, () => {
-      if (this.cluster.links.isOn(host.name)) this.engineBack(host);
-    });
-  }
-
-  private engineHangs(): void {
-    const host = this.someHost();
-    this.note(`the engine of ${host.name} hangs`);
-    this.cluster.links.trouble(engineOf(host));
-    host.engine.hang();
-    this.later(500, 30_000, () => {
-      host.engine.resume();
-      this.cluster.links.trouble(engineOf(host));
-    });
-  }
-
-  private slowEngine(): void {
-    const host = this.someHost();
-    const latency_ms = this.cluster.world.pick([20, 200, 2_000]) as number;
-    this.note(`the engine of ${host.name} takes ${latency_ms} ms a call, and loses events`);
-    this.cluster.links.trouble(engineOf(host));
-    host.engine.latency_ms = () => latency_ms;
-    host.engine.losesEvents = this.cluster.world.oneIn(2);
-    this.later(1_000, 15_000, () => {
-      host.engine.latency_ms = () => 2;
-      host.engine.losesEvents = false;
-      this.cluster.links.trouble(engineOf(host));
-    });
-  }
-
-  private engineErrs(): void {
-    const { world } = this.cluster;
-    const host = this.someHost();
-    const call = world.pick(['create', 'start', 'stop', 'remove', 'inspect', 'list', 'events']) as EngineCall;
-    this.cluster.links.trouble(engineOf(host));
-    this.note(`a ${call} of ${host.name}'s engine goes wrong`);
-    if (world.oneIn(2)) host.engine.loseNextAnswer(call);
-    else host.engine.failNext(call, new ShoalError(world.oneIn(2) ? 'internal' : 'unavailable', 'made to fail'));
-  }
-
-  // ------------------------------------------------------------ containers
-
-  private containerEnds(): void {
-    const { world } = this.cluster;
-    const host = this.someHost();
-    const container = world.pick(host.engine.running());
-    if (container === undefined) return;
-    this.note(`${container.name} ends`);
-    host.engine.exit(container.id, world.oneIn(2) ? 0 : 1);
-  }
-
-  private containerVanishes(): void {
-    const host = this.someHost();
-    const container = this.cluster.world.pick([...host.engine.containers.values()]);
-    if (container === undefined) return;
-    this.note(`somebody removes ${container.name}`);
-    host.engine.vanish(container.id);
   }
 }

@@ -117,6 +117,18 @@ export const servicesMutants: readonly Mutant[] = [
     replace: 'false',
   },
   {
+    name: 'plans that wait by a clock that was set back',
+    file: 'manager/agenda.js',
+    find: 'now < this.#asked - slack_ms',
+    replace: 'false',
+  },
+  {
+    name: 'a predecessor that nobody waits for as a clock was ahead when it was told to stop',
+    file: 'manager/reconcile/promote.js',
+    find: 'if (!isBeyond(told, now))',
+    replace: 'if (isBeyond(told, now)) return 0; if (true)',
+  },
+  {
     name: 'a limit of replicas on a node that is none',
     file: 'scheduler/filters.js',
     find: 'present < limit',

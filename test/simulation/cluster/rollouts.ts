@@ -28,6 +28,10 @@ export class Rollouts {
   private readonly underWay = new Map<string, string>();
   /** By service: the parallelism that those under way were allowed, which may have been lowered since. */
   private readonly mostAllowed = new Map<string, number>();
+  /** By service: number of the change that it went back to by itself. */
+  private readonly wentBackTo = new Map<string, string | undefined>();
+  /** Tasks that were let run while one before them had not ended in all the time that it has. */
+  private readonly impatient = new Set<string>();
   readonly counts = { handovers: 0, steps: 0 };
 
   check(view: View, { index, changes, origin, time }: Commit): void {
@@ -38,7 +42,7 @@ export class Rollouts {
     const services = new Map<string, boolean>(); // whether the update took a step in this entry
     for (const change of changes) {
       if (change.kind === 'Node' && isDown(change.before as Node | undefined)) this.downAt.set(change.id, index);
-      if (change.kind === 'Service') this.noteOrder(change.after as Service | undefined, index);
+      if (change.kind === 'Service') this.noteService(change.after as Service | undefined, index);
       if (change.kind !== 'Task') continue;
       before.set(change.id, change.before as Task | undefined);
       const [was, is] = [change.before as Task | undefined, change.after as Task | undefined];
@@ -60,14 +64,22 @@ export class Rollouts {
     }
   }
 
-  private noteOrder(service: Service | undefined, index: number): void {
+  private noteService(service: Service | undefined, index: number): void {
     if (service === undefined) return;
+    if (service.UpdateStatus?.Message.startsWith('update rolled back')) {
+      this.wentBackTo.set(service.ID, service.Spec?.Labels.change);
+    }
     const allows = [service.Spec?.UpdateConfig, service.Spec?.RollbackConfig].some(
       (config) => config?.Order === 'start-first',
     );
     if (allows || this.startFirstAt.get(service.ID) === Number.POSITIVE_INFINITY) {
       this.startFirstAt.set(service.ID, allows ? Number.POSITIVE_INFINITY : index);
     }
+  }
+
+  /** Whether the service is what it went back to by itself, as an update failed. */
+  wentBack({ ID, Spec }: Service): boolean {
+    return this.wentBackTo.has(ID) && this.wentBackTo.get(ID) === Spec?.Labels.change;
   }
 
   /** A task is let run: what was in its slot before has stopped, or may run beside it. */
@@ -80,8 +92,10 @@ export class Rollouts {
     const live = others.filter((other) => mayRun(view, other) && !this.wasJustDown(index, other.NodeID));
     const wanted = live.filter(shallRun);
     const told_ms = (other: Task) => now_ms - Date.parse(other.UpdatedAt);
-    const leaving = live.filter((other) => !shallRun(other) && told_ms(other) < graceOf(other) + patience_ms);
-    const most = this.mayOverlap(task) ? 1 : 0;
+    const isOutwaited = (other: Task) => !shallRun(other) && told_ms(other) >= graceOf(other) + patience_ms;
+    if (live.some(isOutwaited)) this.impatient.add(task.ID);
+    const leaving = live.filter((other) => !shallRun(other) && !isOutwaited(other));
+    const most = this.isStartedFirst(task) ? 1 : 0;
     const why = live.map(({ ID, DesiredState, Status }) => `${ID} is ${Status?.State}, and shall be ${DesiredState}`);
     assert.ok(
       leaving.length === 0 && wanted.length <= most,
@@ -99,8 +113,14 @@ export class Rollouts {
     return index - (this.runsSince.get(task.ID) ?? Number.NEGATIVE_INFINITY) <= plansUnderWay_max;
   }
 
+  /** How many of its slot may run while the task starts: what would not end, as time goes for the cluster, is waited for no longer. */
+  mostBeside(task: Task): number {
+    if (this.impatient.has(task.ID)) return Number.POSITIVE_INFINITY;
+    return this.isStartedFirst(task) ? 1 : 0;
+  }
+
   /** Whether the task may start before another of its slot has stopped: updates were so ordered since it was made. */
-  mayOverlap(task: Task): boolean {
+  private isStartedFirst(task: Task): boolean {
     return (this.startFirstAt.get(task.ServiceID) ?? -1) >= task.BornIndex;
   }
 
@@ -149,7 +169,8 @@ function isServed(view: View, task: Task): boolean {
 }
 
 export function slotOf(task: Task): string {
-  return task.Slot === 0 ? task.NodeID || task.OnlyNodeID : String(task.Slot);
+  const isRun = task.JobIteration !== null && task.OnlyNodeID === '';
+  return task.Slot === 0 && !isRun ? task.NodeID || task.OnlyNodeID : String(task.Slot);
 }
 
 function shallRun(task: Task): boolean {

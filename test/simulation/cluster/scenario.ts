@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { seededRandom } from '../../../src/model/random.js';
+import type { Service } from '../../../src/model/types.js';
+import type { View } from '../../../src/store/view.js';
 import { World } from '../world.js';
+import { CalmChanges } from './calm.js';
 import { Cluster } from './cluster.js';
 import { Faults } from './faults.js';
+import type { Host } from './host.js';
 import { notSettled, unevenness } from './settled.js';
 import { Turns } from './turns.js';
 import { User } from './user.js';
@@ -42,6 +46,8 @@ class Scenario {
   private readonly cluster: Cluster;
   private readonly users: User[];
   private readonly faults: Faults;
+  private readonly wishes: Wishes | undefined;
+  private readonly calm: CalmChanges;
   private isQuiet = false;
   /** Users whose last change has no answer yet. */
   private acting = 0;
@@ -49,16 +55,20 @@ class Scenario {
   constructor(
     private readonly seed: number,
     private readonly asksForAll: boolean,
+    private readonly setsClocks: boolean,
     turns: Turns,
   ) {
     this.world = new World(seededRandom(seed), () => turns.settled());
     this.cluster = new Cluster(this.world, this.world.between(1, 4));
     const { trace, managers } = this.cluster;
     const wishes = asksForAll ? new Wishes(this.world) : undefined;
+    this.wishes = wishes;
+    this.calm = new CalmChanges(this.world, this.cluster, (what, ask) => this.once(what, ask));
+    const wentBack = (service: Service) => this.cluster.checks.rollouts.wentBack(service);
     this.users = [0, 1].map(
-      (at) => new User(this.world, trace, managers, [`a${at}`, `b${at}`], 8000 + 100 * at, at === 0, wishes),
+      (at) => new User(this.world, trace, managers, [`a${at}`, `b${at}`], 8000 + 100 * at, at === 0, wishes, wentBack),
     );
-    this.faults = new Faults(this.cluster, asksForAll);
+    this.faults = new Faults(this.cluster, asksForAll, setsClocks);
   }
 
   async run(): Promise<ScenarioResult> {
@@ -69,6 +79,7 @@ class Scenario {
     this.faults.begin();
     await world.run(world.now_ms + (this.asksForAll ? faultsOfServices_ms : faults_ms));
     await this.settle();
+    if (this.setsClocks && this.wishes !== undefined) await this.calm.run(this.wishes);
     await this.rest();
     await this.spread();
     return {
@@ -135,6 +146,14 @@ class Scenario {
     cluster.trace.add(`settled at ${world.now_ms}`);
   }
 
+  private async once(failed: string, ask: (leader: Host, view: View) => Promise<boolean>): Promise<void> {
+    await this.within(60_000, failed, async () => {
+      const { leader } = this.cluster;
+      return leader?.view !== undefined && (await ask(leader, leader.view));
+    });
+    await this.looksLikeDeclared(settle_ms_max);
+  }
+
   /** What fails by itself would never come to rest. */
   private async repair(): Promise<void> {
     await this.within(60_000, 'a service could not be repaired', async () => {
@@ -180,12 +199,8 @@ class Scenario {
 
   /** A service that comes now is spread evenly. */
   private async spread(): Promise<void> {
-    const { cluster, users } = this;
-    await this.within(20_000, 'no service was created', async () => {
-      const { leader } = cluster;
-      return leader !== undefined && (await (users[0] as User).declare(leader, 'last', 2 * cluster.hosts.length + 1));
-    });
-    await this.looksLikeDeclared(30_000);
+    const { cluster } = this;
+    await this.calm.create('last', 2 * cluster.hosts.length + 1);
     const view = cluster.leader?.view;
     assert.ok(view !== undefined && unevenness(view, 'last') <= 1, 'a new service is spread unevenly');
   }
@@ -193,16 +208,17 @@ class Scenario {
 
 /**
  * Runs the scenario of a seed. What goes wrong is thrown, with the seed in the message. `asksForAll`: users ask for everything that
- * a service can be, jobs and constraints included, where else they keep to the parts that traffic needs.
+ * a service can be, jobs and constraints included, where else they keep to the parts that traffic needs. `setsClocks`: clocks are set
+ * besides, and when all has come to rest some changes are made one after the other.
  */
-export async function simulate(seed: number, asksForAll = false): Promise<ScenarioResult> {
+export async function simulate(seed: number, asksForAll = false, setsClocks = false): Promise<ScenarioResult> {
   const turns = new Turns();
   try {
-    return await new Scenario(seed, asksForAll, turns).run();
+    return await new Scenario(seed, asksForAll, setsClocks, turns).run();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(
-      `seed ${seed}: ${reason}\nreplay it: npm run simulate -- ${asksForAll ? 'services' : 'cluster'} --seed ${seed}`,
+      `seed ${seed}: ${reason}\nreplay it: npm run simulate -- ${setsClocks ? 'clocks' : asksForAll ? 'services' : 'cluster'} --seed ${seed}`,
       { cause: error },
     );
   } finally {

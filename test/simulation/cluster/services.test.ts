@@ -4,6 +4,8 @@ import { simulateSeeds } from '../crew.js';
 // `npm run simulate -- services --seeds N` runs more of them, `.ci/run` 500.
 const seeds = Number(process.env.SERVICES_SEEDS ?? 60);
 const perTest = 250;
+/** The same with clocks that are set: `npm run simulate -- clocks --seeds N`. */
+const clocksSeeds = Number(process.env.CLOCKS_SEEDS ?? 20);
 
 describe('a cluster that is asked for jobs, constraints, reservations, rollbacks and specs that fail', function () {
   this.timeout(600_000);
@@ -17,4 +19,9 @@ describe('a cluster that is asked for jobs, constraints, reservations, rollbacks
       }
     });
   }
+
+  it('goes by no time that a clock told before it was set, and does what is asked of it when nothing fails', async () => {
+    const sums = await simulateSeeds('clocks', 1, clocksSeeds);
+    assert.ok((sums.get('acknowledged') ?? 0) > 0);
+  });
 });

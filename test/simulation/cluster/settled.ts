@@ -6,6 +6,7 @@ import { kinds, type View } from '../../../src/store/view.js';
 import type { Cluster } from './cluster.js';
 import { taskOf } from './engine.js';
 import { jobLacks, misplaced, needlesslyWaiting, nodesFor } from './placement.js';
+import { slotOf } from './rollouts.js';
 import { isJob } from './wishes.js';
 
 /** What of the cluster is not yet as it is declared; undefined once everything is. */
@@ -57,6 +58,8 @@ function serviceLacks(view: View, service: Service): string | undefined {
     const reason = needlesslyWaiting(view, task);
     if (reason !== undefined) return reason;
   }
+  const slots = new Set(wanted.map(slotOf)).size;
+  if (!isGlobal && slots !== count) return `${count} are to be: ${states()}`;
   if (waiting.length > 0) return undefined; // an update and a successor that starts first wait with it
   if (wanted.length !== count || running.length !== count) return `${count} are to run: ${states()}`;
   const leaving = tasks.find((task) => isAfter(task.DesiredState, 'running') && !isEnded(task));

@@ -35,17 +35,12 @@ export class Specs {
         Labels: { change: String(change) },
         EndpointSpec: { Ports },
         Mode: mode,
-        ...this.workOf(mode, name === 'last', change),
+        ...(this.wishes?.work(this.work(change), mode, false) ?? this.work(change)),
         ...(mode.ReplicatedJob || mode.GlobalJob ? { EndpointSpec: null } : {}),
       }),
     );
     validateServiceSpec(spec);
     return spec;
-  }
-
-  private workOf(mode: ServiceModeInit, isSound: boolean, change: number): ServiceSpecInit {
-    const work = this.work(change);
-    return isSound && this.wishes !== undefined ? work : (this.wishes?.work(work, mode, isSound) ?? work);
   }
 
   private work(change: number): ServiceSpecInit {
