@@ -10,10 +10,10 @@ const onTheWay_ms_max = 250;
 /** From one batch to the next at least: of what comes within a moment, as in a large update, several share a commit. */
 const between_ms_min = 20;
 /**
- * While the engine has other containers to create or start it is what all wait for, so what a task reached may wait for them: not for long if
- * others go by it (traffic that begins, a successor that waits for this one's end), longer if it is only counted.
+ * While the engine has other containers to create or start it is what all wait for, so what a task reached may wait for them: traffic that may
+ * begin, the least; a successor that waits for this one's end, which has to be started by an engine that is busy; and what is only counted.
  */
-const beside_ms_max = { awaited: 100, counted: 500 };
+const beside_ms_max = { reachable: 100, ended: 250, counted: 500 };
 
 /** Gathers what is to be reported: of several states of one task only the last is told. */
 export class ReportBatch {
@@ -53,13 +53,15 @@ export class ReportBatch {
 
   private patience_ms(taskID: string, { State, Addresses }: TaskStatus): number {
     const wasReachable = this.reachable.has(taskID);
-    if (Addresses.length > 0) this.reachable.add(taskID);
+    const isReachable = Addresses.length > 0;
+    if (isReachable) this.reachable.add(taskID);
     else this.reachable.delete(taskID);
     if (!this.hasReached) return onTheWay_ms_max;
     if (!this.isBusy()) return 0;
     if (rankOf(State) < rankOf('running')) return onTheWay_ms_max;
-    const isCounted = State === 'running' && Addresses.length === 0 && !wasReachable;
-    return isCounted ? beside_ms_max.counted : beside_ms_max.awaited;
+    if (wasReachable && !isReachable) return 0; // nobody shall connect any more
+    if (isReachable) return beside_ms_max.reachable;
+    return State === 'running' ? beside_ms_max.counted : beside_ms_max.ended;
   }
 
   /** Nothing more is sent. */

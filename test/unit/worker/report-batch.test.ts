@@ -69,12 +69,12 @@ describe('the batch of reports', () => {
     await clock.advance(10);
     assert.deepEqual(sent, ['a running, b running']);
     add('c', 'shutdown');
-    await clock.advance(100);
+    await clock.advance(250);
     add('d', 'running');
     await clock.advance(500);
     assert.deepEqual(sent.slice(1), ['c shutdown', 'd running']);
     add('b', 'running'); // it can be reached no more
-    await clock.advance(100);
+    await clock.advance(20);
     assert.equal(sent.at(-1), 'b running');
   });
 
