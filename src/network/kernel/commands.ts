@@ -1,5 +1,6 @@
 import { isOfIPv6 } from '../../model/ip.js';
 import type { DesiredKernel } from './desired.js';
+import { lacking } from './lacking.js';
 import { markMask, returnPriority } from './names.js';
 
 /** What the kernel has now on a tunnel device and on our bridges, as `ip -j` and `bridge -j` tell. */
@@ -65,9 +66,13 @@ export function commandsFor(desired: DesiredKernel, actual: ActualKernel): Comma
     ip.push(`link set ${device} up`);
     now = { ...now, routes: new Map(), returns: new Map() };
   }
-  ip.push(...neighbourCommands(desired, now), ...routeCommands(desired, now), ...proxyCommands(desired, now));
-  ip.push(...returnCommands(desired, now), ...returnRuleCommands(desired, now));
-  return { ip, bridge: [...forwardingCommands(desired, now), ...hairpins(now)] };
+  // Not as arguments: there may be more than a call takes.
+  const ways = [...neighbourCommands(desired, now), ...routeCommands(desired, now), ...proxyCommands(desired, now)];
+  const returning = [...returnCommands(desired, now), ...returnRuleCommands(desired, now)];
+  return {
+    ip: [...ip, ...ways, ...returning],
+    bridge: [...forwardingCommands(desired, now), ...hairpins(now)],
+  };
 }
 
 /** What is there once `commandsFor` of the same was carried out; with a tunnel. */
@@ -135,8 +140,19 @@ function forwardingCommands({ peers, via: { device } }: DesiredKernel, { forward
   ];
 }
 
+const routesKnown = new WeakMap<DesiredKernel, ReadonlyMap<string, string>>();
+
 /** Gateway by destination, '' of a route without. */
-function routesOf({ peers, remote, virtual }: DesiredKernel): Map<string, string> {
+function routesOf(desired: DesiredKernel): ReadonlyMap<string, string> {
+  let routes = routesKnown.get(desired);
+  if (routes === undefined) {
+    routes = allRoutes(desired);
+    routesKnown.set(desired, routes);
+  }
+  return routes;
+}
+
+function allRoutes({ peers, remote, virtual }: DesiredKernel): Map<string, string> {
   const routes = new Map<string, string>(peers.flatMap(tunnelAddresses).map((address) => [address, '']));
   for (const address of virtual) routes.set(address, '');
   for (const [address, gateway] of remote) routes.set(address, gateway);
@@ -146,18 +162,15 @@ function routesOf({ peers, remote, virtual }: DesiredKernel): Map<string, string
 function routeCommands(desired: DesiredKernel, { routes }: ActualKernel): string[] {
   const { device } = desired.via;
   const wanted = routesOf(desired);
-  return [
-    ...[...routes.keys()]
-      .filter((address) => !wanted.has(address))
-      .map((address) => `route del ${inCIDR(address)} dev ${device}`),
-    ...[...wanted]
-      .filter(([address, gateway]) => routes.get(address) !== gateway)
-      .map(([address, gateway]) =>
-        gateway === ''
-          ? `route replace ${inCIDR(address)} dev ${device}`
-          : `route replace ${inCIDR(address)} via ${gateway} dev ${device} onlink`,
-      ),
-  ];
+  const lines: string[] = [];
+  for (const address of routes.keys()) {
+    if (!wanted.has(address)) lines.push(`route del ${inCIDR(address)} dev ${device}`);
+  }
+  for (const [address, gateway] of lacking(routes, wanted)) {
+    const via = gateway === '' ? '' : ` via ${gateway}`;
+    lines.push(`route replace ${inCIDR(address)}${via} dev ${device}${via === '' ? '' : ' onlink'}`);
+  }
+  return lines;
 }
 
 function proxyCommands({ proxies: wanted }: DesiredKernel, { proxies }: ActualKernel): string[] {

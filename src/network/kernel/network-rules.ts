@@ -110,8 +110,20 @@ export function networkParts(items: NetworkItems, nodeID: string, carried: reado
 /** Between containers of one bridge: ARP, which these are for IPv6, passes no rules. From elsewhere nobody heeds them (RFC 4861, 7.1). */
 const neighbours = `icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ${pass}`;
 
+/** Of services as they are: one that changes is another object. */
+const balancing = { 4: new WeakMap<NetworkService, string[]>(), 6: new WeakMap<NetworkService, string[]>() };
+
+function balance(service: NetworkService, family: Family): string[] {
+  let rules = balancing[family].get(service);
+  if (rules === undefined) {
+    rules = balancingRules(service, family);
+    balancing[family].set(service, rules);
+  }
+  return rules;
+}
+
 /** In turn over the tasks that serve; with none the packet goes on, to be refused. */
-function balance({ Endpoints, Sticky }: NetworkService, family: Family): string[] {
+function balancingRules({ Endpoints, Sticky }: NetworkService, family: Family): string[] {
   const serving = Endpoints.filter(({ Serving, Address6 }) => Serving && (family === 4 || Address6 !== ''));
   if (serving.length === 0) return [];
   const places = serving.map(({ Address, Address6 }, at) => `${at} : ${family === 4 ? Address : Address6}`).join(', ');

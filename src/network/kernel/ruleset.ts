@@ -1,3 +1,4 @@
+import { lacking } from './lacking.js';
 import { tableName } from './names.js';
 
 /** An nft table as data: sets and maps with their elements, chains with their rules. */
@@ -45,14 +46,14 @@ export function renderChange(before: Ruleset, after: Ruleset): string {
   const stale = [...before.chains.keys()].filter((name) => !after.chains.has(name));
   for (const [name, chain] of after.chains) {
     const old = before.chains.get(name);
-    if (old !== undefined && old.rules.join('\n') === chain.rules.join('\n')) continue;
+    if (old !== undefined && isSame(old.rules, chain.rules)) continue;
     if (old !== undefined) lines.push(`flush chain ${table} ${name}`);
     lines.push(...chain.rules.map((rule) => `add rule ${table} ${name} ${rule}`));
   }
   for (const [name, { elements }] of after.sets) {
     const old = before.sets.get(name)!.elements;
-    const gone = [...old].filter(([key, value]) => elements.get(key) !== value);
-    const come = [...elements].filter(([key, value]) => old.get(key) !== value);
+    const gone = lacking(elements, old);
+    const come = lacking(old, elements);
     if (gone.length > 0) lines.push(`delete element ${table} ${name} { ${gone.map(([key]) => key).join(', ')} }`);
     if (come.length > 0) lines.push(`add element ${table} ${name} { ${come.map(element).join(', ')} }`);
   }
@@ -64,4 +65,9 @@ export function renderChange(before: Ruleset, after: Ruleset): string {
 
 function element([key, value]: [string, string]): string {
   return value === '' ? key : `${key} : ${value}`;
+}
+
+/** Rules of a service that has not changed are the same object. */
+function isSame(before: readonly string[], after: readonly string[]): boolean {
+  return before === after || (before.length === after.length && before.every((rule, at) => rule === after[at]));
 }
