@@ -13,6 +13,8 @@ const recordHead_bytes = 12; // with a pointer as its name
 /** A pointer to the name in the question, which follows the header (4.1.4). */
 const nameOfQuestion = 0xc000 + header_bytes;
 const label_bytes_max = 63;
+/** The length of an answer over TCP is told in 16 bits (RFC 1035, 4.2.2). */
+const answer_bytes_max = 0xffff;
 /** What any client of UDP takes (RFC 1035, 4.2.1); one that takes more says so (RFC 6891). */
 const udp_bytes_default = 512;
 /** Larger datagrams would be fragments. */
@@ -25,11 +27,14 @@ export interface Reading {
   bytes: Buffer;
   query: DecodedPacket;
   question: Question;
+  /** Where the question ends. */
+  questionEnd: number;
   answer: Buffer | undefined;
 }
 
 /**
- * Reads a query and answers what the book knows. Undefined of bytes that are no query: nothing is sent back. `shift` turns the order
+ * Reads a query and answers what the book knows. Undefined of bytes that are no query, or one that does not write its name out, as none has
+ * cause to: nothing is sent back. `shift` turns the order
  * of several addresses, so that clients that take the first do not all take the same.
  */
 export function readQuery(bytes: Buffer, asker: Asker, book: NameBook, shift: number): Reading | undefined {
@@ -41,7 +46,9 @@ export function readQuery(bytes: Buffer, asker: Asker, book: NameBook, shift: nu
   }
   const [question, another] = query.questions ?? [];
   if (query.type !== 'query' || question === undefined || another !== undefined) return undefined;
-  const asked = { bytes, query, question };
+  const questionEnd = endOfQuestion(bytes);
+  if (questionEnd === undefined) return undefined;
+  const asked = { bytes, query, question, questionEnd };
   return { ...asked, answer: answerTo(asked, asker, book, shift) };
 }
 
@@ -66,11 +73,13 @@ function answerTo(asked: Omit<Reading, 'answer'>, asker: Asker, book: NameBook, 
   // A name without an address of the kind asked for is known all the same, and is answered at once, with nothing.
   const addresses = type === 'A' || isAny(type) ? found.addresses : [];
   const addresses6 = type === 'AAAA' || isAny(type) ? found.addresses6 : [];
+  const shown = Math.min(addresses.length, roomFor(ipv4, asked.questionEnd));
+  const shown6 = Math.min(addresses6.length, roomFor(ipv6, asked.questionEnd + shown * ipv4.bytes));
   const records = [
-    ...(addresses.length > 0 ? addressRecords(addresses, shift, ipv4) : []),
-    ...(addresses6.length > 0 ? addressRecords(addresses6, shift, ipv6) : []),
+    ...(shown > 0 ? addressRecords(addresses, shift, ipv4, shown) : []),
+    ...(shown6 > 0 ? addressRecords(addresses6, shift, ipv6, shown6) : []),
   ];
-  return reply(asked, { records, count: addresses.length + addresses6.length });
+  return reply(asked, { records, count: shown + shown6 });
 }
 
 const isAny = (type: string) => type === 'ANY';
@@ -98,7 +107,7 @@ export function failure(asked: Reading): Buffer {
  * by a pointer: with a library each record would cost as much as the whole question.
  */
 function reply(
-  { bytes, query }: Omit<Reading, 'answer'>,
+  { bytes, query, questionEnd }: Omit<Reading, 'answer'>,
   {
     code = 0,
     records = [],
@@ -106,7 +115,6 @@ function reply(
     more = 0,
   }: { code?: number; records?: readonly Buffer[]; count?: number; more?: number },
 ): Buffer {
-  const questionEnd = header_bytes + encodedLength(bytes) + 4;
   const answer = Buffer.allocUnsafe(questionEnd + records.reduce((sum, { length }) => sum + length, 0));
   const wantsRecursion = (query.flags ?? 0) & packet.RECURSION_DESIRED;
   const flags = packet.AUTHORITATIVE_ANSWER | packet.RECURSION_AVAILABLE | wantsRecursion | more | code;
@@ -121,11 +129,15 @@ function reply(
   return answer;
 }
 
-/** Of the question's name, which ends with an empty label; it was read before, so it does end. */
-function encodedLength(bytes: Buffer): number {
+/** Where the question of a query that was read ends; undefined when its name is not written out, label by label, but points elsewhere. */
+function endOfQuestion(bytes: Buffer): number | undefined {
   let at = header_bytes;
-  while ((bytes[at] ?? 0) !== 0 && at < bytes.length) at += (bytes[at] ?? 0) + 1;
-  return at + 1 - header_bytes;
+  for (let length = bytes[at]; length !== 0; length = bytes[at]) {
+    if (length === undefined || length > label_bytes_max) return undefined;
+    at += length + 1;
+  }
+  const end = at + 1 + 4; // with type and class
+  return end <= bytes.length ? end : undefined;
 }
 
 /** A record of the name that was asked for. */
@@ -168,15 +180,22 @@ const ipv6: AddressKind = {
 /** As long as a name leads to the same addresses it has the same list of them, and that the same records. */
 const encoded = new WeakMap<readonly string[], Buffer>();
 
-/** A service may have many tasks: their records are made once, and told beginning at another one each time. */
-function addressRecords(addresses: readonly string[], shift: number, kind: AddressKind): Buffer[] {
+/** How many records of a kind fit into an answer behind so many bytes. */
+function roomFor({ bytes }: AddressKind, before_bytes: number): number {
+  return Math.floor((answer_bytes_max - before_bytes) / bytes);
+}
+
+/** A service may have many tasks: their records are made once, and `count` of them told, beginning at another one each time. */
+function addressRecords(addresses: readonly string[], shift: number, kind: AddressKind, count: number): Buffer[] {
   let records = encoded.get(addresses);
   if (records === undefined) {
     records = encodedAddresses(addresses, kind);
     encoded.set(addresses, records);
   }
-  const first = (shift % Math.max(1, addresses.length)) * kind.bytes;
-  return first === 0 ? [records] : [records.subarray(first), records.subarray(0, first)];
+  const first = (shift % addresses.length) * kind.bytes;
+  const size = count * kind.bytes;
+  const tail = records.subarray(first, first + size);
+  return tail.length === size ? [tail] : [tail, records.subarray(0, size - tail.length)];
 }
 
 function encodedAddresses(addresses: readonly string[], { head, bytes, write }: AddressKind): Buffer {

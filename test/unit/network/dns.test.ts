@@ -174,6 +174,34 @@ describe('names on networks of the cluster', () => {
     assert.equal(readQuery(response, { networkID: 'a', address: '10.0.0.2' }, new NameBook(world), 0), undefined);
   });
 
+  it('are not read out of a question that points elsewhere for its name', () => {
+    const asker = { networkID: 'c', address: '12.0.0.2' };
+    const header = Buffer.from([0, 7, 0x08, 0, 0, 1, 0, 0, 0, 0, 0, 0]); // an opcode that is answered whatever the name is
+    const read = (...question: number[]) =>
+      readQuery(Buffer.concat([header, Buffer.from(question)]), asker, new NameBook(world), 0);
+    assert.equal(read(1, 0x61, 0, 0, 1, 0, 1)?.answer?.length, header.length + 7);
+    assert.equal(read(0xc0, 4, 0, 1, 0, 1), undefined);
+    assert.equal(read(1, 0x61, 0xc0, 4, 0, 1, 0, 1), undefined);
+  });
+
+  it('with more addresses than any answer holds are told as many of, others each time', () => {
+    const places = Array.from({ length: 5000 }, (_, at) => `10.1.${at >> 8}.${at & 255}`);
+    const tasks = places.map((place, at) => task(`m${at}`, place, { Address6: `fd00::${at.toString(16)}` }));
+    const book = new NameBook(items(service('a', 'crowd', '', ...tasks)));
+    const told = (type: RecordType, shift: number) => {
+      const query = packet.encode({ type: 'query', id: 9, questions: [{ type, name: 'crowd' }] });
+      const { answer } = readQuery(query, { networkID: 'a', address: '10.0.0.2' }, book, shift)!;
+      assert.equal(frame(answer!).readUInt16BE(0), answer!.length);
+      return (packet.decode(answer!).answers ?? []).map((one) => ('data' in one ? String(one.data) : ''));
+    };
+    const [first, later] = [told('A', 0), told('A', 4990)];
+    assert.deepEqual(first, places.slice(0, first.length));
+    assert.ok(first.length > 4000 && later.length === first.length);
+    assert.deepEqual(later.slice(8, 12), [places[4998], places[4999], places[0], places[1]]);
+    assert.ok(told('AAAA', 0).length > 2300);
+    assert.equal(told('ANY' as RecordType, 0).length, first.length);
+  });
+
   it('with more addresses than a datagram holds are truncated in it', () => {
     const book = new NameBook(
       items(service('a', 'many', '', ...Array.from({ length: 60 }, (_, at) => task(`m${at}`, `10.0.1.${at}`)))),
