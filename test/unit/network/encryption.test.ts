@@ -6,7 +6,7 @@ import { ShoalError } from '../../../src/model/errors.js';
 import { seededRandom } from '../../../src/model/random.js';
 import type { DataPathKey, NetworkService } from '../../../src/model/types.js';
 import { desiredEncrypted, desiredKernel, tunnelMTU } from '../../../src/network/kernel/desired.js';
-import { Encryption } from '../../../src/network/kernel/encryption/encryption.js';
+import { Encryption, removeProgram } from '../../../src/network/kernel/encryption/encryption.js';
 import { observeProgram } from '../../../src/network/kernel/encryption/observed.js';
 import { encryptingPeers } from '../../../src/network/kernel/encryption/peers.js';
 import { encryptionObstacle, epochHere } from '../../../src/network/kernel/encryption/probe.js';
@@ -42,6 +42,8 @@ class Machine implements KernelTools {
   /** What the kernel says to one that would add a state. */
   refusal = '';
   lines: string[] = [];
+  /** As one that is locked down does (kernel_lockdown.7). */
+  hidesKeys = false;
 
   async run(command: string, args: readonly string[], input = ''): Promise<string> {
     assert.equal(command, 'ip');
@@ -89,7 +91,7 @@ class Machine implements KernelTools {
   private shownStates(): string {
     const shown = this.states.map(
       ({ from, to, spi, reqid, key: digits }) =>
-        `src ${from} dst ${to}\n\tproto esp spi ${hex(spi)} reqid ${reqid} mode transport\n\treplay-window 0 flag esn\n\taead rfc4106(gcm(aes)) 0x${digits} 128\n\tanti-replay esn context:\n\t seq-hi 0x0, seq 0x0, oseq-hi 0x0, oseq 0x1\n\tsel src 0.0.0.0/0 dst 0.0.0.0/0 \n`,
+        `src ${from} dst ${to}\n\tproto esp spi ${hex(spi)} reqid ${reqid} mode transport\n\treplay-window 0 flag esn\n\taead rfc4106(gcm(aes)) 0x${this.hidesKeys ? digits.replace(/./g, '0') : digits} 128\n\tanti-replay esn context:\n\t seq-hi 0x0, seq 0x0, oseq-hi 0x0, oseq 0x1\n\tsel src 0.0.0.0/0 dst 0.0.0.0/0 \n`,
     );
     const other =
       'src 10.0.0.1 dst 10.0.0.2\n\tproto esp spi 0x00001000 reqid 7 mode tunnel\n\tauth-trunc hmac(sha256) 0x00 128\n';
@@ -235,6 +237,13 @@ describe('the question whether the kernel can encrypt', () => {
     machine.refusal = 'Requested AEAD algorithm not found';
     const obstacle = await encryptionObstacle(machine);
     assert.match(obstacle!, /^the kernel has no .*CONFIG_INET_ESP.*: Error: Requested AEAD algorithm not found\.$/);
+  });
+
+  it('is answered no where keys are hidden, for nobody could see whether they are the right ones', async () => {
+    const machine = new Machine();
+    machine.hidesKeys = true;
+    assert.match((await encryptionObstacle(machine))!, /hides keys.*lockdown/);
+    assert.deepEqual(machine.states, []);
   });
 
   it('takes over the epoch of what is there', async () => {
@@ -433,6 +442,41 @@ describe('encrypted networks in the kernel', () => {
       await encryption.make(items(), false);
       assert.ok(machine.states.length === 3 && machine.states.every((state) => !before.includes(state.key)));
       assert.equal(told.length, 1);
+    });
+
+    it('get other keys when all was removed for want of networks', async () => {
+      encryption.setKeys(keys(1, 2));
+      await encryption.make(items(), true);
+      const before = machine.states.map((state) => state.key);
+      encryption.forget(await removeProgram(machine));
+      assert.deepEqual([machine.states, told], [[], []]);
+      await encryption.make(items(), true);
+      assert.ok(machine.states.length === 3 && machine.states.every((state) => !before.includes(state.key)));
+      assert.deepEqual(told, [encryption.epoch]);
+      await encryption.make(items(), true);
+      assert.equal(told.length, 1);
+    });
+
+    it('never get a key again that was counted with at another address of either end', async () => {
+      encryption.setKeys(keys(1, 2));
+      const used = new Map<string, string>();
+      const at = async (own: string, other: string) => {
+        const moved = items();
+        const place = (id: string, Address: string) => ({ ...moved.peers.get(id)!, Address });
+        const peers = new Map(moved.peers).set('node1', place('node1', own)).set('node2', place('node2', other));
+        await encryption.make({ ...moved, peers }, true);
+        assert.equal(machine.states.length, 3);
+        for (const { key: digits, from, to } of machine.states) {
+          assert.equal(used.get(digits) ?? `${from} ${to} ${encryption.epoch}`, `${from} ${to} ${encryption.epoch}`);
+          used.set(digits, `${from} ${to} ${encryption.epoch}`);
+        }
+      };
+      await at('192.168.0.1', '192.168.0.2');
+      await at('192.168.0.1', '192.168.0.22');
+      assert.deepEqual(told, [], 'the other end moved, and says so itself');
+      await at('192.168.0.11', '192.168.0.22');
+      await at('192.168.0.1', '192.168.0.22');
+      assert.deepEqual([told.length, used.size], [2, 12]);
     });
 
     it('are left as an agent before has made them, until the managers have said whether there are any', async () => {

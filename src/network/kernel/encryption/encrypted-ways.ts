@@ -100,8 +100,8 @@ export class EncryptedWays {
     const { device } = encryptedTunnel;
     const isThere = tools.hasDevice(device);
     if (isThere) await tools.run('ip', ['link', 'del', device]);
-    if (isThere || encryption !== undefined) await removeProgram(tools);
-    encryption?.forget();
+    const wasThere = (isThere || encryption !== undefined) && (await removeProgram(tools));
+    encryption?.forget(wasThere);
   }
 
   private desired({ items, carried, underlayMTU, knowsIPv6 }: Carrying, seen: Observed): DesiredKernel {

@@ -26,6 +26,8 @@ export class Encryption {
   private current: number;
   /** What is there when nobody else has touched it; undefined when that is not known. */
   private made: Program | undefined;
+  /** What had counted was removed since the epoch began: it holds no longer, should this node take part again. */
+  private isForgotten = false;
   /** What was asked for last, and of what. */
   private last: { about: string; keys: readonly DataPathKey[]; program: Program } | undefined;
   /** Told when the kernel has forgotten what it had, so that the others must use other keys with this node. */
@@ -60,7 +62,7 @@ export class Encryption {
     if (before !== undefined && hasLost(before, found)) {
       log.warn('what encrypts networks was removed by somebody else, and is made anew', { node: nodeID });
       this.renew();
-    }
+    } else if (this.isForgotten || hasMoved(found, items.peers.get(nodeID))) this.renew();
     await this.bring(items, found);
   }
 
@@ -72,14 +74,16 @@ export class Encryption {
     return lines.map((line) => `to be done: ip ${withoutKey(line)}`);
   }
 
-  /** Somebody has removed what is ours. */
-  forget(): void {
+  /** What is ours was removed by us, `wasThere`: there was something that had counted. */
+  forget(wasThere: boolean): void {
     this.made = undefined;
+    this.isForgotten ||= wasThere;
   }
 
   /** What is made anew would count its packets from 0 again, which the others refuse, and with reason. */
   private renew(): void {
     this.current = newEpoch(this.options.random, this.current);
+    this.isForgotten = false;
     this.onEpoch();
   }
 
@@ -111,10 +115,11 @@ export class Encryption {
   }
 }
 
-/** Removes what is ours, also of an agent before this one. Throws what the tools throw. */
-export async function removeProgram(tools: KernelTools): Promise<void> {
+/** Removes what is ours, also of an agent before this one. Whether there was a state. Throws what the tools throw. */
+export async function removeProgram(tools: KernelTools): Promise<boolean> {
   const found = await observeProgram(tools).catch(() => emptyProgram); // a kernel without IPsec
   await carryOut(programCommands(emptyProgram, found), tools);
+  return found.states.length > 0;
 }
 
 /** Keys go by standard input, where no list of processes shows them. */
@@ -134,4 +139,10 @@ function endOf({ ID, Number: number, Address: address }: NetworkPeer, epoch: num
 function hasLost(before: Program, found: Program): boolean {
   const there = new Set(found.states.map(({ to, spi, key }) => `${to} ${spi} ${key}`));
   return before.states.some(({ to, spi, key }) => !there.has(`${to} ${spi} ${key}`));
+}
+
+/** Whether what is there is of another address that this node had: back there it would count from 0 again. */
+function hasMoved({ states }: Program, self: NetworkPeer | undefined): boolean {
+  if (self === undefined) return false;
+  return states.some(({ from, to }) => from !== self.Address && to !== self.Address);
 }

@@ -9,7 +9,7 @@ const probe: State = {
   from: '192.0.2.1',
   to: '192.0.2.2',
   spi: 0x80000000,
-  key: '00'.repeat(20),
+  key: '5a'.repeat(20),
   reqid: ourIDs,
 };
 
@@ -24,7 +24,9 @@ export async function encryptionObstacle(tools: KernelTools): Promise<string | u
   await remove(); // of a daemon that was killed meanwhile
   try {
     await run(programCommands(withProbe, emptyProgram));
-    return undefined;
+    const { states } = await observeProgram(tools);
+    if (states.some(({ key }) => key === probe.key)) return undefined;
+    return 'the kernel hides keys of IPsec (lockdown of confidentiality), so what it has cannot be compared with what it shall have';
   } catch (error) {
     return `the kernel has no IPsec ESP with AES-GCM (CONFIG_XFRM_USER, CONFIG_INET_ESP, CONFIG_CRYPTO_GCM): ${wordsOf(error)}`;
   } finally {

@@ -25,10 +25,12 @@ const key_bytes = 20;
 
 /**
  * The seal from one node to another with keys of this generation. Each direction has a key of its own, for one sender alone, for one life of both
- * kernels: so no number of a packet, which is what its nonce comes from, is ever used twice with a key (RFC 4106, 8.1).
+ * kernels: so no number of a packet, which is what its nonce comes from, is ever used twice with a key (RFC 4106, 8.1). With another address at
+ * either end the kernel has another state, which counts from 0: that has another key, too.
  */
 export function sealOf({ Generation, Key }: DataPathKey, from: End, to: End): Seal {
-  const about = `shoal esp ${Generation} ${from.ID} ${from.epoch} ${to.ID} ${to.epoch}`;
+  const nameOf = ({ ID, epoch, address }: End) => `${ID} ${epoch} ${address}`;
+  const about = `shoal esp ${Generation} ${nameOf(from)} ${nameOf(to)}`;
   const derived = Buffer.from(hkdfSync('sha256', Key, '', about, key_bytes + 2));
   return {
     from: from.address,
