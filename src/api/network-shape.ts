@@ -109,7 +109,7 @@ export function predefinedNetwork(name: string): Record<string, unknown> | undef
 /** What `docker network inspect --verbose` adds: the nodes that carry the network, and its services with their tasks. */
 export function verboseParts(network: Network, view: View): Record<string, unknown> {
   const peers = new Map<string, { Name: string; IP: string }>();
-  const services: Record<string, VerboseService> = {};
+  const services = new Map<string, VerboseService>();
   for (const task of view.list('Task')) {
     const [cidr, cidr6] = task.NetworksAttachments.find((one) => one.Network?.ID === network.ID)?.Addresses ?? [];
     const node = view.get('Node', task.NodeID);
@@ -119,7 +119,7 @@ export function verboseParts(network: Network, view: View): Record<string, unkno
     const service = view.get('Service', task.ServiceID);
     const vips = (service?.Endpoint?.VirtualIPs ?? []).filter((one) => one.NetworkID === network.ID);
     const vip = (isOne: (address: string) => boolean) => addressIn(vips.find(({ Addr }) => isOne(Addr))?.Addr ?? '');
-    services[task.ServiceName] ??= {
+    const shown = services.get(task.ServiceName) ?? {
       VIP: vip((address) => !isOfIPv6(address)),
       // Docker shows but one; what it has not is not there on a network without IPv6 either.
       ...(hasIPv6(network) && { VIPv6: vip(isOfIPv6) }),
@@ -127,7 +127,8 @@ export function verboseParts(network: Network, view: View): Record<string, unkno
       LocalLBIndex: 0,
       Tasks: [],
     };
-    services[task.ServiceName]!.Tasks.push({
+    services.set(task.ServiceName, shown);
+    shown.Tasks.push({
       Name: isAttachment(task) ? task.Name : `${task.Name}.${task.ID}`,
       EndpointID: task.ID,
       EndpointIP: addressIn(cidr),
@@ -135,7 +136,7 @@ export function verboseParts(network: Network, view: View): Record<string, unkno
       Info: { 'Host IP': IP },
     });
   }
-  return { Peers: [...peers.values()], Services: services };
+  return { Peers: [...peers.values()], Services: Object.fromEntries(services) };
 }
 
 interface VerboseService {

@@ -108,13 +108,16 @@ async function list(api: Api, exchange: Exchange): Promise<void> {
     return answerJSON(exchange, response.statusCode ?? 502, body);
   }
   if (manager === undefined) {
+    const shown = (body as EngineNetwork[]).map((network) => {
+      const ofCluster = api.backend.ownContainers()?.find(idOf(network) ?? '');
+      return { id: ofCluster?.ID ?? network.Id, network: ofCluster === undefined ? network : shownNetwork(ofCluster) };
+    });
+    // One of the cluster has a bridge for each of its segments.
+    const once = shown.filter(({ id }, at) => shown.findIndex((one) => one.id === id) === at);
     return answerJSON(
       exchange,
       200,
-      (body as EngineNetwork[]).map((network) => {
-        const ofCluster = api.backend.ownContainers()?.find(idOf(network) ?? '');
-        return ofCluster === undefined ? network : shownNetwork(ofCluster);
-      }),
+      once.map(({ network }) => network),
     );
   }
   const local = (body as EngineNetwork[]).filter((network) => idOf(network) === undefined);
@@ -168,9 +171,11 @@ async function containersOn(api: Api, network: Network): Promise<unknown> {
     const { kept } = api.engines.own;
     const filters = encodeURIComponent(JSON.stringify({ label: [`${networkLabel}=${network.ID}`] }));
     const { body } = await getJSON(kept, `/networks?filters=${filters}`);
-    const id = Array.isArray(body) ? (body[0] as EngineNetwork | undefined)?.Id : undefined;
-    if (typeof id !== 'string') return null;
-    return ((await getJSON(kept, `/networks/${encodeURIComponent(id)}`)).body as EngineNetwork).Containers ?? null;
+    const ids = (Array.isArray(body) ? (body as EngineNetwork[]) : []).map(({ Id }) => Id);
+    const bridges = ids.filter((id) => typeof id === 'string'); // one a segment
+    const answers = await Promise.all(bridges.map((id) => getJSON(kept, `/networks/${encodeURIComponent(id)}`)));
+    const shown = answers.flatMap((answer) => (answer.body as EngineNetwork).Containers ?? []);
+    return shown.length === 0 ? null : Object.assign({}, ...shown);
   } catch {
     return null;
   }

@@ -40,7 +40,7 @@ function bridgeConfig(
       ...(isProtective && { 'com.docker.network.bridge.gateway_mode_ipv4': 'nat-unprotected' }),
       ...(isProtective && ipv6 && { 'com.docker.network.bridge.gateway_mode_ipv6': 'nat-unprotected' }),
     },
-    Labels: { ...network.Spec?.Labels, [networkLabel]: network.ID, ...(at > 0 && { [segmentLabel]: String(at) }) },
+    Labels: { ...network.Spec?.Labels, [networkLabel]: network.ID, [segmentLabel]: String(at) },
   };
 }
 

@@ -1,6 +1,6 @@
 /** Label of the engine's network that stands for one of the cluster: its id there. */
 export const networkLabel = 'shoal.network.id';
-/** Label of the engine's network that stands for another segment of it than the first: which, from 1 on. */
+/** Label of the engine's network that stands for a segment of it: which, from 0 on. Older ones of the first segment have none. */
 export const segmentLabel = 'shoal.network.segment';
 /** Label of a container that was made for networks of the cluster: the addresses that its user chose there. */
 export const addressesLabel = 'shoal.network.addresses';

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import type { NodeContainers } from '../../../src/api/backend.js';
+import { complete } from '../../../src/model/codec.js';
 import { ApiFixture, type FakeEngine, smallSpec } from '../../helpers/api-fixture.js';
 
 const filters = (value: unknown) => encodeURIComponent(JSON.stringify(value));
@@ -198,6 +200,45 @@ describe('networks', () => {
     assert.equal(await ours({ label: ['zone=b'] }), false);
     assert.equal(await ours({ dangling: ['false'] }), false);
     assert.equal((await api.call('GET', '/networks/bridge')).body.Id, 'b1');
+  });
+
+  it('with several subnets are one network on a worker too, with the containers of all their bridges', async () => {
+    const worker = await new ApiFixture().start();
+    const own = await worker.addEngine();
+    const bridges = ['w', 'w.1'].map((Name, at) => ({ Name, Id: `b${at}`, Labels: { 'shoal.network.id': 'wide' } }));
+    own.handle = (request, response) => {
+      const at = Number(/networks\/b(\d)/.exec(request.url ?? '')?.[1] ?? -1);
+      const body = at < 0 ? [...bridges, local[0]] : { ...bridges[at], Containers: { [`c${at}`]: { Name: `c${at}` } } };
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      response.end(JSON.stringify(body));
+    };
+    const wide = complete('Network', { ID: 'wide', Spec: { Name: 'w' } });
+    worker.backend.containers = { find: (id) => (id === 'wide' ? wide : undefined) } as NodeContainers;
+    try {
+      const { body } = await worker.call('GET', '/networks');
+      assert.deepEqual(
+        body.map(({ Id }: { Id: string }) => Id),
+        ['wide', 'b1'],
+      );
+      const one = await worker.call('GET', '/networks/wide');
+      assert.deepEqual(Object.keys(one.body.Containers), ['c0', 'c1']);
+    } finally {
+      await worker.stop();
+    }
+  });
+
+  it('show their services whatever these are called', async () => {
+    const { body: made } = await create('net');
+    const task = {
+      ID: 'task1',
+      ServiceName: 'constructor',
+      Status: { State: 'running' },
+      NetworksAttachments: [{ Network: { ID: made.Id }, Addresses: ['10.0.0.2/24'] }],
+    };
+    api.backend.proposer.commit({ Operations: [{ Action: 'create', Task: complete('Task', task) }] });
+    const { status, body } = await api.call('GET', '/networks/net?verbose=true');
+    assert.equal(status, 200, body.message);
+    assert.equal(body.Services.constructor.Tasks[0].EndpointIP, '10.0.0.2');
   });
 
   it('are removed unless a service is on them, and pruned', async () => {

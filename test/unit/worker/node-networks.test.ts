@@ -9,7 +9,7 @@ import type { KernelTools } from '../../../src/network/kernel/tools.js';
 import type { NetworkItems } from '../../../src/network/network-table.js';
 import { clearEngine } from '../../../src/worker/departure.js';
 import { infoOf } from '../../../src/worker/docker-answers.js';
-import { networkLabel } from '../../../src/worker/networks/labels.js';
+import { networkLabel, segmentLabel } from '../../../src/worker/networks/labels.js';
 import { NodeNetworks } from '../../../src/worker/networks/node-networks.js';
 import { ManualClock, settled } from '../../helpers/manual-clock.js';
 import { SilentMachine } from '../../helpers/silent-machine.js';
@@ -102,7 +102,7 @@ describe('the networks of the cluster on a node', () => {
         'com.docker.network.driver.mtu': '1350',
         'com.docker.network.bridge.gateway_mode_ipv4': 'nat-unprotected',
       },
-      Labels: { zone: 'a', [networkLabel]: 'blue-id' },
+      Labels: { zone: 'a', [networkLabel]: 'blue-id', [segmentLabel]: '0' },
     });
     assert.match(machine.table, /"shl7" \. 127\.9\.0\.254 : goto vip_7_web/);
     assert.ok(machine.asked.some((line) => line.includes('route replace 127.9.0.3/32 via 100.96.0.2 dev shv0 onlink')));
@@ -155,6 +155,16 @@ describe('the networks of the cluster on a node', () => {
     await engine.removeNetwork(bridges[0]!.id); // by somebody else
     await networks.attach(second);
     assert.deepEqual([...engine.bridges.values()].map(({ config }) => config.Name).sort(), ['blue', 'blue.1']);
+  });
+
+  it('are found by labels that no user can give them', async () => {
+    const Labels = { [networkLabel]: 'another', [segmentLabel]: '1' };
+    const labelled = complete('Network', { ...network, Spec: { ...network.Spec, Labels } });
+    const { peers, services } = items(service('me'));
+    await networks.apply({ peers, services, networks: new Map([[labelled.ID, labelled]]) });
+    await networks.attach(task);
+    await networks.attach(task);
+    assert.equal(engine.bridges.size, 1);
   });
 
   it('with IPv6 are refused by a kernel without, with the reason', async () => {
