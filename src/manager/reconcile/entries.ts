@@ -108,7 +108,8 @@ function divide({ services, removed, changes, births, bytesOf }: Content): Entry
     for (const spec of slot.specs) specs.add(spec);
   };
   for (const [key, slot] of slots) if (slot.isFirst) put(key, slot);
-  for (const [key, slot] of byNode([...slots].filter(([, { isFirst }]) => !isFirst))) {
+  const rest = [...slots].filter(([, { isFirst }]) => !isFirst);
+  for (const [key, slot] of isBetterByNode(rest, bytesOf) ? rest.sort(byNode) : rest) {
     if (tasks >= operations_max || bytes >= bytes_max) {
       entries.push({ removed: [], changes: [], births: [] });
       specs.clear();
@@ -124,13 +125,29 @@ function divide({ services, removed, changes, births, bytesOf }: Content): Entry
 
 /**
  * What is more than one entry is divided by node: a wave goes to all nodes, and so each entry would be a message to every node with a task or
- * two in it, and another one back, which is most of what a task costs a large cluster. What fits in one entry keeps its order.
+ * two in it, and another one back, which is most of what a task costs a large cluster. What fits in one entry keeps its order; and so does what
+ * is of many services that say much, for on a node there are tasks of most of them, and each entry would hold all their specs again.
  */
-function byNode(slots: [string, SlotWork][]): [string, SlotWork][] {
-  let tasks = 0;
-  for (const [, slot] of slots) tasks += slot.tasks;
-  if (tasks <= operations_max) return slots;
-  return slots.sort(([, { nodeID: a }], [, { nodeID: b }]) => (a < b ? -1 : a > b ? 1 : 0));
+function isBetterByNode(slots: readonly [string, SlotWork][], bytesOf: Content['bytesOf']): boolean {
+  let [tasks, alone_bytes] = [0, 0];
+  const specs = new Set<TaskSpec>();
+  for (const [, slot] of slots) {
+    tasks += slot.tasks;
+    for (const spec of slot.specs) {
+      alone_bytes += bytesOf(spec);
+      specs.add(spec);
+    }
+  }
+  if (tasks <= operations_max) return false;
+  let shared_bytes = 0;
+  for (const spec of specs) shared_bytes += bytesOf(spec);
+  return shared_bytes <= repeatedSpecs_bytes_max || alone_bytes <= 2 * shared_bytes;
+}
+
+const repeatedSpecs_bytes_max = bytes_max / 8;
+
+function byNode([, { nodeID: a }]: [string, SlotWork], [, { nodeID: b }]: [string, SlotWork]): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Of a global service a slot is a node. */

@@ -186,6 +186,21 @@ describe('reconcile of a replicated service', () => {
     assert.ok(Math.max(...spread) - Math.min(...spread) <= 1);
   });
 
+  it('does not divide by node what is of many services that say much: each entry would hold all their specs', () => {
+    world = new Orchestra();
+    world.addNodes(30);
+    const services = 60;
+    const FILL = 'x'.repeat(30_000);
+    for (let at = 0; at < services; at++) {
+      world.create(`web${at}`, 50, { TaskTemplate: { ContainerSpec: { Image: 'web:1', Env: [`FILL=${FILL}${at}`] } } });
+    }
+    let bytes = 0;
+    const { transactions } = world.look();
+    for (const transaction of transactions) bytes += encodeTransaction(transaction).length;
+    assert.ok(transactions.length > 1);
+    assert.ok(bytes < 1.5 * services * FILL.length + 3000 * 400, `${bytes} bytes`);
+  });
+
   it('makes no entry that is large for its specs', () => {
     const FILL = 'x'.repeat(30_000);
     for (let at = 0; at < 150; at++) {
