@@ -16,7 +16,7 @@ class Output {
     this.bytes = larger;
   }
 
-  /** A number from 0 to 2^53 - 1. */
+  /** A number from 0 to below 2^64. */
   varint(value: number): void {
     this.need(varint_bytes_max);
     const { bytes } = this;
@@ -26,14 +26,17 @@ class Output {
     bytes[this.at++] = rest;
   }
 
-  /** A number that may be below 0: ten bytes then, as of two's complement. */
+  /**
+   * A number that may be below 0: ten bytes then, as of two's complement. Of one that has no place in 64 bits (2^64 is what the largest sent is
+   * read as) what is above them is left out. Throws where it is none.
+   */
   signed(value: number): void {
-    if (value >= 0) {
+    if (value >= 0 && value < 2 ** 64) {
       this.varint(value);
       return;
     }
     this.need(varint_bytes_max);
-    for (let rest = BigInt.asUintN(64, BigInt(value)); ; rest >>= 7n) {
+    for (let rest = BigInt.asUintN(64, BigInt(Math.trunc(value))); ; rest >>= 7n) {
       if (rest < 128n) {
         this.bytes[this.at++] = Number(rest);
         return;

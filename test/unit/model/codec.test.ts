@@ -30,9 +30,13 @@ const scalars: Record<string, fc.Arbitrary<unknown>> = {
   uint64: fc.oneof(
     fc.nat(300),
     fc.nat({ max: Number.MAX_SAFE_INTEGER }),
-    fc.constantFrom(2 ** 28 - 1, 2 ** 28, 2 ** 32),
+    fc.constantFrom(2 ** 28 - 1, 2 ** 28, 2 ** 32, 2 ** 53, 2 ** 63, 2 ** 64 - 2048, 2 ** 64, 0.5, 2 ** 40 + 0.5),
   ),
-  int64: fc.oneof(fc.nat(300), fc.maxSafeInteger(), fc.constantFrom(-1, 2 ** 28 - 1, 2 ** 28, -(2 ** 31), 2 ** 35)),
+  int64: fc.oneof(
+    fc.nat(300),
+    fc.maxSafeInteger(),
+    fc.constantFrom(-1, 2 ** 28 - 1, 2 ** 28, -(2 ** 31), 2 ** 35, 2 ** 63, -(2 ** 63), -1.5, -(2 ** 40) - 0.5),
+  ),
   double: fc.double({ noNaN: true }),
 };
 
@@ -75,6 +79,13 @@ describe('messages on the wire', () => {
         }),
         { numRuns: 12 },
       );
+    }
+  });
+
+  it('are refused where a number is none', () => {
+    const version = types.find(({ name }) => name === 'Version')!;
+    for (const Index of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]) {
+      assert.throws(() => bytesOfPlain(version, { Index }), RangeError);
     }
   });
 
