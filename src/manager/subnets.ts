@@ -11,7 +11,7 @@ import {
   parseIP,
   sizeOf,
 } from '../model/ip.js';
-import { blocksOf, hasIPv6 } from '../model/network-block.js';
+import { blocksOf, hasIPv6, tunnelBlocks } from '../model/network-block.js';
 import type { IPAMConfig, IPAMOptions, NetworkSpec } from '../model/types.js';
 import type { View } from '../store/view.js';
 
@@ -19,14 +19,14 @@ import type { View } from '../store/view.js';
 const ipv6Prefix = 64;
 
 /**
- * The configuration of a new network: as it was asked for, and what was not asked for from the cluster's pools, the lowest subnets that no
- * network has. It has as many subnets of IPv6, where it has IPv6, as of IPv4: of either as many as were asked for. The family that ran out
- * when there are none left. Pure; that nobody else takes the same meanwhile is checked as the entry is applied.
+ * The configuration of a new network: as it was asked for, and what was not asked for from the cluster's pools, the lowest subnets that neither
+ * a network nor a tunnel has. It has as many subnets of IPv6, where it has IPv6, as of IPv4: of either as many as were asked for. The family
+ * that ran out when there are none left. Pure; that nobody else takes the same meanwhile is checked as the entry is applied.
  */
 export function configurationFor(spec: NetworkSpec, view: View): IPAMOptions | Family {
   const asked = (spec.IPAMOptions?.Configs ?? []).filter(({ Subnet }) => Subnet !== '');
   const taken = [...view.list('Network')].flatMap((network) => blocksOf(network).map(({ subnet }) => subnet));
-  taken.push(...asked.map(subnetOf));
+  taken.push(...asked.map(subnetOf), ...Object.values(tunnelBlocks));
   const configs = new Map<Family, IPAMConfig[]>();
   for (const family of familiesOf(spec)) {
     configs.set(

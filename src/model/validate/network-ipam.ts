@@ -1,4 +1,15 @@
-import { type Block, contains, familyOf, formatBlock, lastOf, overlap, parseCIDR, parseIP, prefixOf } from '../ip.js';
+import {
+  type Block,
+  contains,
+  familyOf,
+  formatBlock,
+  lastOf,
+  overlap,
+  parseCIDR,
+  parseIP,
+  prefixOf,
+  sizeOf,
+} from '../ip.js';
 import { tunnelBlocks } from '../network-block.js';
 import type { IPAMConfig, NetworkSpec } from '../types.js';
 import { bare, checkPlain, refuse, refuseAs, shown } from './check.js';
@@ -67,6 +78,10 @@ function checkConfig(where: string, config: IPAMConfig): Block | undefined {
         `${where}.${field}`,
       );
     }
+  }
+  const kept = new Set(Object.values(AuxiliaryAddresses).map(parseIP));
+  if (Gateway === '' ? BigInt(kept.size) >= sizeOf(block.bits) - 2n : kept.has(parseIP(Gateway))) {
+    refuse(`${where}.AuxiliaryAddresses`, `must leave ${Gateway === '' ? 'an address for the gateway' : Gateway}`);
   }
   return block;
 }

@@ -128,6 +128,17 @@ describe('networks', () => {
         /no matching subnet for aux-address "10.0.0.1"/,
         { Subnet: 'fd00:9::/64', AuxiliaryAddresses: { a: '10.0.0.1' } },
       ],
+      [
+        /^IPAM.Config\[0\].AuxiliaryAddresses: must leave an address for the gateway/,
+        {
+          Subnet: '10.9.0.0/29',
+          AuxiliaryAddresses: Object.fromEntries([1, 2, 3, 4, 5, 6].map((at) => [`a${at}`, `10.9.0.${at}`])),
+        },
+      ],
+      [
+        /^IPAM.Config\[0\].AuxiliaryAddresses: must leave 10.9.0.1/,
+        { Subnet: '10.9.0.0/29', Gateway: '10.9.0.1', AuxiliaryAddresses: { a: '10.9.0.1' } },
+      ],
       [/IPAM.Config\[0\].IPRange/, { Subnet: 'fd00:9::/64', IPRange: '10.0.0.0/24' }],
       [
         /^IPAM.Config: a network has at most 16 subnets of IPv6/,

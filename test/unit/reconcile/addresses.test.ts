@@ -352,6 +352,11 @@ describe('cluster networks in the store', () => {
     assert.equal(create('f')[1], 'fd99:0:0:1::/64 fd99:0:0:1::1');
     const Spec = complete('NetworkSpec', { Name: 'g', IPv6Enabled: true });
     assert.equal(configurationFor(Spec, world.store), 6);
+    founded('100.95.255.0/24', '100.64.0.0/10', 'fd53:686f:616c::/48');
+    assert.equal(create('h', 'fd00:c::/64')[0], '100.95.255.0/24 100.95.255.1');
+    founded('100.96.0.0/11', 'fd53:686f:616c::/47');
+    const beyond = ['100.98.0.0/24 100.98.0.1', 'fd53:686f:616d::/64 fd53:686f:616d::1'];
+    assert.deepEqual(create('i'), beyond, 'not where the tunnels are');
   });
 
   it('never overlap, and are not removed while anything names them', () => {
