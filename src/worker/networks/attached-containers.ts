@@ -190,11 +190,12 @@ export class AttachedContainers {
   /** Reports how it is with a task's container, if that is to be said now. */
   private judge(task: Task): void {
     const id = containerOf(task);
+    const [attachment] = task.NetworksAttachments;
+    if (attachment === undefined) return; // the managers look for an address still
     if (this.containers === undefined || this.held.has(id)) return;
     const container = this.containers.get(id);
-    const [attachment] = task.NetworksAttachments;
-    const on = container?.networks.find((one) => this.bridges.get(one.id) === attachment?.Network?.ID);
-    const given = (attachment?.Addresses ?? []).map(addressIn);
+    const on = container?.networks.find((one) => this.bridges.get(one.id) === attachment.Network?.ID);
+    const given = attachment.Addresses.map(addressIn);
     const isIts = (address: string) => (isOfIPv6(address) ? on?.address6 : on?.address) === address;
     const isThere = container?.phase === 'running' && given.length > 0 && given.every(isIts);
     this.report(task, isThere ? 'running' : 'complete', given);

@@ -37,6 +37,8 @@ class Site {
   attached!: AttachedContainers;
   own!: OwnContainers;
   isCutOff = false;
+  /** The leader rests after a plan: a node hears of a new task before that has an address. */
+  isResting = false;
   private readonly attaching: Attaching;
   private assigned = new Map<string, Task>();
 
@@ -116,6 +118,15 @@ class Site {
   }
 
   managersWork(): void {
+    if (this.isResting) {
+      setImmediate(() => this.tell(false));
+      this.clock.after(20, () => {
+        this.isResting = false;
+        this.managersWork();
+        this.isResting = true;
+      });
+      return;
+    }
     this.world.planAll();
     if (!this.isCutOff) setImmediate(() => this.tell(false));
   }
@@ -201,6 +212,19 @@ describe('containers of a node’s own on networks of the cluster', () => {
     assert.deepEqual(site.tasks(), []);
   });
 
+  it('are not said to have ended while the managers look for an address', async () => {
+    const id = await site.create('db');
+    await site.start(id);
+    site.engine.exit(id, 0);
+    await site.clock.advance(1_000);
+    site.isResting = true;
+    await site.engine.start(id); // past our API
+    await site.clock.advance(2_000);
+    assert.deepEqual([site.running(), site.held()], [['db blue 127.9.0.2'], ['db blue 127.9.0.2']]);
+    const [task] = site.tasks();
+    assert.equal(task!.Status?.State, 'running');
+  });
+
   it('are on several networks at once, and on one more while they run', async () => {
     const id = await site.create('db');
     const { id: red } = await site.own.bring(site.networks.find('red')!);
@@ -278,6 +302,7 @@ describe('containers of a node’s own on networks of the cluster', () => {
       'agent',
       'cut',
       'mute',
+      'rest',
       'pass',
     ] as const;
     const step = fc.record({ kind: fc.constantFrom(...kinds), at: fc.nat(3), ms: fc.nat(2_000) });
@@ -289,6 +314,7 @@ describe('containers of a node’s own on networks of the cluster', () => {
           for (const { kind, at: which, ms } of steps) await take(at, kind, `c${which}`, ms);
           at.isCutOff = false;
           at.engine.losesEvents = false;
+          at.isResting = false;
           at.tell(true);
           for (let round = 0; round < 4; round++) await at.settle();
           assert.deepEqual(at.running(), at.held());
@@ -323,6 +349,7 @@ async function take(site: Site, kind: string, name: string, ms: number): Promise
   } else if (kind === 'cut') {
     site.isCutOff = !site.isCutOff;
     if (!site.isCutOff) site.tell(true);
-  } else if (kind === 'mute') engine.losesEvents = !engine.losesEvents;
+  } else if (kind === 'rest') site.isResting = !site.isResting;
+  else if (kind === 'mute') engine.losesEvents = !engine.losesEvents;
   await site.clock.advance(kind === 'pass' ? ms * 20 : ms);
 }
