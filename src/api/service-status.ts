@@ -12,8 +12,9 @@ export function statusOf(view: View, service: Service): ServiceStatus {
   for (const task of view.tasksOfService(service.ID)) {
     if (isJob && (task.JobIteration?.Index ?? 0) !== iteration) continue;
     if (isRunning(view, task)) running++;
-    if (isJob && task.Status?.State === 'complete') completed++;
-    if (rankOf(task.DesiredState) <= wantedUpTo) wanted++;
+    const isDone = isJob && task.Status?.State === 'complete';
+    if (isDone) completed++;
+    else if (rankOf(task.DesiredState) <= wantedUpTo) wanted++;
   }
   return { RunningTasks: running, DesiredTasks: desired(service) ?? wanted, CompletedTasks: completed };
 }
@@ -25,7 +26,7 @@ function isRunning(view: View, task: Task): boolean {
   return node !== undefined && node.Status?.State !== 'down';
 }
 
-/** Undefined of a global service or job: one a node that it has been given a task on. */
+/** Undefined of a global service or job: one a node that it has been given a task on, and that has not completed. */
 function desired({ Spec }: Service): number | undefined {
   const { Replicated, ReplicatedJob } = Spec?.Mode ?? {};
   if (Replicated) return Replicated.Replicas ?? 1;

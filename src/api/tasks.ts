@@ -36,7 +36,7 @@ async function list(api: Api, exchange: Exchange): Promise<void> {
   for (const task of candidates(view, services, nodes)) {
     if (isAttachment(task)) continue; // Docker shows tasks of services only
     if (services !== undefined && !services.has(task.ServiceID)) continue;
-    if (nodes !== undefined && !nodes.has(task.NodeID)) continue;
+    if (nodes !== undefined && !nodes.has(nodeOf(task))) continue;
     if (!filters.matchesPrefix('id', task.ID) || !filters.matchesPrefix('name', fullName(view, task))) continue;
     if (!filters.matchesLabels('label', task.ServiceLabels) && !filters.matchesLabels('label', task.Labels)) continue;
     if (!filters.matches('desired-state', task.DesiredState)) continue;
@@ -52,14 +52,20 @@ const shownSpecs = new WeakMap<TaskSpec, Record<string, unknown>>();
 
 /** A task of a global service that waits for room shows the node it is for, as in Docker. */
 function shown(given: Task): Record<string, unknown> {
-  const task = { ...given, NodeID: given.NodeID || given.OnlyNodeID };
-  if (task.Spec === null) return toJSON('Task', task);
+  const task = { ...given, NodeID: nodeOf(given) };
+  if (task.Spec === null) return withGeneric(toJSON('Task', task));
   let spec = shownSpecs.get(task.Spec);
   if (spec === undefined) {
     spec = toJSON('TaskSpec', task.Spec);
     shownSpecs.set(task.Spec, spec);
   }
-  return { ...toJSON('Task', { ...task, Spec: null }), Spec: spec };
+  return withGeneric({ ...toJSON('Task', { ...task, Spec: null }), Spec: spec });
+}
+
+/** What Docker's reference calls AssignedGenericResources, its daemon and clients call GenericResources: it is there by both names. */
+function withGeneric(shown: Record<string, unknown>): Record<string, unknown> {
+  const resources = shown.AssignedGenericResources;
+  return Array.isArray(resources) && resources.length > 0 ? { ...shown, GenericResources: resources } : shown;
 }
 
 async function inspect(api: Api, exchange: Exchange): Promise<void> {
@@ -72,6 +78,11 @@ function idsOf(filters: Filters, name: string, idOf: (reference: string) => stri
   return filters.has(name) ? new Set(filters.get(name).map(idOf)) : undefined;
 }
 
+/** The node a task is on, or waits for. */
+function nodeOf(task: Task): string {
+  return task.NodeID || task.OnlyNodeID;
+}
+
 /** The smallest set of tasks that holds all matches: the whole table is large. */
 function* candidates(
   view: View,
@@ -79,14 +90,20 @@ function* candidates(
   nodes: ReadonlySet<string> | undefined,
 ): Iterable<Task> {
   if (services !== undefined) for (const id of services) yield* view.tasksOfService(id);
-  else if (nodes !== undefined) for (const id of nodes) yield* view.tasksOfNode(id);
-  else yield* view.list('Task');
+  else if (nodes !== undefined) {
+    for (const id of nodes) yield* view.tasksOfNode(id);
+    // what of a global service waits for one of them is not among a node's own yet
+    for (const { ID, Spec } of view.list('Service')) {
+      if (!Spec?.Mode?.Global && !Spec?.Mode?.GlobalJob) continue;
+      for (const task of view.tasksOfService(ID)) if (task.NodeID === '') yield task;
+    }
+  } else yield* view.list('Task');
 }
 
 /** The name that `docker ps` shows of the task's container: `<service>.<slot or node id>.<task id>`. */
 function fullName(view: View, task: Task): string {
   const service = task.ServiceName || view.get('Service', task.ServiceID)?.Spec?.Name || task.ServiceID;
-  return `${service}.${task.Slot > 0 ? task.Slot : task.NodeID || task.OnlyNodeID}.${task.ID}`;
+  return `${service}.${task.Slot > 0 ? task.Slot : nodeOf(task)}.${task.ID}`;
 }
 
 function upToDateOf(filters: Filters): boolean | undefined {

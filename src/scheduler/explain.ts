@@ -7,15 +7,29 @@ export function explain(
   filters: readonly Filter[],
   runningOn: (candidate: Candidate) => number,
 ): string {
+  const reasons = reasonsOf(candidates, filters, runningOn);
+  return reasons === '' ? 'no suitable node' : `no suitable node (${reasons})`;
+}
+
+/** The same for the one node that a task is for: Docker gives the bare reason then. */
+export function explainOnly(only: Candidate, filters: readonly Filter[], running: number): string {
+  return reasonsOf([only], filters, () => running) || 'no suitable node';
+}
+
+function reasonsOf(
+  candidates: readonly Candidate[],
+  filters: readonly Filter[],
+  runningOn: (candidate: Candidate) => number,
+): string {
   const failures = filters.map((filter) => ({ filter, nodes: 0 }));
   for (const candidate of candidates) {
     const running = runningOn(candidate);
     const failure = failures.find(({ filter }) => !filter.passes(candidate, running));
     if (failure !== undefined) failure.nodes++;
   }
-  const reasons = failures
+  return failures
     .filter(({ nodes }) => nodes > 0)
     .sort((a, b) => b.nodes - a.nodes)
-    .map(({ filter, nodes }) => filter.reason(nodes));
-  return reasons.length === 0 ? 'no suitable node' : `no suitable node (${reasons.join('; ')})`;
+    .map(({ filter, nodes }) => filter.reason(nodes))
+    .join('; ');
 }

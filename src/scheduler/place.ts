@@ -1,7 +1,7 @@
 import type { GenericResource, TaskSpec } from '../model/types.js';
 import { type NodeClass, NodeClasses, steadyDemands } from './class.js';
 import { type Demand, demandOf } from './demand.js';
-import { explain } from './explain.js';
+import { explain, explainOnly } from './explain.js';
 import { type Filter, fillingFilters, filtersOf } from './filters.js';
 import type { Candidate, Fleet } from './fleet.js';
 import { failuresUntilAvoided, type Group, type Placement, type Wanted } from './group.js';
@@ -125,7 +125,7 @@ class GroupPlacement implements GroupState {
     }
     for (const { id, onlyNodeID } of this.#rest) {
       const only = onlyNodeID === undefined ? undefined : this.#fleet.get(onlyNodeID);
-      placement.unplaced.set(id, only === undefined ? reason : explain([only], filters, present));
+      placement.unplaced.set(id, only === undefined ? reason : explainOnly(only, filters, present(only)));
     }
   }
 

@@ -153,8 +153,14 @@ class Parser {
 
   #operand(): Operand {
     const token = this.#next();
-    const place = `${token.line}:${token.column}`;
+    const place = placeOf(token);
     const operand = (text: string) => ({ place, text });
+    // of `.A.B` Go says where `.B` stands
+    const after = this.#peek();
+    const chained = (text: string, more: readonly string[]) => ({
+      place: more.length > 0 ? placeOf(after) : place,
+      text,
+    });
     switch (token.kind) {
       case 'dot':
         return { ...operand('.'), kind: 'dot' };
@@ -162,13 +168,14 @@ class Parser {
       case 'number':
         return { ...operand(token.text), kind: 'literal', value: token.value! };
       case 'field': {
-        const names = [token.text, ...this.#fields()];
-        return { ...operand(`.${names.join('.')}`), kind: 'field', names };
+        const more = this.#fields();
+        const names = [token.text, ...more];
+        return { ...chained(`.${names.join('.')}`, more), kind: 'field', names };
       }
       case 'variable': {
         this.#known(token, token.text);
         const names = this.#fields();
-        return { ...operand(`$${[token.text, ...names].join('.')}`), kind: 'variable', name: token.text, names };
+        return { ...chained(`$${[token.text, ...names].join('.')}`, names), kind: 'variable', name: token.text, names };
       }
       case 'word':
         return this.#word(token, operand(token.text));
@@ -243,6 +250,10 @@ class Parser {
   #fail(token: Token, message: string): never {
     throw new TemplateError(`${token.line}: ${message}`);
   }
+}
+
+function placeOf({ line, column }: Token): string {
+  return `${line}:${column}`;
 }
 
 function shown(token: Token): string {

@@ -1,8 +1,10 @@
 import { messageOf, ShoalError } from '../model/errors.js';
 import { containerName, slotName } from '../model/task-names.js';
 import type { ContainerSpec, Mount, NodeDescription, Task } from '../model/types.js';
+import { TemplateError } from './error.js';
 import type { Functions } from './functions.js';
 import { Template } from './template.js';
+import { typeName } from './values.js';
 
 /** What a template in a task sees of its node: nothing where the node is not known. */
 export type TemplateNode = Pick<NodeDescription, 'Hostname' | 'Platform'> | undefined;
@@ -15,15 +17,31 @@ export interface Payloads {
 }
 
 /** The placeholders of Docker (swarmkit template/context.go). */
-function contextOf(task: Task, node: TemplateNode): object {
+function contextOf(task: Task, node: TemplateNode, type: string): object {
   return {
-    Service: { ID: task.ServiceID, Name: task.ServiceName, Labels: task.ServiceLabels },
+    [typeName]: type,
+    Service: {
+      [typeName]: 'struct { ID string; Name string; Labels map[string]string }',
+      ID: task.ServiceID,
+      Name: task.ServiceName,
+      Labels: task.ServiceLabels,
+    },
     Node: {
+      [typeName]: 'struct { ID string; Hostname string; Platform template.Platform }',
       ID: task.NodeID,
       Hostname: node?.Hostname ?? '',
-      Platform: { Architecture: node?.Platform?.Architecture ?? '', OS: node?.Platform?.OS ?? '' },
+      Platform: {
+        [typeName]: 'template.Platform',
+        Architecture: node?.Platform?.Architecture ?? '',
+        OS: node?.Platform?.OS ?? '',
+      },
     },
-    Task: { ID: task.ID, Name: containerName(task), Slot: slotName(task) },
+    Task: {
+      [typeName]: 'struct { ID string; Name string; Slot string }',
+      ID: task.ID,
+      Name: containerName(task),
+      Slot: slotName(task),
+    },
   };
 }
 
@@ -44,13 +62,13 @@ const functions: Functions = {
  * `invalid-argument` that names the field and has Go's words.
  */
 export function expandContainer(task: Task, container: ContainerSpec, node: TemplateNode): ContainerSpec {
-  const context = contextOf(task, node);
-  const expand = (text: string, what: () => string) => {
+  const context = contextOf(task, node, '*template.Context');
+  const expand = (text: string, what: () => string, field: string) => {
     if (!text.includes('{{')) return text;
     try {
       return new Template(text, functions).run(context);
     } catch (thrown) {
-      throw new ShoalError('invalid-argument', `${what()}: ${messageOf(thrown)}`);
+      throw new ShoalError('invalid-argument', `${what()}: ${wordsOf(thrown)} (ContainerSpec.${field})`);
     }
   };
   return {
@@ -58,28 +76,31 @@ export function expandContainer(task: Task, container: ContainerSpec, node: Temp
     Env: container.Env.map((entry, at) => {
       const end = entry.indexOf('=') + 1; // of the name, which is no template; without a value there is nothing to fill in
       if (end === 0) return entry;
-      const what = () => `expanding env failed: expanding env ${JSON.stringify(entry)} (ContainerSpec.Env[${at}])`;
-      return entry.slice(0, end) + expand(entry.slice(end), what);
+      const what = () => `expanding env failed: expanding env ${JSON.stringify(entry)}`;
+      return entry.slice(0, end) + expand(entry.slice(end), what, `Env[${at}]`);
     }),
-    Mounts: container.Mounts.map((mount, at) => expandMount(mount, `ContainerSpec.Mounts[${at}]`, expand)),
-    Hostname: expand(container.Hostname, () => 'expanding hostname failed (ContainerSpec.Hostname)'),
+    Mounts: container.Mounts.map((mount, at) => expandMount(mount, `Mounts[${at}]`, expand)),
+    Hostname: expand(container.Hostname, () => 'expanding hostname failed', 'Hostname'),
   };
 }
 
-function expandMount(mount: Mount, where: string, expand: (text: string, what: () => string) => string): Mount {
-  const failed = (what: string, field: string) => () => `expanding mounts failed: ${what} (${where}.${field})`;
+type Expand = (text: string, what: () => string, field: string) => string;
+
+function expandMount(mount: Mount, where: string, expand: Expand): Mount {
+  const fill = (text: string, what: string, field: string) =>
+    expand(text, () => `expanding mounts failed: ${what}`, `${where}.${field}`);
   const each = (map: Readonly<Record<string, string>>, what: string, field: string) =>
     Object.fromEntries(
       Object.entries(map).map(([key, text]) => [
         key,
-        expand(text, failed(`${what}: expanding map entry ${JSON.stringify(key)}`, field)),
+        fill(text, `${what}: expanding map entry ${JSON.stringify(key)}`, field),
       ]),
     );
   const { VolumeOptions: volume } = mount;
   return {
     ...mount,
-    Source: expand(mount.Source, failed(`expanding mount source ${JSON.stringify(mount.Source)}`, 'Source')),
-    Target: expand(mount.Target, failed(`expanding mount target ${JSON.stringify(mount.Target)}`, 'Target')),
+    Source: fill(mount.Source, `expanding mount source ${JSON.stringify(mount.Source)}`, 'Source'),
+    Target: fill(mount.Target, `expanding mount target ${JSON.stringify(mount.Target)}`, 'Target'),
     VolumeOptions: volume && {
       ...volume,
       Labels: each(volume.Labels, 'expanding volume labels', 'VolumeOptions.Labels'),
@@ -116,10 +137,15 @@ export function expandPayload(task: Task, node: TemplateNode, data: Uint8Array, 
         return env.find((entry) => entry.startsWith(start))?.slice(start.length) ?? '';
       },
     });
-    return Buffer.from(template.run(contextOf(task, node)));
+    return Buffer.from(template.run(contextOf(task, node, '*template.PayloadContext')));
   } catch (thrown) {
-    throw new ShoalError('invalid-argument', messageOf(thrown));
+    throw new ShoalError('invalid-argument', wordsOf(thrown));
   }
+}
+
+/** Docker calls every template of a task so. */
+function wordsOf(thrown: unknown): string {
+  return thrown instanceof TemplateError ? thrown.named('expansion') : messageOf(thrown);
 }
 
 function textOf(data: Uint8Array): string {

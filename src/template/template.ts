@@ -217,5 +217,5 @@ class Run {
 }
 
 function fail(operand: Operand, message: string): never {
-  throw new TemplateError(`${operand.place}: executing "" at <${operand.text}>: ${message}`);
+  throw new TemplateError(message, operand);
 }

@@ -51,6 +51,9 @@ export function entriesOf(value: object): [string, unknown][] {
   return entries.map(([key, item]): [string, unknown] => [key, item]).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
+/** Under this an object may say what Go calls its type: of one without, a field that is not there is missed in Go's words for maps. */
+export const typeName = Symbol('type in Go');
+
 /** A field of a value. Throws with Go's words when there is none by that name. Never reads what an object inherits. */
 export function fieldOf(value: unknown, name: string): unknown {
   if (value instanceof Map) return value.get(name);
@@ -58,7 +61,11 @@ export function fieldOf(value: unknown, name: string): unknown {
   if (typeof value !== 'object' || Array.isArray(value)) {
     throw new Error(`can't evaluate field ${name} in type ${typeOf(value)}`);
   }
-  if (!Object.hasOwn(value, name)) throw new Error(`map has no entry for key ${JSON.stringify(name)}`);
+  if (!Object.hasOwn(value, name)) {
+    const type = (value as { [typeName]?: string })[typeName];
+    if (type !== undefined) throw new Error(`can't evaluate field ${name} in type ${type}`);
+    throw new Error(`map has no entry for key ${JSON.stringify(name)}`);
+  }
   return (value as Record<string, unknown>)[name];
 }
 

@@ -170,7 +170,7 @@ export class TaskFiles {
       const message = messageOf(error);
       // Go's words quote the template, and values that it came upon.
       const told = isSecret
-        ? `${/^template: :[\d:]*/.exec(message)?.[0] ?? ''} (more would tell of a secret)`
+        ? `${/^template: \w*:[\d:]*/.exec(message)?.[0] ?? ''} (more would tell of a secret)`
         : message;
       throw new ShoalError('invalid-argument', `expanding ${name} failed: ${told}`);
     }

@@ -19,7 +19,9 @@ const clients = ['/usr/bin/docker', '/usr/local/bin/docker'].filter(existsSync);
  */
 describe('beside Docker’s own Swarm mode', function () {
   this.timeout(240_000);
-  const lab = labForTests(4);
+  const lab = labForTests(4, {
+    engineFlags: [1, 2].map((of) => `--node-generic-resource=gpu=UUID${of}`).concat('--node-generic-resource=ssd=3'),
+  });
   const folder = mkdtempSync(join(tmpdir(), 'shoal-beside-'));
   const seen = new Set<string>();
   before(async () => {

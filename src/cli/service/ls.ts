@@ -30,8 +30,10 @@ export function modeOf({ Spec }: Service): string {
 function replicasOf(service: Service): string {
   const { RunningTasks = 0, DesiredTasks = 0, CompletedTasks = 0 } = service.ServiceStatus ?? {};
   const running = `${RunningTasks}/${DesiredTasks}`;
-  const job = service.Spec?.Mode?.ReplicatedJob;
+  const { ReplicatedJob: job, GlobalJob } = service.Spec?.Mode ?? {};
   if (job) return `${running} (${CompletedTasks}/${job.TotalCompletions ?? 1} completed)`;
+  // what a global job desires is what has not completed
+  if (GlobalJob) return `${running} (${CompletedTasks}/${CompletedTasks + DesiredTasks} completed)`;
   const most = service.Spec?.TaskTemplate?.Placement?.MaxReplicas ?? 0;
   return most > 0 && service.Spec?.Mode?.Replicated ? `${running} (max ${most} per node)` : running;
 }

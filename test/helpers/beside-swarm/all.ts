@@ -2,6 +2,7 @@ import { storedFiles } from './files.js';
 import { networks } from './networks.js';
 import { newer } from './newer.js';
 import { nodes } from './nodes.js';
+import { placement } from './placement.js';
 import type { Scenario } from './scenario.js';
 import { serviceCreate } from './service-create.js';
 import { serviceUpdate } from './service-update.js';
@@ -17,6 +18,7 @@ export const scenarios: readonly Scenario[] = [
   ...networks,
   ...serviceCreate,
   ...serviceUpdate,
+  ...placement,
   ...stacks,
   ...system,
   newer,

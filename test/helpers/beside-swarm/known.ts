@@ -38,6 +38,12 @@ export const knownDifferences: readonly KnownDifference[] = [
     place: /^(code|stdout|stderr)/,
   },
   {
+    what: 'a negative task history limit',
+    why: 'is refused; Docker then keeps every task that there ever was',
+    line: /^swarm update --task-history-limit -/,
+    place: /^(code|stdout|stderr)/,
+  },
+  {
     what: 'the network `ingress`',
     why: 'is not there: published ports need no network of their own',
     line: /^network ls/,

@@ -99,8 +99,16 @@ export const serviceUpdate: readonly Scenario[] = [
       'until (3/3 completed): service ls --filter name=job --format {{.Replicas}}',
       'service ls --format {{.Name}}/{{.Mode}}/{{.Replicas}}',
       'service ps --format {{.DesiredState}}/{{.CurrentState}} job',
+      'service ps --filter name=job.1 --format {{.Name}} job',
+      // attached: the client ends once it has seen the run of every number
+      'service update -q --force --no-resolve-image job',
+      'service ls --format {{.Name}}/{{.Mode}}/{{.Replicas}}',
+      'service inspect --pretty job',
+      'service create -q --name everywhere --mode global-job --no-resolve-image {IMAGE} true',
+      'service ls --filter name=everywhere --format {{.Mode}}/{{.Replicas}}',
+      'service inspect --pretty everywhere',
       'service logs --raw --follow nothing',
-      'service rm job',
+      'service rm job everywhere',
     ],
   },
 ];

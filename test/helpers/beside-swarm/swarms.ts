@@ -37,6 +37,8 @@ export const changing: Scenario = {
     'swarm join-token nothing',
     'swarm update --task-history-limit 4 --cert-expiry 48h --dispatcher-heartbeat 1s --max-snapshots 1 --snapshot-interval 9000',
     'info --format {{json .Swarm.Cluster.Spec}}',
+    'swarm update --task-history-limit -2',
+    'swarm update --dispatcher-heartbeat 0s',
     'swarm update --cert-expiry 1m',
     'swarm update --task-history-limit x',
     'swarm update --external-ca protocol=nonsense,url=https://x',

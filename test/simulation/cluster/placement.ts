@@ -49,7 +49,8 @@ function reserved(task: Task): number {
 /** Why the task could have a node and has none; undefined when it is right to wait. */
 export function needlesslyWaiting(view: View, task: Task): string | undefined {
   const reason = task.Status?.Err ?? '';
-  if (!reason.startsWith('no suitable node')) return `${task.Name} waits without a reason: ${JSON.stringify(reason)}`;
+  const isSaid = task.OnlyNodeID === '' ? reason.startsWith('no suitable node') : reason !== '';
+  if (!isSaid) return `${task.Name} waits without a reason: ${JSON.stringify(reason)}`;
   for (const node of view.list('Node')) {
     if (task.OnlyNodeID !== '' && task.OnlyNodeID !== node.ID) continue;
     const held = [...view.tasksOfNode(node.ID)].filter(({ Status }) => !isFinal(Status?.State ?? ''));

@@ -80,7 +80,10 @@ describe('the services endpoint', () => {
     assert.equal(await create(env('A={{.Service.Labels.tier}}{{.Task.Slot}}{{.Node.Platform.OS}}')), 201);
     const { status, body } = await api.call('POST', '/services/create', { ...env('B={{.Service.X}}'), Name: 'b' });
     assert.equal(status, 400);
-    assert.match(body.message, /^expanding env failed: expanding env "B=.*ContainerSpec\.Env\[0\]\): template: :1:/);
+    assert.match(
+      body.message,
+      /^expanding env failed: expanding env "B=.*: template: expansion:1:.* \(.*ContainerSpec\.Env\[0\]\)$/,
+    );
     const update = await api.call('POST', `/services/a/update?version=${await versionOf('a')}`, env('{{', 'C={{'));
     assert.deepEqual([update.status, /Env\[1\]/.test(update.body.message)], [400, true]);
   });
@@ -179,6 +182,32 @@ describe('the services endpoint', () => {
     assert.equal(await status(''), undefined);
     const old = (await api.call('GET', '/v1.40/services?status=true')).body[0];
     assert.equal(old.ServiceStatus, undefined);
+  });
+
+  it('has among the tasks of a node what of a global service waits for it, as Docker does', async () => {
+    const ServiceID = await create(smallSpec('all', { Mode: { Global: {} } }));
+    api.backend.addNode({ ID: 'full' }, 'node2');
+    api.backend.addTask({
+      ID: 't1',
+      ServiceID,
+      OnlyNodeID: 'full',
+      DesiredState: 'running',
+      Status: { State: 'pending' },
+    });
+    for (const wanted of [{ node: ['node2'] }, { node: ['node2'], service: ['all'] }]) {
+      const { body } = await api.call('GET', `/tasks?filters=${filters(wanted)}`);
+      assert.deepEqual([body.length, body[0]?.ID, body[0]?.NodeID], [1, 't1', 'full']);
+    }
+  });
+
+  it('counts as desired of a global job what has not completed, as Docker does', async () => {
+    const id = await create(smallSpec('job', { Mode: { GlobalJob: {} } }));
+    for (const [ID, State] of Object.entries({ t1: 'complete', t2: 'complete', t3: 'running' })) {
+      const NodeID = 'local0000000000000000node';
+      api.backend.addTask({ ID, ServiceID: id, NodeID, JobIteration: {}, DesiredState: 'complete', Status: { State } });
+    }
+    const { body } = await api.call('GET', '/services?status=true');
+    assert.deepEqual(body[0].ServiceStatus, { RunningTasks: 1, DesiredTasks: 1, CompletedTasks: 2 });
   });
 
   it('updates what is at the version given, and keeps the spec before', async () => {

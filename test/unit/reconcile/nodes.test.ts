@@ -228,7 +228,7 @@ describe('a global service', () => {
     const waiting = () => world.wanted('big').filter(({ NodeID }) => NodeID === '');
     const [task] = waiting();
     assert.deepEqual([task?.OnlyNodeID, task?.Name, task?.Status?.State], ['small', 'big.small', 'pending']);
-    assert.equal(task?.Status?.Err, 'no suitable node (insufficient resources on 1 node)');
+    assert.equal(task?.Status?.Err, 'insufficient resources on 1 node');
     world.setImage('big', 'web:2'); // it is made anew, and does not hold up the update of the others
     world.settle();
     assert.equal(world.images(world.running('big')).join(), 'web:2,web:2,web:2');

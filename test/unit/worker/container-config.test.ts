@@ -322,19 +322,22 @@ describe('the container of a task', () => {
     const broken: [ContainerSpecInit, RegExp][] = [
       [
         { Env: ['A=1', 'B={{.Service.Nam}}'] },
-        /: expanding env failed: expanding env "B=.*\(ContainerSpec\.Env\[1\]\): template: :1:\d+: executing.*Nam/,
+        /: expanding env failed: expanding env "B=.*: template: expansion:1:\d+: executing "expansion".*Nam.* in type .* \(ContainerSpec\.Env\[1\]\)/,
       ],
-      [{ Hostname: '{{' }, /: expanding hostname failed \(ContainerSpec\.Hostname\): template: :1/],
+      [
+        { Hostname: '{{' },
+        /: expanding hostname failed: template: expansion:1: unclosed action \(ContainerSpec\.Hostname\)/,
+      ],
       [{ Env: ['A={{.Service.Labels.absent}}'] }, /map has no entry for key "absent"/],
       [{ Env: ['A={{secret "x"}}'] }, /function "secret" not defined/],
-      [{ Env: ['A={{.constructor}}'] }, /no entry for key "constructor"/],
+      [{ Env: ['A={{.constructor}}'] }, /evaluate field constructor/],
       [
         { Mounts: [{ Type: 'volume', Source: '{{.X}}', Target: '/a' }] },
-        /: expanding mounts failed: expanding mount source "\{\{\.X\}\}" \(ContainerSpec\.Mounts\[0\]\.Source\)/,
+        /: expanding mounts failed: expanding mount source "\{\{\.X\}\}": .*<\.X>: can't evaluate field X in type \*template\.Context \(ContainerSpec\.Mounts\[0\]\.Source\)/,
       ],
       [
         { Mounts: [{ Type: 'volume', Source: 'a', Target: '/a', VolumeOptions: { Labels: { k: '{{end}}' } } }] },
-        /expanding volume labels: expanding map entry "k" \(ContainerSpec\.Mounts\[0\]\.VolumeOptions\.Labels\)/,
+        /expanding volume labels: expanding map entry "k": .* \(ContainerSpec\.Mounts\[0\]\.VolumeOptions\.Labels\)/,
       ],
     ];
     for (const [container, words] of broken) assert.throws(() => ofTask(container), words);

@@ -111,7 +111,7 @@ describe('files of a task', () => {
       );
     refused(secret('x', 'other'), /secret key was not given to this node/);
     refused(secret('x', 's1', 'root'), /secret key: File\.UID: "root": allowed are numbers/);
-    refused({ Configs: [{ ConfigID: 'c2', ConfigName: 'tpl' }] }, /expanding config tpl failed: template: :1/);
+    refused({ Configs: [{ ConfigID: 'c2', ConfigName: 'tpl' }] }, /expanding config tpl failed: template: expansion:1/);
     refused(
       { Configs: [{ ConfigID: 'c3', ConfigName: 'odd' }] },
       /config odd: Templating\.Name: jinja: allowed is golang/,
@@ -159,7 +159,7 @@ describe('files of a task', () => {
     files.assign(false, [complete('Secret', { ID: 's2', Spec })], []);
     assert.throws(
       () => bring(secret('x', 's2')),
-      /^ShoalError: expanding secret key failed: template: :1:2:.*secret\)$/,
+      /^ShoalError: expanding secret key failed: template: expansion:1:2:.*secret\)$/,
     );
     files.assign(false, [complete('Secret', { ID: 's2', Spec: { ...Spec, Data: Buffer.from([0xff]) } })], []);
     assert.throws(() => bring(secret('x', 's2')), /expanding secret key failed/);
