@@ -357,17 +357,20 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane, pl
           }
         }),
       );
-      for (let round = 0; round < 40; round++) {
-        const before = answers;
-        await apply(
-          routeTo(
-            published,
-            servers.filter((_, at) => at !== round % servers.length),
-          ),
-        );
-        await until(() => answers >= before + 5 || failures.length > 0);
+      try {
+        for (let round = 0; round < 40; round++) {
+          const before = answers;
+          await apply(
+            routeTo(
+              published,
+              servers.filter((_, at) => at !== round % servers.length),
+            ),
+          );
+          await until(() => answers >= before + 5 || failures.length > 0);
+        }
+      } finally {
+        on = false;
       }
-      on = false;
       await load;
       assert.deepEqual(failures, []);
     });
@@ -485,12 +488,15 @@ export function dataPlaneContract(make: () => Promise<DataPlane> | DataPlane, pl
       const load = (async () => {
         while (on) await ask().catch((error) => failures.push(error));
       })();
-      for (let round = 0; round < 20; round++) {
-        const owner = round % 2 === 0 ? b : a;
-        await apply(routeTo(published, [owner], { ServiceID: `service-${owner.task}` }));
-        assert.equal(await ask(), owner.task);
+      try {
+        for (let round = 0; round < 20; round++) {
+          const owner = round % 2 === 0 ? b : a;
+          await apply(routeTo(published, [owner], { ServiceID: `service-${owner.task}` }));
+          assert.equal(await ask(), owner.task);
+        }
+      } finally {
+        on = false;
       }
-      on = false;
       await load;
       assert.deepEqual(failures, []);
     });
