@@ -16,7 +16,7 @@ function shapeOfText(side: Side, text: string): unknown {
   const plain = normalised(side, text);
   if (/^\s*[[{]/.test(plain)) {
     try {
-      return JSON.parse(plain);
+      return JSON.parse(plain, inOrder);
     } catch {
       // a table or a message that begins so
     }
@@ -27,6 +27,19 @@ function shapeOfText(side: Side, text: string): unknown {
     .filter((line) => line !== '' && !/^(overall progress:|\d+\/\d+:|verify:|\w{25}: )/.test(line));
   // `stack` goes through its objects in the order of a Go map.
   return lines.every((line) => /^(Creating|Updating|Removing) /.test(line)) ? lines.sort() : lines;
+}
+
+/** Docker tells a node's generic resources, and a task's, in the order of a Go map. */
+function inOrder(_key: string, value: unknown): unknown {
+  if (
+    !Array.isArray(value) ||
+    !value.every((one) => isMap(one) && /^(Named|Discrete)Res/.test(Object.keys(one).join()))
+  )
+    return value;
+  return value
+    .map((one) => [JSON.stringify(one), one])
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, one]) => one);
 }
 
 function normalised(side: Side, text: string): string {
